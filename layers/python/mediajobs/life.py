@@ -1,0 +1,96 @@
+"""The life of a job: its statuses, its tasks, and which step may follow which."""
+
+from enum import StrEnum
+
+from mediajobs.options import Options
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    TRANSCODING = "transcoding"
+    UPLOADING = "uploading"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+RUNNING = frozenset({Status.PROCESSING, Status.TRANSCODING, Status.UPLOADING})
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+_ROAD = (
+    Status.PENDING,
+    Status.QUEUED,
+    Status.PROCESSING,
+    Status.TRANSCODING,
+    Status.UPLOADING,
+    Status.COMPLETED,
+)
+_NEXT: dict[Status, frozenset[Status]] = {
+    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in zip(_ROAD, _ROAD[1:], strict=False)
+} | {
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset({Status.QUEUED}),
+    Status.CANCELLED: frozenset({Status.QUEUED}),
+}
+
+MAX_ATTEMPTS = 5
+
+# Task -> its share of the whole, in the order in which clients see them.
+WEIGHTS: dict[str, int] = {
+    "validate_video": 5,
+    "store_source": 5,
+    "generate_thumbnail": 5,
+    "transcode_360p": 25,
+    "transcode_720p": 25,
+    "extract_audio_mp3": 10,
+    "transcribe_video": 15,
+    "prepare_hls": 5,
+    "upload_outputs": 5,
+}
+
+
+class Verdict(StrEnum):
+    """What to do with a wish for a new status."""
+
+    GO = "go"
+    ALREADY = "already"  # a second copy of the wish: nothing to do
+    STALE = "stale"  # the wish speaks of another attempt
+    ILLEGAL = "illegal"
+
+
+def judge(current: Status, wanted: Status, *, same_attempt: bool = True) -> Verdict:
+    """Whether a job may go from `current` to `wanted`. `same_attempt`: the wish is about the job's present attempt."""
+    if not same_attempt:
+        return Verdict.STALE
+    if current == wanted:
+        return Verdict.ALREADY
+    return Verdict.GO if wanted in _NEXT[current] else Verdict.ILLEGAL
+
+
+def next_attempt(current: Status, wanted: Status, attempt: int) -> int:
+    """The attempt's number after the step: a retry begins a new one."""
+    return attempt + 1 if current in TERMINAL and wanted is Status.QUEUED else attempt
+
+
+def queue_rank(priority: int, job_id: str) -> str:
+    """Sorts waiting jobs: the higher priority first, then the older (ULIDs sort by age)."""
+    return f"{10 - priority:02d}#{job_id}"
+
+
+def tasks_for(options: Options) -> tuple[str, ...]:
+    """The tasks that these options ask for, in order."""
+    makes_media = bool(options.renditions) or options.audio or options.thumbnail
+    asked = {
+        "validate_video": True,
+        "store_source": True,
+        "generate_thumbnail": options.thumbnail,
+        "transcode_360p": "360p" in options.renditions,
+        "transcode_720p": "720p" in options.renditions,
+        "extract_audio_mp3": options.audio,
+        "transcribe_video": options.transcription.enabled,
+        "prepare_hls": options.hls and bool(options.renditions),
+        "upload_outputs": makes_media,
+    }
+    return tuple(task for task in WEIGHTS if asked[task])
