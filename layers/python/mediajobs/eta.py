@@ -11,7 +11,7 @@ from mediajobs.life import WEIGHTS
 from mediajobs.progress import TaskProgress
 
 _FORGETTING = 0.2  # a new measurement's share in the mean
-_MEDIA = ("transcode_360p", "transcode_720p", "extract_audio_mp3", "generate_thumbnail", "prepare_hls", "upload_outputs")
+_MEDIA = tuple(name for name in WEIGHTS if name not in ("validate_video", "store_source", "transcribe_video"))
 
 Rate = list[float]
 

@@ -1,5 +1,6 @@
 """The life of a job: its statuses, its tasks, and which step may follow which."""
 
+import itertools
 from enum import StrEnum
 
 from mediajobs.options import Options
@@ -28,12 +29,9 @@ _ROAD = (
     Status.COMPLETED,
 )
 _NEXT: dict[Status, frozenset[Status]] = {
-    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in zip(_ROAD, _ROAD[1:], strict=False)
-} | {
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset({Status.QUEUED}),
-    Status.CANCELLED: frozenset({Status.QUEUED}),
-}
+    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in itertools.pairwise(_ROAD)
+} | {status: frozenset() for status in TERMINAL}
+_RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 
 MAX_ATTEMPTS = 5
 
@@ -60,18 +58,19 @@ class Verdict(StrEnum):
     ILLEGAL = "illegal"
 
 
-def judge(current: Status, wanted: Status, *, same_attempt: bool = True) -> Verdict:
-    """Whether a job may go from `current` to `wanted`. `same_attempt`: the wish is about the job's present attempt."""
+def judge(current: Status, wanted: Status, *, same_attempt: bool = True, retry: bool = False) -> Verdict:
+    """Whether a job may go from `current` to `wanted`.
+
+    `same_attempt`: the wish is about the job's present attempt. `retry`: the wish is to begin a new attempt; without
+    it an ended job never moves again, so that a late copy of an old event cannot revive it.
+    """
     if not same_attempt:
         return Verdict.STALE
-    if current == wanted:
+    if retry:
+        return Verdict.GO if current in _RETRYABLE and wanted is Status.QUEUED else Verdict.ILLEGAL
+    if current is wanted:
         return Verdict.ALREADY
     return Verdict.GO if wanted in _NEXT[current] else Verdict.ILLEGAL
-
-
-def next_attempt(current: Status, wanted: Status, attempt: int) -> int:
-    """The attempt's number after the step: a retry begins a new one."""
-    return attempt + 1 if current in TERMINAL and wanted is Status.QUEUED else attempt
 
 
 def queue_rank(priority: int, job_id: str) -> str:

@@ -1,0 +1,76 @@
+"""What the tasks of a running job report. A write that is refused is how a task learns that it must stop."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from mediajobs.errors import Stopped
+from mediajobs.progress import Failure, Progress, TaskProgress
+from mediajobs.stores.rows import PROGRESS, ProgressRow
+from mediajobs.times import rfc3339
+
+
+def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None:
+    """Keeps how far these tasks are, unless an earlier run of them was further. Raises Stopped."""
+    condition = _alive(attempt)
+    actions: list[Any] = []
+    for name, task in tasks.items():
+        condition &= ProgressRow.tasks[name]["progress"] <= task.progress
+        actions.append(ProgressRow.tasks[name].set(task.model_dump(exclude_none=True)))
+    _write(job_id, attempt, actions, condition)
+
+
+def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
+    """Keeps why a task failed, so that whoever ends the job can say it. Raises Stopped."""
+    actions: list[Any] = [ProgressRow.failure.set(failure.model_dump())]
+    if failure.task is not None:
+        actions.append(ProgressRow.tasks[failure.task]["status"].set("failed"))
+    _write(job_id, attempt, actions, _alive(attempt))
+
+
+def read(job_id: str) -> Progress | None:
+    try:
+        return as_progress(ProgressRow.get(job_id, PROGRESS, consistent_read=True))
+    except DoesNotExist:
+        return None
+
+
+def stop(transaction: TransactWrite, job_id: str) -> None:
+    """Adds to a transaction: from now on no report is taken."""
+    transaction.update(
+        ProgressRow(job_id, PROGRESS), [ProgressRow.stopped.set(True), ProgressRow.updated_at.set(_now())]
+    )
+
+
+def row_of(job_id: str, progress: Progress) -> ProgressRow:
+    return ProgressRow(job_id, PROGRESS, **progress.model_dump(mode="json", exclude_none=True))
+
+
+def as_progress(row: ProgressRow) -> Progress:
+    values = {name: value for name, value in row.attribute_values.items() if value is not None}
+    return Progress.model_validate(values | {"tasks": row.tasks.as_dict()})
+
+
+def _alive(attempt: int) -> Condition:
+    alive: Condition = (ProgressRow.attempt == attempt) & (ProgressRow.stopped == False)  # noqa: E712 - an expression
+    return alive
+
+
+def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> None:
+    always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(_now())]
+    try:
+        ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        current = read(job_id)
+        if current is None or current.stopped or current.attempt != attempt:
+            raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
+
+
+def _now() -> str:
+    return rfc3339(datetime.now(UTC))

@@ -1,0 +1,55 @@
+"""Admission: whose waiting job may start next."""
+
+import os
+
+from mediajobs.errors import NotFound
+from mediajobs.jobs import Job
+from mediajobs.life import Status, Verdict, queue_rank, tasks_for
+from mediajobs.progress import fresh
+from mediajobs.stores import jobs, rates, slots
+from mediajobs.stores.rows import JobRow
+
+_MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep goes on
+_COUNTED_AHEAD = 1000
+
+
+def admit(account: str) -> list[str]:
+    """Starts the account's waiting jobs, by priority and age, while slots are free. Gives the ids that it admitted."""
+    admitted: list[str] = []
+    for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE):
+        try:
+            if _start(row.job_id):
+                admitted.append(row.job_id)
+        except slots.Full:
+            break
+    return admitted
+
+
+def admit_blocked() -> list[str]:
+    """Gives free system slots to the accounts that waited for one."""
+    accounts = slots.blocked()
+    slots.unblock(accounts)  # first: whoever meets a full system again is noted again
+    return [job_id for account in sorted(accounts) for job_id in admit(account)]
+
+
+def position(job: Job) -> int | None:
+    """The job's place in its account's queue, from 1; counting stops at 1,000. None when it does not wait."""
+    if job.status is not Status.QUEUED:
+        return None
+    ahead = JobRow.queue_rank < queue_rank(job.priority, job.job_id)
+    return 1 + JobRow.waiting.count(job.account, ahead, limit=_COUNTED_AHEAD)
+
+
+def _start(job_id: str) -> bool:
+    try:
+        job = jobs.get(job_id)
+    except NotFound:  # the index lags behind a deletion
+        return False
+    progress = fresh(tasks_for(job.options), attempt=job.attempt, now=jobs.now(), rates=rates.read())
+    admission = slots.Admission(
+        account_limit=int(os.environ["ACCOUNT_CONCURRENCY"]),
+        system_limit=int(os.environ["SYSTEM_CONCURRENCY"]),
+        progress=progress,
+    )
+    outcome = jobs.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission)
+    return outcome.verdict is Verdict.GO
