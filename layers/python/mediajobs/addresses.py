@@ -25,7 +25,7 @@ _CLOSED_V4 = tuple(
     )
 )
 
-# Global unicast is 2000::/3 alone: loopback, v4-mapped and -compatible, NAT64, unique local, link-local, multicast lie outside.
+# Global unicast alone. Loopback, v4-mapped, v4-compatible, NAT64, unique local, link-local and multicast lie outside.
 _OPEN_V6 = ipaddress.IPv6Network("2000::/3")
 _CLOSED_V6 = tuple(
     ipaddress.IPv6Network(network)

@@ -1,0 +1,182 @@
+import html
+import json
+from itertools import pairwise
+
+import pysubs2
+import pytest
+import webvtt
+from hypothesis import given
+from hypothesis import strategies as st
+from mediajobs.subtitles import Segment, Transcript, Word, cues, to_json, to_srt, to_txt, to_vtt, word_count
+
+WORDS = "And so, my fellow Americans, ask not what your country can do for you. Ask what you can do for your country."
+SPEECH = Segment(
+    f" {WORDS}",
+    0.0,
+    10.6,
+    tuple(Word(f" {text}", number * 0.48, number * 0.48 + 0.4, 0.9) for number, text in enumerate(WORDS.split())),
+)
+
+
+def transcript(*segments: Segment, language: str = "en") -> Transcript:
+    return Transcript(segments, language, 0.98, 11.0, "base")
+
+
+times = st.floats(min_value=-1, max_value=500_000) | st.floats()
+texts = st.text(max_size=60) | st.sampled_from(
+    ["-->", "1", "NOTE", "<b>", "a\n\nb", "00:01.000 --> 00:02.000", "{\\an8}"]
+)
+words = st.builds(Word, texts, times, times, st.floats())
+segments = st.builds(
+    Segment, texts, times.filter(lambda time: time == time), times, st.lists(words, max_size=8).map(tuple)
+)
+
+
+@given(st.lists(segments, max_size=6))
+def test_cues_are_in_order_apart_short_and_narrow(spoken: list[Segment]) -> None:
+    made = cues(transcript(*spoken))
+
+    assert all(0 < cue.end_ms - cue.start_ms <= 7_000 for cue in made)
+    assert all(one.end_ms <= other.start_ms for one, other in pairwise(made))
+    assert all(1 <= len(cue.lines) <= 2 for cue in made)
+    assert all(0 < len(line) <= 42 and line == " ".join(line.split()) for cue in made for line in cue.lines)
+
+
+@given(st.lists(segments, max_size=6))
+def test_nothing_that_was_said_is_lost_between_cues(spoken: list[Segment]) -> None:
+    said = "".join(word.text for segment in spoken for word in segment.words or [Word(segment.text, 0, 0)])
+    shown = "".join(line for cue in cues(transcript(*spoken)) for line in cue.lines)
+
+    assert _letters(shown) == _letters(said)
+
+
+@given(st.lists(segments, max_size=6))
+def test_vtt_reads_back_as_the_cues(spoken: list[Segment]) -> None:
+    read = webvtt.from_string(to_vtt(transcript(*spoken)))
+
+    expected = cues(transcript(*spoken))
+    assert [html.unescape(caption.raw_text) for caption in read.captions] == ["\n".join(cue.lines) for cue in expected]
+    assert [round(caption.start_in_seconds) for caption in read.captions] == [cue.start_ms // 1000 for cue in expected]
+
+
+@given(st.lists(segments, max_size=6))
+def test_srt_has_one_well_formed_block_a_cue(spoken: list[Segment]) -> None:
+    blocks = to_srt(transcript(*spoken)).split("\n\n") if cues(transcript(*spoken)) else []
+
+    assert len(blocks) == len(cues(transcript(*spoken)))
+    assert [block.split("\n")[0] for block in blocks] == [str(number) for number in range(1, len(blocks) + 1)]
+    assert all(block.count("-->") == 1 for block in blocks)
+
+
+@given(st.lists(segments, max_size=6))
+def test_json_is_valid_whatever_the_model_gave(spoken: list[Segment]) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    read = json.loads(to_json(transcript(*spoken)), parse_constant=refuse)
+
+    assert len(read["segments"]) == len(spoken)
+
+
+def test_speech_becomes_readable_subtitles() -> None:
+    read = pysubs2.SSAFile.from_string(to_srt(transcript(SPEECH)), format_="srt")
+
+    assert [event.plaintext for event in read] == [
+        "And so, my fellow Americans, ask not\nwhat your country can do for you.",
+        "Ask what you can do for your country.",
+    ]
+    assert [(event.start, event.end) for event in read] == [(0, 6640), (6720, 10480)]
+
+
+def test_srt_and_vtt_say_the_same() -> None:
+    srt = pysubs2.SSAFile.from_string(to_srt(transcript(SPEECH)), format_="srt")
+    vtt = pysubs2.SSAFile.from_string(to_vtt(transcript(SPEECH)), format_="vtt")
+
+    assert [(event.start, event.end, event.plaintext) for event in srt] == [
+        (event.start, event.end, event.plaintext) for event in vtt
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "clock"),
+    [
+        (0.0, "00:00:00,000"),
+        (59.9996, "00:01:00,000"),
+        (3599.9999, "01:00:00,000"),
+        (0.0004, "00:00:00,000"),
+        (360_000.5, "100:00:00,500"),
+    ],
+)
+def test_times_carry_over_and_never_show_sixty(seconds: float, clock: str) -> None:
+    assert f"\n{clock} --> " in to_srt(transcript(Segment("word", seconds, seconds + 1)))
+
+
+def test_markup_is_shown_and_not_obeyed() -> None:
+    spoken = transcript(Segment("a --> <script>alert('&')</script> {\\an8}", 0, 2))
+
+    assert "a --&gt; &lt;script&gt;alert('&amp;')&lt;/script&gt; {\\an8}" in to_vtt(spoken)
+    assert "a --› ‹script›alert('&')‹/script› (\\an8)" in to_srt(spoken)  # noqa: RUF001
+
+
+def test_a_pause_ends_a_cue() -> None:
+    spoken = Segment("yes no", 0, 10, (Word(" yes", 0, 0.5), Word(" no", 9, 9.5)))
+
+    assert [(cue.start_ms, cue.end_ms) for cue in cues(transcript(spoken))] == [(0, 1000), (9000, 10_000)]
+
+
+def test_languages_without_blanks_break_between_characters_that_count_twice() -> None:
+    spoken = "日本語の字幕はとても長くなることがありますので改行が必要です"
+    characters = tuple(Word(each, 0.2 * at, 0.2 * at + 0.2) for at, each in enumerate(spoken))
+    made = cues(transcript(Segment(spoken, 0, 6, characters), language="ja"))
+
+    assert "".join(line for cue in made for line in cue.lines) == spoken
+    assert all(len(line) <= 21 for cue in made for line in cue.lines)
+
+
+def test_what_clings_to_a_word_is_no_word_and_starts_no_line() -> None:
+    parts = [" a", " rather", " peculiarly", " and", " exceptionally", " cold", "-hearted", " man"]
+    spoken = transcript(
+        Segment("".join(parts), 0, 4, tuple(Word(part, at / 2, at / 2 + 0.4) for at, part in enumerate(parts)))
+    )
+
+    assert word_count(spoken) == 7
+    assert [cue.lines for cue in cues(spoken)] == [("a rather peculiarly and", "exceptionally cold-hearted man")]
+
+
+def test_a_segment_without_word_times_is_split_evenly() -> None:
+    made = cues(transcript(Segment("word " * 40, 0.0, 20.0)))
+
+    assert len(made) >= 3
+    assert made[-1].end_ms == 20_000
+
+
+def test_silence_gives_valid_empty_files() -> None:
+    silence = Transcript((), None, None, 5.0, "base")
+
+    assert to_txt(silence) == ""
+    assert to_srt(silence) == ""
+    assert len(webvtt.from_string(to_vtt(silence))) == 0
+    assert json.loads(to_json(silence))["segments"] == []
+    assert word_count(silence) == 0
+
+
+def test_json_keeps_the_words_with_their_times() -> None:
+    read = json.loads(to_json(transcript(SPEECH)))
+
+    assert (read["language"], read["language_probability"], read["word_count"]) == ("en", 0.98, 22)
+    assert read["segments"][0]["words"][1] == {"word": "so,", "start": 0.48, "end": 0.88, "probability": 0.9}
+
+
+def test_text_has_a_line_for_every_segment() -> None:
+    assert (
+        to_txt(transcript(Segment(" One.\n", 0, 1), Segment("  ", 1, 2), Segment(" Two  words.", 2, 3)))
+        == "One.\nTwo words.\n"
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text if not character.isspace() and not _is_control(character))
+
+
+def _is_control(character: str) -> bool:
+    return ord(character) < 32 or 127 <= ord(character) < 160 or 0xD800 <= ord(character) < 0xE000
