@@ -15,13 +15,13 @@ class JobError(Exception):
         self.task = task
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody wanted it
+class Stopped(Exception):
     """The job was cancelled or this attempt is over: stop at once and leave nothing behind."""
 
 
-class NotFound(Exception):  # noqa: N818
+class NotFound(Exception):
     """There is no such thing."""
 
 
-class Conflict(Exception):  # noqa: N818
+class Conflict(Exception):
     """The job is in a status that does not allow this, or somebody else was quicker."""

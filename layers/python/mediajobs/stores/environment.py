@@ -3,6 +3,10 @@
 import os
 
 
+def setting(variable: str) -> str:
+    return os.environ[variable]
+
+
 class FromEnvironment:
     """A class attribute whose value is an environment variable: a table's name, read at use and not at import."""
 
@@ -10,4 +14,4 @@ class FromEnvironment:
         self.variable = variable
 
     def __get__(self, instance: object, owner: type) -> str:
-        return os.environ[self.variable]
+        return setting(self.variable)

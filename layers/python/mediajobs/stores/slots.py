@@ -22,7 +22,7 @@ class Admission:
     progress: Progress
 
 
-class Full(Exception):  # noqa: N818
+class Full(Exception):
     """No slot is free: `scope` is `account` or `system`."""
 
     def __init__(self, scope: str) -> None:

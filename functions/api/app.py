@@ -1,0 +1,32 @@
+"""The HTTP API: routes by noun in `chalicelib`, and what is true of every answer here."""
+
+import uuid
+from collections.abc import Callable
+
+from aws_lambda_powertools import Logger
+from chalice.app import Chalice, Request, Response
+
+from chalicelib import health, jobs, stream
+from chalicelib.problems import Problem, of_response
+
+app = Chalice(app_name="api")
+app.api.cors = True
+logger = Logger()
+
+for noun in (health, jobs, stream):
+    app.register_blueprint(noun.blueprint)
+
+
+@app.middleware("http")
+def every_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Problems in one shape, a request id, and one log line: the path, never the query, where a key may be."""
+    try:
+        response = of_response(get_response(event), event.path)
+    except Problem as problem:
+        if problem.__cause__ is not None and problem.status >= 500:
+            logger.error("dependency failed", exc_info=problem.__cause__)
+        response = problem.response(event.path)
+    request_id = event.context.get("requestId") or str(uuid.uuid4())
+    response.headers |= {"X-Request-Id": request_id, "Access-Control-Allow-Origin": "*"}
+    logger.info("request", method=event.method, path=event.path, status=response.status_code, request_id=request_id)
+    return response

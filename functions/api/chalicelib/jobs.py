@@ -1,0 +1,134 @@
+"""`/jobs`: create, upload, read, download."""
+
+import hashlib
+import os
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import Blueprint, Response
+from ulid import ULID
+
+from chalicelib.doors import Headers, authenticated, own_job, owned, read, redirect
+from chalicelib.problems import Problem
+from mediajobs import documents, life
+from mediajobs.errors import JobError, NotFound
+from mediajobs.ids import is_job_id
+from mediajobs.jobs import Job, source_key
+from mediajobs.life import Status
+from mediajobs.names import OUTPUT_KEYS, download_name
+from mediajobs.requests import CompleteUpload, CreateJob
+from mediajobs.stores import jobs, queue, uploads
+from mediajobs.stores.keys import Caller
+from mediajobs.stores.objects import Objects
+from mediajobs.uploads import parts_for
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.route("/jobs", methods=["POST"])
+@authenticated(blueprint)
+def create(caller: Caller) -> Response:
+    wanted = read(CreateJob, blueprint.current_request)
+    _check_source_url(wanted.source_url)
+    moment = jobs.now()
+    job = Job(
+        job_id=str(ULID()),
+        account=caller.account,
+        status=Status.QUEUED if wanted.source_url else Status.PENDING,
+        created_at=moment,
+        updated_at=moment,
+        **wanted.model_dump(exclude={"options"}),
+        options=wanted.options,
+    )
+    upload = None if wanted.source_url else _upload(job)
+    answer: dict[str, Any] = {"job_id": job.job_id, "status": job.status}
+    if upload is None:
+        jobs.create(job)
+    else:
+        answer["upload"], upload_id = upload
+        jobs.create(job.model_copy(update={"upload_id": upload_id}))
+    status = HTTPStatus.CREATED if upload else HTTPStatus.ACCEPTED
+    return Response(answer, status_code=status.value, headers={"Location": f"/jobs/{job.job_id}"})
+
+
+@blueprint.route("/jobs/{job_id}/upload/complete", methods=["POST"])
+@authenticated(blueprint)
+def complete_upload(caller: Caller, job_id: str) -> Response:
+    wanted = read(CompleteUpload, blueprint.current_request)
+    job = own_job(caller, job_id)
+    if job.upload_id is None:
+        raise Problem(HTTPStatus.CONFLICT, "This job has no multipart upload: it starts when its source has arrived.")
+    if job.status is Status.PENDING:
+        try:
+            uploads.complete(source_key(job_id), job.upload_id, wanted.parts)
+        except JobError as error:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message) from error
+    return Response({"job_id": job_id, "status": job.status}, status_code=HTTPStatus.ACCEPTED.value)
+
+
+@blueprint.route("/jobs/{job_id}", methods=["GET"])
+@authenticated(blueprint)
+def get(caller: Caller, job_id: str) -> Response:
+    if not is_job_id(job_id):
+        raise NotFound(job_id)
+    job, progress = jobs.get_with_progress(job_id)
+    document = documents.job_document(
+        owned(caller, job),
+        progress,
+        queue_position=queue.position(job),
+        model=os.environ["DEFAULT_WHISPER_MODEL"],
+    )
+    body = document.model_dump_json()
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    headers: Headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if etag in (blueprint.current_request.headers.get("if-none-match") or ""):
+        return Response("", status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+    return Response(body, headers=headers | {"Content-Type": "application/json"})
+
+
+@blueprint.route("/jobs/{job_id}/download/{output}", methods=["GET"])
+@authenticated(blueprint)
+def download(caller: Caller, job_id: str, output: str) -> Response:
+    job = own_job(caller, job_id)
+    if output not in OUTPUT_KEYS:
+        choices = ", ".join(OUTPUT_KEYS)
+        raise Problem(HTTPStatus.NOT_FOUND, f"There is no output {output}. There are: {choices}.")
+    name = download_name(job.filename, output)
+    if output == "source":
+        if job.status is Status.PENDING or job.source is None:
+            raise _not_there_yet(job)
+        return redirect(Objects.from_environment().presigned_get(source_key(job_id), filename=name))
+    if job.status not in life.TERMINAL:
+        raise _not_there_yet(job)
+    summary = job.outputs.get(output)
+    if summary is None or not summary.available:
+        reason = f": {summary.reason}" if summary and summary.reason else ""
+        raise Problem(HTTPStatus.NOT_FOUND, f"This job did not make {output}{reason}.")
+    return redirect(Objects.from_environment().presigned_get(OUTPUT_KEYS[output].format(job_id), filename=name))
+
+
+def _upload(job: Job) -> tuple[dict[str, Any], str | None]:
+    """How the client is to upload, and the id of the multipart upload if it is one."""
+    key = source_key(job.job_id)
+    parts = parts_for(job.size_bytes)
+    if not parts:
+        return uploads.single(key, job.content_type), None
+    upload_id = uploads.begin(key, job.content_type)
+    return uploads.in_parts(key, upload_id, parts, f"/jobs/{job.job_id}/upload/complete"), upload_id
+
+
+def _check_source_url(url: str | None) -> None:
+    """What can be told without fetching; the fetching task checks the addresses themselves."""
+    if url is None:
+        return
+    scheme, _, rest = url.partition("://")
+    if scheme == "s3":
+        allowed = [bucket for bucket in os.environ["SOURCE_BUCKETS"].split(",") if bucket]
+        if rest.partition("/")[0] not in allowed:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "source_url names a bucket that this service may not read.")
+    elif scheme != "https" and os.environ["ALLOW_PRIVATE_SOURCES"] != "true":
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "source_url must begin with https:// or s3://.")
+
+
+def _not_there_yet(job: Job) -> Problem:
+    return Problem(HTTPStatus.CONFLICT, f"Not there yet: the job is {job.status}. Ask again when it has completed.")

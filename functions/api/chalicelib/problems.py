@@ -1,0 +1,63 @@
+"""Every error as an RFC 9457 problem document: the one place where exceptions become HTTP."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import ChaliceUnhandledError, Response
+from pydantic import ValidationError
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Problem(ChaliceUnhandledError):
+    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do; `slug` names the kind."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        slug: str | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.slug = slug or status.phrase.lower().replace(" ", "-")
+        self.errors = errors
+        self.headers = headers or {}
+
+    def response(self, path: str) -> Response:
+        document: dict[str, Any] = {
+            "type": f"urn:mediajobs:problem:{self.slug}",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+            "instance": path,
+        }
+        if self.errors is not None:
+            document["errors"] = self.errors
+        headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
+        return Response(json.dumps(document), status_code=self.status.value, headers=headers)
+
+
+def of_validation(error: ValidationError) -> Problem:
+    """400 for what is not JSON, 422 for what is not as it should be."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(entry["type"] == "json_invalid" for entry in found):
+        return Problem(HTTPStatus.BAD_REQUEST, "The body is not valid JSON.")
+    errors = [{"loc": list(entry["loc"]), "msg": entry["msg"]} for entry in found]
+    first = f"{'.'.join(str(part) for part in errors[0]['loc']) or 'body'}: {errors[0]['msg']}"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
+
+
+def of_response(response: Response, path: str) -> Response:
+    """Chalice's own errors (405, 415, 500) in our shape; anything else as it is."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if response.status_code < HTTPStatus.BAD_REQUEST or headers.get("content-type") == CONTENT_TYPE:
+        return response
+    body = response.body if isinstance(response.body, dict) else {}
+    problem = Problem(HTTPStatus(response.status_code), body.get("Message", "The request could not be answered."))
+    return problem.response(path)

@@ -1,0 +1,58 @@
+"""`/stream`: HLS playlists, made from the manifest when they are asked for, with presigned segment URLs."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.doors import Headers, authenticated, own_job, query_key
+from chalicelib.problems import Problem
+from mediajobs import hls
+from mediajobs.documents import has_hls
+from mediajobs.jobs import manifest_key
+from mediajobs.life import TERMINAL
+from mediajobs.manifests import Output
+from mediajobs.stores.keys import Caller
+from mediajobs.stores.objects import Objects
+
+_SECONDS = 12 * 3600  # longer than anybody watches in one go
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.route("/stream/{job_id}/master.m3u8", methods=["GET"])
+@authenticated(blueprint, key_in_query=True)
+def master(caller: Caller, job_id: str) -> Response:
+    renditions = _renditions(caller, job_id, Objects.from_environment())
+    # A player that gave its key in the query gives no header for the next playlist either.
+    key = query_key(blueprint.current_request)
+    query = f"?api_key={quote(key)}" if key else ""
+    return _playlist(hls.master(renditions, lambda name: f"{name}/playlist.m3u8{query}"))
+
+
+@blueprint.route("/stream/{job_id}/{rendition}/playlist.m3u8", methods=["GET"])
+@authenticated(blueprint, key_in_query=True)
+def media(caller: Caller, job_id: str, rendition: str) -> Response:
+    objects = Objects.from_environment()
+    for output in _renditions(caller, job_id, objects):
+        if output.name == rendition:
+            return _playlist(hls.media(output, objects.presigned_get(output.key, expires=_SECONDS)))
+    raise Problem(HTTPStatus.NOT_FOUND, f"This job has no rendition {rendition}.")
+
+
+def _renditions(caller: Caller, job_id: str, objects: Objects) -> list[Output]:
+    job = own_job(caller, job_id)
+    if job.status not in TERMINAL:
+        raise Problem(HTTPStatus.CONFLICT, f"Not there yet: the job is {job.status}. Ask again when it has completed.")
+    if not has_hls(job):
+        raise Problem(HTTPStatus.NOT_FOUND, "This job has no HLS.")
+    manifest = objects.read_json(manifest_key(job_id))
+    if manifest is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "The outputs of this job were deleted.")
+    outputs = [Output.model_validate(output) for output in manifest["outputs"]]
+    return [output for output in outputs if output.fragments]
+
+
+def _playlist(text: str) -> Response:
+    headers: Headers = {"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "private, no-store"}
+    return Response(text, headers=headers)

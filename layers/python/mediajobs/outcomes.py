@@ -1,0 +1,85 @@
+"""What the manifests of the tasks say, told as the job row keeps it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mediajobs.jobs import OutputSummary
+from mediajobs.manifests import TaskManifest
+from mediajobs.options import Options
+from mediajobs.progress import Failure, Progress
+from mediajobs.source import SourceFacts
+
+_SECONDS = {
+    "validate_video": "validation_seconds",
+    "transcode_360p": "transcode_360p_seconds",
+    "transcode_720p": "transcode_720p_seconds",
+    "extract_audio_mp3": "audio_extraction_seconds",
+    "transcribe_video": "transcription_seconds",
+}
+_STATE_MACHINE_ERRORS = {
+    "States.Timeout": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
+    "TIMED_OUT": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
+    "States.HeartbeatTimeout": ("worker_lost", "The machine that ran a task vanished, again and again. Retry the job."),
+    "TaskCrashed": ("task_crashed", "A task ended unexpectedly, again and again. Retry the job, or report it."),
+    "ABORTED": ("stopped", "The execution was stopped by an operator. Retry the job."),
+}
+
+
+def branches(options: Options, source: SourceFacts) -> dict[str, bool]:
+    """Which branches of the pipeline this source needs."""
+    return {
+        "media": bool(options.renditions) or options.audio or options.thumbnail,
+        "transcribe": source.audio is not None and options.transcription.enabled,
+    }
+
+
+def summarise(manifests: Iterable[TaskManifest]) -> dict[str, OutputSummary]:
+    """What was made and what was not, by the output's name."""
+    summaries: dict[str, OutputSummary] = {}
+    for manifest in manifests:
+        for output in manifest.outputs:
+            summaries[output.name] = OutputSummary(
+                available=True, size_bytes=output.size_bytes, segments_count=len(output.fragments) or None
+            )
+        for absent in manifest.absent:
+            summaries[absent.name] = OutputSummary(available=False, reason=absent.reason)
+    return summaries
+
+
+def processing_time(manifests: Iterable[TaskManifest], total: float) -> dict[str, float]:
+    """Seconds by task, as the document names them, and in all."""
+    seconds = {name: spent for manifest in manifests for name, spent in manifest.seconds.items()}
+    named = {_SECONDS[task]: round(spent, 3) for task, spent in seconds.items() if task in _SECONDS}
+    return named | {"total_seconds": round(total, 3)}
+
+
+def stage_seconds(manifests: Iterable[TaskManifest]) -> dict[str, float]:
+    """Wall seconds by stage, for the ETA of later jobs: the tasks of one manifest ran at the same time."""
+    stages: dict[str, float] = {}
+    for manifest in manifests:
+        if manifest.seconds:
+            model = manifest.facts.get("model")
+            stages[f"transcribe#{model}" if model else manifest.task] = max(manifest.seconds.values())
+    return stages
+
+
+def merged(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskManifest]) -> dict[str, Any]:
+    """The job's manifest: every output with its size and SHA-256."""
+    parts = list(manifests)
+    return {
+        "job_id": job_id,
+        "source": source.model_dump(mode="json") if source else None,
+        "outputs": [output.model_dump(mode="json", exclude_none=True) for part in parts for output in part.outputs],
+        "absent": [absent.model_dump(mode="json") for part in parts for absent in part.absent],
+    }
+
+
+def why(error: str, progress: Progress | None) -> Failure:
+    """Why a job failed: what its task recorded, else what the state machine knows."""
+    if progress is not None and progress.failure is not None:
+        return progress.failure
+    running = [name for name, task in progress.tasks.items() if task.status == "running"] if progress else []
+    code, message = _STATE_MACHINE_ERRORS.get(
+        error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
+    )
+    return Failure(code=code, message=message, task=running[0] if len(running) == 1 else None)

@@ -1,0 +1,48 @@
+"""What clients may send."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from mediajobs.options import Options
+
+_METADATA_BYTES = 16 * 1024
+LARGEST_SOURCE = 100 * 10**9
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CreateJob(_Body):
+    """`POST /jobs`. With `source_url` nothing is uploaded: the service fetches the source itself."""
+
+    filename: Name
+    size_bytes: Annotated[int, Field(ge=0, le=LARGEST_SOURCE)] | None = None
+    content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
+    source_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$")] | None = None
+    priority: Annotated[int, Field(ge=1, le=10)] = 5
+    batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
+    user_metadata: dict[str, Any] | None = None
+    options: Options = Options()
+
+    @field_validator("user_metadata")
+    @classmethod
+    def _metadata_is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None and len(json.dumps(value)) > _METADATA_BYTES:
+            raise ValueError("user_metadata may have at most 16 KiB as JSON")
+        return value
+
+
+class UploadedPart(_Body):
+    part_number: Annotated[int, Field(ge=1, le=10_000)]
+    etag: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class CompleteUpload(_Body):
+    """`POST /jobs/{id}/upload/complete`: the parts, as S3 acknowledged them."""
+
+    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]

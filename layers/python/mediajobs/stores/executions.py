@@ -1,0 +1,39 @@
+"""Executions of the state machine: one per attempt of a job."""
+
+import hashlib
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+
+def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
+    """Starts the attempt's execution. A second start does nothing: the name is taken, and names are kept 90 days."""
+    client = _client()
+    values = {
+        "job_id": job_id,
+        "attempt": attempt,
+        # Batch takes letters and digits only.
+        "share": hashlib.sha256(account.encode()).hexdigest()[:32],
+        "scheduling_priority": priority,
+        "heartbeat_seconds": int(os.environ["TASK_HEARTBEAT_SECONDS"]),
+    }
+    try:
+        client.start_execution(
+            stateMachineArn=os.environ["STATE_MACHINE"], name=f"{job_id}-{attempt}", input=json.dumps(values)
+        )
+    except client.exceptions.ExecutionAlreadyExists:
+        return
+
+
+def attempt_of(name: str) -> tuple[str, int]:
+    """The job and the attempt that an execution's name speaks of."""
+    job_id, _, attempt = name.rpartition("-")
+    return job_id, int(attempt)
+
+
+@cache
+def _client() -> Any:
+    return boto3.client("stepfunctions")

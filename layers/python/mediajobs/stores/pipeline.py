@@ -1,0 +1,65 @@
+"""The bookkeeping between the pipeline's tasks. Every step may come twice or late."""
+
+from typing import Any
+
+from mediajobs import outcomes
+from mediajobs.errors import NotFound
+from mediajobs.jobs import Job, manifest_key
+from mediajobs.life import Status
+from mediajobs.manifests import TaskManifest
+from mediajobs.progress import TaskProgress
+from mediajobs.stores import jobs, progress, rates
+from mediajobs.stores.objects import Objects
+from mediajobs.times import parse
+
+NO_AUDIO = "source has no audio"
+
+
+def plan(job_id: str, attempt: int) -> dict[str, bool]:
+    """Moves the job to `transcoding` and says which branches its source needs: {media, transcribe}."""
+    job = jobs.transition(job_id, Status.TRANSCODING, attempt=attempt).job
+    if job.source is None:
+        raise RuntimeError(f"job {job_id} was planned before it was validated")
+    branches = outcomes.branches(job.options, job.source)
+    if job.options.transcription.enabled and not branches["transcribe"]:
+        progress.report(job_id, attempt, {"transcribe_video": TaskProgress(status="skipped", note=NO_AUDIO)})
+    return branches
+
+
+def publish(job_id: str, attempt: int) -> None:
+    """Merges the tasks' manifests, and completes the job with all that they made."""
+    job = jobs.transition(job_id, Status.UPLOADING, attempt=attempt).job
+    if job.status is not Status.UPLOADING or job.attempt != attempt:
+        return
+    objects = Objects.from_environment()
+    manifests = [found for task in ("validate", "media", "transcribe") if (found := _manifest(objects, job_id, task))]
+    objects.write_json(manifest_key(job_id), outcomes.merged(job_id, job.source, manifests))
+    outcome = jobs.transition(job_id, Status.COMPLETED, attempt=attempt, changes=_results(job, manifests))
+    if outcome.verdict == "go" and job.source is not None:
+        rates.learn(outcomes.stage_seconds(manifests), job.source.duration_seconds)
+
+
+def fail(job_id: str, attempt: int, *, error: str) -> None:
+    """Ends the attempt with the reason that its task recorded, or else with what the state machine knows."""
+    failure = outcomes.why(error, progress.read(job_id))
+    try:
+        jobs.transition(job_id, Status.FAILED, attempt=attempt, changes={"error": failure.model_dump()})
+    except NotFound:
+        return
+
+
+def _manifest(objects: Objects, job_id: str, task: str) -> TaskManifest | None:
+    value = objects.read_json(manifest_key(job_id, task))
+    return TaskManifest.model_validate(value) if value is not None else None
+
+
+def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
+    summaries = outcomes.summarise(manifests)
+    started = parse(job.started_at or job.created_at)
+    total = (parse(jobs.now()) - started).total_seconds()
+    facts = next((manifest.facts for manifest in manifests if manifest.task == "transcribe"), {})
+    return {
+        "outputs": {name: summary.model_dump(exclude_none=True) for name, summary in summaries.items()},
+        "transcription": facts,
+        "processing_time": outcomes.processing_time(manifests, total),
+    }

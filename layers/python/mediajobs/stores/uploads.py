@@ -1,0 +1,79 @@
+"""Presigned uploads of sources into the media bucket."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from mediajobs.errors import Conflict, JobError
+from mediajobs.requests import UploadedPart
+from mediajobs.stores.environment import setting
+from mediajobs.times import rfc3339
+from mediajobs.uploads import Part
+
+_SECONDS_FOR_SINGLE = 3600
+_SECONDS_FOR_PARTS = 24 * 3600
+_CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
+
+
+def single(key: str, content_type: str | None) -> dict[str, Any]:
+    """The contract's `upload` for one PUT."""
+    headers = {"Content-Type": content_type or "application/octet-stream"}
+    parameters = {"Bucket": setting("MEDIA_BUCKET"), "Key": key, "ContentType": headers["Content-Type"]}
+    url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=_SECONDS_FOR_SINGLE, HttpMethod="PUT")
+    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _in(_SECONDS_FOR_SINGLE)}
+
+
+def begin(key: str, content_type: str | None) -> str:
+    """Begins a multipart upload and gives its id."""
+    answer = _client().create_multipart_upload(
+        Bucket=setting("MEDIA_BUCKET"), Key=key, ContentType=content_type or "application/octet-stream"
+    )
+    return str(answer["UploadId"])
+
+
+def in_parts(key: str, upload_id: str, parts: Iterable[Part], complete_url: str) -> dict[str, Any]:
+    """The contract's `upload` for a multipart upload."""
+    client, bucket = _client(), setting("MEDIA_BUCKET")
+
+    def url(part: Part) -> str:
+        parameters = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part.number}
+        return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=_SECONDS_FOR_PARTS))
+
+    return {
+        "method": "PUT",
+        "parts": [{"part_number": part.number, "url": url(part), "size": part.size} for part in parts],
+        "complete_url": complete_url,
+        "expires_at": _in(_SECONDS_FOR_PARTS),
+    }
+
+
+def complete(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
+    """Joins the parts. Raises JobError(invalid_parts), and Conflict where the upload is already joined or gone."""
+    ordered = sorted(parts, key=lambda part: part.part_number)
+    listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]
+    try:
+        _client().complete_multipart_upload(
+            Bucket=setting("MEDIA_BUCKET"), Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _CLIENTS_FAULT:
+            message = f"S3 does not have the parts as listed ({code}). Upload what is missing and list every ETag."
+            raise JobError("invalid_parts", message) from error
+        if code == "NoSuchUpload":
+            raise Conflict("This upload was completed before, or has expired.") from error
+        raise
+
+
+def _in(seconds: int) -> str:
+    return rfc3339(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+@cache
+def _client() -> Any:
+    return boto3.client("s3", config=Config(signature_version="s3v4"))

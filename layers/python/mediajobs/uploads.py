@@ -1,0 +1,24 @@
+"""How a source is to be uploaded: in one piece, or in parts."""
+
+from dataclasses import dataclass
+
+SINGLE_LIMIT = 100 * 10**6
+_SMALLEST_PART = 32 * 2**20
+_MOST_PARTS = 1000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Numbered from 1; `size` in bytes."""
+
+    number: int
+    size: int
+
+
+def parts_for(size: int | None) -> list[Part]:
+    """The parts of a source of `size` bytes; none where a single upload does."""
+    if size is None or size <= SINGLE_LIMIT:
+        return []
+    part_size = max(_SMALLEST_PART, -(-size // _MOST_PARTS))
+    count = -(-size // part_size)
+    return [Part(number, min(part_size, size - (number - 1) * part_size)) for number in range(1, count + 1)]

@@ -1,0 +1,80 @@
+"""Runs one task: `python -m statemachine.tasks validate|media|transcribe --job-id ID --attempt N`.
+
+Exit codes: 0 done; 65 bad input, a retry would not help; 75 try again later; 77 nobody wants this attempt any more.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mediajobs.errors import JobError, Stopped
+from mediajobs.jobs import manifest_key
+from mediajobs.manifests import TaskManifest
+from mediajobs.progress import Failure
+from mediajobs.stores import jobs, progress
+from statemachine.tasks.context import Context, load
+
+DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, 77
+_MAIN_WORK = {"validate": "validate_video", "media": "upload_outputs", "transcribe": "transcribe_video"}
+
+logger = Logger(service="mediajobs-tasks")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="statemachine.tasks")
+    parser.add_argument("task", choices=sorted(_MAIN_WORK))
+    parser.add_argument("--job-id", required=True)
+    parser.add_argument("--attempt", required=True, type=int)
+    wanted = parser.parse_args(arguments)
+    logger.append_keys(task=wanted.task, job_id=wanted.job_id, attempt=wanted.attempt)
+    try:
+        return _attempt(wanted.task, wanted.job_id, wanted.attempt)
+    except Stopped as reason:
+        logger.info("stopped", reason=str(reason))
+        return STOPPED
+
+
+def _attempt(task: str, job_id: str, attempt: int) -> int:
+    """Runs the task, and keeps the reason if it fails."""
+    started = time.monotonic()
+    try:
+        context = load(job_id, attempt)
+        _validate(context) if task == "validate" else importlib.import_module(f"statemachine.tasks.{task}").run(context)
+    except JobError as error:
+        failure = Failure(code=error.code, message=error.message, task=error.task or _MAIN_WORK[task])
+        retryable = error.retryable
+    except (BotoCoreError, ClientError) as error:
+        logger.exception("a dependency failed")
+        message = f"Storage or database could not be reached ({type(error).__name__}). The task is tried again."
+        failure = Failure(code="dependency_unavailable", message=message, task=_MAIN_WORK[task])
+        retryable = True
+    else:
+        logger.info("done", seconds=round(time.monotonic() - started, 3))
+        return DONE
+    progress.record_failure(job_id, attempt, failure)
+    logger.warning("failed", code=failure.code, reason=failure.message)
+    return TRY_AGAIN if retryable else BAD_INPUT
+
+
+def _validate(context: Context) -> None:
+    """Validation's result is what the job knows of its source; its manifest only says how long it took."""
+    from statemachine.tasks import validate
+
+    started = time.monotonic()
+    facts = validate.run(context)
+    jobs.record_source(context.job_id, context.attempt, facts)
+    manifest = TaskManifest(
+        task="validate",
+        attempt=context.attempt,
+        outputs=[],
+        seconds={"validate_video": round(time.monotonic() - started, 3)},
+    )
+    context.objects.write_json(manifest_key(context.job_id, "validate"), manifest.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""What a task is given, and how it tells of its progress."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mediajobs.errors import Stopped
+from mediajobs.jobs import Job
+from mediajobs.life import RUNNING
+from mediajobs.options import Options
+from mediajobs.progress import TaskProgress
+from mediajobs.source import SourceFacts
+from mediajobs.stores import jobs, progress
+from mediajobs.stores.objects import Objects
+
+_SECONDS_BETWEEN_WRITES = 2.0
+
+
+class Reporter(Protocol):
+    """Progress in percent, by task. Every method raises Stopped when the job does not want this attempt any more."""
+
+    def update(self, **percent: float) -> None: ...
+    def finish(self, *tasks: str) -> None: ...
+    def skip(self, **reasons: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of one task. `source` is there once the job was validated; `source_url` only if nothing is uploaded."""
+
+    job_id: str
+    attempt: int
+    filename: str
+    options: Options
+    source: SourceFacts | None
+    source_url: str | None
+    objects: Objects
+    reporter: Reporter
+    models_dir: Path
+
+
+def load(job_id: str, attempt: int) -> Context:
+    """Raises NotFound, and Stopped where the attempt is over."""
+    job = jobs.get(job_id)
+    if job.attempt != attempt or job.status not in RUNNING:
+        raise Stopped(f"job {job_id} is {job.status} in attempt {job.attempt}")
+    return Context(
+        job_id=job_id,
+        attempt=attempt,
+        filename=job.filename,
+        options=_with_defaults(job),
+        source=job.source,
+        source_url=job.source_url,
+        objects=Objects.from_environment(),
+        reporter=StoreReporter(job_id, attempt),
+        models_dir=Path(os.environ.get("MODELS_DIR", "/models")),
+    )
+
+
+class StoreReporter:
+    """Reports to the job's progress item: at most one write in 2 s, except when a task begins or ends."""
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        self._job_id = job_id
+        self._attempt = attempt
+        self._percent: dict[str, float] = {}
+        self._unwritten: set[str] = set()
+        self._written_at = 0.0
+
+    def update(self, **percent: float) -> None:
+        for task, value in percent.items():
+            # 100 is for finish() alone.
+            self._percent[task] = max(self._percent.get(task, 0.0), min(round(value, 1), 99.9))
+            self._unwritten.add(task)
+        if time.monotonic() - self._written_at >= _SECONDS_BETWEEN_WRITES:
+            self._write(
+                {task: TaskProgress(status="running", progress=self._percent[task]) for task in self._unwritten}
+            )
+            self._unwritten.clear()
+
+    def finish(self, *tasks: str) -> None:
+        self._unwritten.difference_update(tasks)
+        self._write({task: TaskProgress(status="completed", progress=100.0) for task in tasks})
+
+    def skip(self, **reasons: str) -> None:
+        self._write({task: TaskProgress(status="skipped", note=reason) for task, reason in reasons.items()})
+
+    def _write(self, tasks: dict[str, TaskProgress]) -> None:
+        if tasks:
+            progress.report(self._job_id, self._attempt, tasks)
+            self._written_at = time.monotonic()
+
+
+def _with_defaults(job: Job) -> Options:
+    transcription = job.options.transcription
+    if transcription.model is not None:
+        return job.options
+    model = os.environ.get("DEFAULT_WHISPER_MODEL", "base")
+    return job.options.model_copy(update={"transcription": transcription.model_copy(update={"model": model})})

@@ -1,0 +1,55 @@
+"""What the tests of several rooms share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[1]
+REGION = "us-east-1"
+
+# Before anything makes a client: tests must never reach a real account.
+os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION, AWS_REGION=REGION)
+os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_NAME="mediajobs")
+
+
+def template() -> dict[str, Any]:
+    """template.yaml as data."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return parsed
+
+
+def make_tables(client: Any) -> None:
+    """The tables of the template, each named as its resource."""
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+            properties = {key: resource["Properties"][key] for key in wanted if key in resource["Properties"]}
+            client.create_table(TableName=name, **properties)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The template's tables and bucket, in process."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for variable, value in {
+        "JOBS_TABLE": "JobsTable",
+        "KEYS_TABLE": "KeysTable",
+        "COUNTERS_TABLE": "CountersTable",
+        "MEDIA_BUCKET": "media",
+        "ACCOUNT_CONCURRENCY": "2",
+        "SYSTEM_CONCURRENCY": "3",
+        "DEFAULT_WHISPER_MODEL": "base",
+        "SOURCE_BUCKETS": "",
+        "ALLOW_PRIVATE_SOURCES": "false",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    with mock_aws():
+        make_tables(boto3.client("dynamodb"))
+        boto3.client("s3").create_bucket(Bucket="media")
+        yield
