@@ -1,0 +1,202 @@
+"""A small HTTP client of the mediajobs API: time-outs, retries with backoff, and a key that stays with the API."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from pydantic import ValidationError
+from requests.adapters import HTTPAdapter
+
+from infra.cli.documents import Created, Job
+from infra.cli.failures import CommandError, RefusedError, UnreachableError
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 40  # an API gateway gives up after 29
+TRIES = 4
+BACKOFF = 0.5  # seconds before the second try; doubled with every further one
+LONGEST_PAUSE = 60.0
+RETRIED = frozenset({429, 500, 502, 503, 504})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+T = TypeVar("T")
+Body = Callable[[], Any]  # makes the body anew for every try
+
+
+class Client:
+    """One API with one key. Every method raises RefusedError for an error answer and UnreachableError for none."""
+
+    def __init__(self, api_url: str, api_key: str) -> None:
+        self.api_url = api_url.rstrip("/")
+        self._api_key = api_key
+        self._session = requests.Session()
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=8))
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=8))
+        self._session.auth = lambda request: request  # else requests sends what ~/.netrc holds for the host
+        self._session.trust_env = urlsplit(api_url).hostname not in LOOPBACK  # no proxy for the local stack
+
+    def create_job(self, wish: dict[str, Any]) -> Created:
+        """POST /jobs: one job, however often it has to be tried."""
+        return _read(Created.model_validate, self._post("/jobs", wish))
+
+    def complete_upload(self, complete_url: str, parts: list[dict[str, Any]]) -> None:
+        self._post(complete_url, {"parts": parts})
+
+    def cancel(self, job_id: str) -> None:
+        self._post(f"/jobs/{job_id}/cancel", {})
+
+    def job(self, job_id: str) -> Job:
+        return _read(Job.read, _json(self.send("GET", f"/jobs/{job_id}")))
+
+    def job_unless(self, job_id: str, etag: str | None) -> tuple[Job | None, str | None]:
+        """The job and its ETag; None for the job while it is still the one that `etag` names."""
+        headers = {"If-None-Match": etag} if etag else {}
+        response = self.send("GET", f"/jobs/{job_id}", headers=headers)
+        if response.status_code == 304:
+            return None, etag
+        return _read(Job.read, _json(response)), response.headers.get("ETag")
+
+    def text(self, path: str) -> str:
+        """What lies behind `path`, redirects followed, as UTF-8."""
+        response = self.open(path)
+        with response:
+            return response.content.decode("utf-8", errors="replace")
+
+    def open(self, path: str) -> requests.Response:
+        """A streamed GET. The redirect is followed by hand: the key must not travel to where it leads."""
+        address = self.address(path)
+        for _ in range(5):
+            response = self.send("GET", address, headers={"Accept-Encoding": "identity"}, stream=True)
+            if not response.is_redirect:
+                return response
+            response.close()
+            address = urljoin(address, response.headers["Location"])
+        raise CommandError(f"{self.address(path)} redirects in circles.")
+
+    def send(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, body: Body | None = None, **how: Any
+    ) -> requests.Response:
+        """One idempotent request, tried up to four times; an answer of 400 or more raises RefusedError."""
+        address = self.address(path)
+        headers = self._key_for(address) | (headers or {})
+        how = {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False} | how
+        for pause in self._pauses():
+            wait, response = pause, self._try(method, address, headers, body, how, last=pause is None)
+            if response is not None:
+                wait = _pause_after(response, pause)
+                if wait is None:
+                    return _accepted(response)
+                response.close()
+            time.sleep(wait or 0)
+        raise AssertionError("the last try answers or raises")
+
+    def address(self, path: str) -> str:
+        """`path` under the API's root, which itself may have a path; an absolute address stays as it is."""
+        return path if "://" in path else f"{self.api_url}/{path.lstrip('/')}"
+
+    def _post(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return _json(self.send("POST", path, headers=headers, json=wish))
+
+    def _try(
+        self, method: str, address: str, headers: dict[str, str], body: Body | None, how: dict[str, Any], *, last: bool
+    ) -> requests.Response | None:
+        """The answer, or None where none came and there are tries left."""
+        try:
+            return self._session.request(method, address, headers=headers, data=body() if body else None, **how)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            if last:
+                raise UnreachableError(f"{_place(address)} cannot be reached: {_reason(error)}.") from error
+            return None
+        except requests.RequestException as error:
+            raise CommandError(f"{_place(address)} cannot be asked: {error}") from error
+
+    def _pauses(self) -> Iterator[float | None]:
+        """Seconds to wait after each try, growing, with jitter; None after the last."""
+        for number in range(TRIES - 1):
+            yield BACKOFF * 2**number * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
+        yield None
+
+    def _key_for(self, address: str) -> dict[str, str]:
+        return {"X-API-Key": self._api_key} if _under(address, self.api_url) else {}
+
+
+def _under(address: str, root: str) -> bool:
+    """The same scheme, host and port, and a path below the root's: S3 of a local stack shares its port."""
+    mine, theirs = urlsplit(root), urlsplit(address)
+    return (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc) and f"{theirs.path}/".startswith(
+        f"{mine.path}/"
+    )
+
+
+def _pause_after(response: requests.Response, pause: float | None) -> float | None:
+    """Seconds until the next try, as Retry-After asks or else `pause`; None: this answer is the last word."""
+    if pause is None or response.status_code not in RETRIED:
+        return None
+    asked = response.headers.get("Retry-After", "")
+    wait = float(asked) if asked.isdecimal() else pause
+    return wait if wait <= LONGEST_PAUSE else None
+
+
+def _accepted(response: requests.Response) -> requests.Response:
+    if response.status_code >= 400:
+        raise _refusal(response)
+    return response
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        url = response.url.partition("?")[0]
+        raise CommandError(f"{url} did not answer with a JSON document. Is it a mediajobs API?")
+    return document
+
+
+def _read(reader: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T:
+    try:
+        return reader(document)
+    except ValidationError as error:
+        raise CommandError(f"The API's answer has another shape than expected: {error}") from error
+
+
+def _refusal(response: requests.Response) -> RefusedError:
+    """The problem document as an error; S3 and proxies answer with something else, of which the start is shown."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        return RefusedError(response.status_code, response.reason or "Error", " ".join(response.text[:300].split()))
+    hints = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
+    if response.status_code == 401:
+        hints.append("Check MEDIAJOBS_API_KEY or --api-key.")
+    if wait := response.headers.get("Retry-After"):
+        hints.append(f"Try again in {wait} s.")
+    title, detail = problem.get("title") or response.reason, problem.get("detail") or problem.get("message") or ""
+    return RefusedError(response.status_code, str(title), str(detail), hints=hints)
+
+
+def _location(loc: Any) -> str:
+    return ".".join(map(str, loc)) if isinstance(loc, list) else str(loc)
+
+
+def _place(address: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(address))
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).lower()
+    for sign, reason in {
+        "refused": "the connection is refused",
+        "timed out": "no answer in time",
+        "resolve": "the name is not known",
+        "certificate": "its certificate is not valid",
+    }.items():
+        if sign in text:
+            return reason
+    return "the connection broke"

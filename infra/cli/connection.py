@@ -1,0 +1,34 @@
+"""The options that every command on jobs has, and the client that they give."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from infra.cli import place
+from infra.cli.client import Client
+
+_PANEL = "Connection (default: the running stack of `mediajobs up`)"
+
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", envvar="MEDIAJOBS_API_URL", help="Where the API is.", rich_help_panel=_PANEL),
+]
+ApiKey = Annotated[
+    str | None, typer.Option(metavar="KEY", envvar="MEDIAJOBS_API_KEY", help="The key for it.", rich_help_panel=_PANEL)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line, and nothing else.")]
+JobId = Annotated[str, typer.Argument(help="As `submit` printed it.", show_default=False)]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job is finished.")]
+
+
+def connect(api_url: str | None, api_key: str | None) -> Client:
+    return Client(*place.find(api_url, api_key))
+
+
+def console() -> Console:
+    """Standard output. A character that it cannot show becomes a question mark instead of a crash."""
+    made = Console(highlight=False)
+    if reconfigure := getattr(made.file, "reconfigure", None):
+        reconfigure(errors="replace")
+    return made

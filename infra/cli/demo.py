@@ -1,0 +1,133 @@
+"""`mediajobs demo`: a stack of its own, one job from end to end, everything it made, and the stack gone again."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from infra.cli import place
+from infra.cli.client import Client
+from infra.cli.connection import console
+from infra.cli.documents import Job
+from infra.cli.failures import CommandError, StoppedError
+from infra.cli.hls_check import check_hls
+from infra.cli.models import fetch
+from infra.cli.process import download_all, start, watched
+from infra.cli.screens import screen_for
+from infra.cli.stacks import bring_down, bring_up
+from infra.cli.steps import step
+from infra.cli.submit import about
+from infra.cli.summary import show_outputs, show_words
+from infra.cli.watch import check
+from infra.cli.words import error_rate
+
+if TYPE_CHECKING:
+    from infra.local import Stack
+
+SPEECH = place.ROOT / "tests/media/demo/speech.mp4"
+SAID = SPEECH.with_suffix(".transcript.txt")
+WORST_RATE = 0.05
+MODEL = "base"
+PATIENCE = 600.0  # seconds without any progress after which the demo gives up
+
+File = Annotated[Path | None, typer.Argument(help="Your own video; a short speech where none is given.")]
+
+
+def demo(file: File = None) -> None:
+    """See it all once, from upload to transcript.
+
+    Starts a stack of its own on a free port, takes a video through it, keeps everything that was made in
+    .local/demo/output, and stops the stack. Exit code 0 only if the job is completed.
+    """
+    out, home = console(), place.home() / "demo"
+    film = file or SPEECH
+    wish = about(str(film))
+    try:
+        with _termination_like_interrupt():
+            _pull_model(out)
+            job, files = _process(out, home, film, wish)
+            _report(out, film, job, files)
+    except BaseException as error:
+        out.print(Text(f"  Logs: {place.short(home / 'logs')}"), soft_wrap=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise StoppedError("The demo was stopped.") from None
+        raise
+
+
+def _process(out: Console, home: Path, film: Path, wish: dict[str, Any]) -> tuple[Job, dict[str, Path]]:
+    """The finished job and its files. The stack is up for exactly as long."""
+    with _stack(out, home) as stack:
+        client = Client(stack.api_url, stack.api_key or "")
+        created = client.create_job(wish)
+        with screen_for(out) as screen:
+            start(client, created, film, screen)
+            job = watched(client, created.job_id, screen, patience=PATIENCE)
+        check(job)
+        with step(out, "downloading") as say:
+            folder = home / "output" / job.job_id
+            files = download_all(client, job, [], folder)
+            say(f"{len(files)} files in {place.short(folder)}/")
+        if job.outputs.get("hls"):
+            with step(out, "asking for HLS") as say:
+                say(check_hls(client, job.job_id))
+    return job, files
+
+
+def _pull_model(out: Console) -> None:
+    """Ahead of the stack, which would pull it silently: 145 MB the first time."""
+    what = f"Whisper model {MODEL}"
+    with step(out, what) as say:
+        fetch(MODEL, lambda done, total: say(f"{what}: {done / total:.0%}"))
+        say(what)
+
+
+@contextmanager
+def _stack(out: Console, home: Path) -> Iterator["Stack"]:
+    """A stack on a free port. It comes down whatever happens; nobody can interrupt that half way."""
+    try:
+        with step(out, "starting a stack") as say:
+            stack = bring_up(0, home, say)
+            say(f"a stack of its own, at {stack.endpoint_url}")
+        yield stack
+    finally:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            with step(out, "stack stopped"):
+                bring_down(home)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _report(out: Console, film: Path, job: Job, files: dict[str, Path]) -> None:
+    """The table and the words; for the shipped speech, whether they are the words that were said."""
+    show_outputs(out, job, {name: place.short(path) for name, path in files.items()})
+    transcript = files.get("transcript_txt")
+    heard = transcript.read_text(encoding="utf-8") if transcript else ""
+    show_words(out, heard)
+    if film.resolve() != SPEECH.resolve():
+        return
+    rate = error_rate(SAID.read_text(encoding="utf-8"), heard)
+    out.print(Text(f"\n  Word error rate: {rate:.1%}"))
+    if rate >= WORST_RATE:
+        raise CommandError(f"The transcript is too far from {place.short(SAID)}: {rate:.1%} of its words are wrong.")
+
+
+@contextmanager
+def _termination_like_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind like Ctrl-C, so that the stack comes down then, too."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

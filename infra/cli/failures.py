@@ -1,0 +1,60 @@
+"""What can go wrong on the command line, with its exit code and its cure.
+
+Exit codes: 1 the job or the API failed, 2 wrong use, 3 the API cannot be reached, 130 Ctrl-C.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+
+
+class CommandError(Exception):
+    """Ends the command with one clear message; `hints` are printed below it, a line each."""
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, *, hints: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = tuple(hints)
+
+
+class UsageError(CommandError):
+    """The caller can put it right: a missing file, a missing key, an output that is in the way."""
+
+    exit_code = USAGE
+
+
+class UnreachableError(CommandError):
+    """No answer came, after all retries."""
+
+    exit_code = UNREACHABLE
+
+
+class StoppedError(CommandError):
+    """Ctrl-C, at a place where there is something to say about it."""
+
+    exit_code = INTERRUPTED
+
+
+class RefusedError(CommandError):
+    """The API answered with a problem document (RFC 9457) or another error status."""
+
+    def __init__(self, status: int, title: str, detail: str = "", *, hints: Sequence[str] = ()) -> None:
+        super().__init__(f"{title} ({status})" + (f": {detail}" if detail else ""), hints=hints)
+        self.status = status
+
+
+def show(failure: CommandError, console: Console) -> None:
+    """Print the failure: `error: message`, then its hints."""
+    console.print(Text.assemble(("error: ", "bold red"), printable(failure.message)), soft_wrap=True)
+    for hint in failure.hints:
+        console.print(Text("  " + printable(hint)), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere without control characters: a file name must not steer the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

@@ -1,0 +1,55 @@
+"""The command `mediajobs`."""
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from infra.cli import stacks
+from infra.cli.demo import demo
+from infra.cli.failures import CommandError, show
+from infra.cli.jobs import download, status
+from infra.cli.keys import keys
+from infra.cli.models import models
+from infra.cli.submit import submit
+
+HELP = "Video in; renditions, audio, HLS, a thumbnail and a transcript out."
+EPILOG = """[dim]For example[/dim]
+
+[cyan]mediajobs up[/cyan]  a stack on this machine
+
+[cyan]mediajobs submit talk.mp4 --watch[/cyan]  upload, process, look on
+
+[cyan]mediajobs download JOB_ID --into talk[/cyan]  fetch everything that was made
+
+[dim]Exit codes: 0 all is well, 1 the job or the API failed, 2 wrong use, 3 no connection, 130 Ctrl-C.[/dim]"""
+
+
+class Commands(TyperGroup):
+    """Every command ends a failure in one place: its message on stderr, its exit code."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except CommandError as failure:
+            show(failure, Console(stderr=True, highlight=False))
+            raise typer.Exit(failure.exit_code) from failure
+
+
+app = typer.Typer(
+    cls=Commands,
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # a key could be among them
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel="Try it")(demo)
+app.command(rich_help_panel="Jobs")(submit)
+app.command(rich_help_panel="Jobs")(status)
+app.command(rich_help_panel="Jobs")(download)
+app.command(rich_help_panel="A stack on this machine")(stacks.up)
+app.command(rich_help_panel="A stack on this machine")(stacks.down)
+app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
+app.add_typer(models, name="models", rich_help_panel="A stack on this machine")

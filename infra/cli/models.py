@@ -1,0 +1,62 @@
+"""`mediajobs models`: the Whisper models that transcribe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from infra import models as known
+from infra.cli import place
+from infra.cli.connection import console
+from infra.cli.failures import CommandError
+from infra.cli.screens import screen_for
+
+models = typer.Typer(help="Fetch and list Whisper models.", no_args_is_help=True)
+
+HOME = place.ROOT / ".local" / "models"  # all stacks share them
+
+ModelName = Annotated[str, typer.Argument(metavar="[NAME]", help="See `mediajobs models list`.")]
+
+
+@models.command("pull")
+def pull_model(name: ModelName = known.DEFAULT) -> None:
+    """Fetch a model and check it by its SHA-256. Nothing to do where it is already there."""
+    out = console()
+    home = fetch(name) if name in known.installed(HOME) else _fetch_with_bar(name)
+    out.print(Text(f"The model {name} is in {place.short(home)}."), soft_wrap=True)
+
+
+@models.command("list")
+def list_models() -> None:
+    """The models that can be pulled, and those that are here."""
+    here = set(known.installed(HOME))
+    table = Table.grid(padding=(0, 2))
+    for name in sorted(here | set(known.MODELS)):
+        size = decimal(known.MODELS[name].size) if name in known.MODELS else ""
+        how = Text("here", "green") if name in here else Text(f"mediajobs models pull {name}", "dim")
+        table.add_row(name, size, how)
+    console().print(table)
+
+
+def fetch(name: str, on_progress: known.OnProgress = lambda _done, _total: None) -> Path:
+    """The model's folder. `on_progress` is told the bytes so far and in all."""
+    try:
+        return known.pull(name, HOME, on_progress)
+    except known.ModelError as error:
+        raise CommandError(str(error)) from error
+
+
+def _fetch_with_bar(name: str) -> Path:
+    told = 0
+    with screen_for(console()) as screen:
+
+        def advance(done: int, _total: int) -> None:
+            nonlocal told
+            screen.advance(done - told)
+            told = done
+
+        screen.begin(f"model {name}", known.MODELS[name].size if name in known.MODELS else None)
+        return fetch(name, advance)

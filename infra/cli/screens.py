@@ -1,0 +1,234 @@
+"""A running job on a screen: bars on a terminal, lines in a log, documents for a program."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from rich.console import Console, RenderableType
+from rich.filesize import decimal
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.documents import Job, TaskProgress
+from infra.cli.failures import printable
+from infra.cli.watch import news, spoken
+
+QUIET_SECONDS = 10.0  # the longest that a log says nothing while something moves
+LABEL, BAR = 20, 30  # columns; what is left of 80 is for percent and words
+MARKS = {
+    "pending": ("·", "dim"),
+    "running": ("▸", "cyan"),
+    "completed": ("✓", "green"),
+    "skipped": ("-", "dim"),
+    "failed": ("✗", "red"),
+}
+
+
+class Screen(Protocol):
+    """Something that shows. `advance` may be called from several threads; negative counts take back."""
+
+    def say(self, text: str) -> None: ...
+    def begin(self, what: str, total: int | None) -> None: ...
+    def advance(self, count: int) -> None: ...
+    def show(self, job: Job) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+def screen_for(console: Console, *, as_json: bool = False) -> Screen:
+    """The right one for where the output goes."""
+    if as_json:
+        return Documents()
+    return Bars(console) if console.is_terminal else Lines(console)
+
+
+def remaining(job: Job) -> str:
+    """The ETA in words: a range where its ends differ, nothing where nothing is known."""
+    eta = job.progress.eta_seconds
+    if eta is None or job.finished:
+        return ""
+    low, high = (round(end) for end in job.progress.eta_range or (eta, eta))
+    return f"{low} to {duration(high)} left" if 0 < low < high < 100 else f"{duration(eta)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 12 s, 3:20 min, 1:02 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    unit, whole = ("min", seconds) if seconds < 3600 else ("h", seconds / 60)
+    return f"{int(whole // 60)}:{int(whole % 60):02d} {unit}"
+
+
+@dataclass
+class Transfer:
+    what: str
+    total: int | None  # bytes
+    done: int = 0
+    status: str = "running"
+
+
+class Bars:
+    """One bar for each transfer and each task of the job, and one for the whole."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._transfers: list[Transfer] = []
+        self._job: Job | None = None
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=8)
+
+    def say(self, text: str) -> None:
+        self._console.print(Text("  " + printable(text)), soft_wrap=True)
+
+    def begin(self, what: str, total: int | None) -> None:
+        self._end_transfer()
+        self._transfers.append(Transfer(what, total))
+
+    def advance(self, count: int) -> None:
+        with self._lock:
+            self._transfers[-1].done += count
+
+    def show(self, job: Job) -> None:
+        self._end_transfer()
+        self._job = job
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._end_transfer()
+        self._live.stop()
+
+    def _end_transfer(self) -> None:
+        if self._transfers:
+            self._transfers[-1].status = "completed"
+
+    def _picture(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 1), pad_edge=False)
+        for column in ({"width": 1}, {"width": LABEL}, {"width": BAR}, {"width": 5}, {}):
+            grid.add_column(no_wrap=True, overflow="ellipsis", **column)  # type: ignore[arg-type]
+        for transfer in self._transfers:
+            grid.add_row(*_transfer_row(transfer))
+        if self._job is None:
+            return Padding(grid, (0, 2))
+        for name, task in self._job.progress.tasks.items():
+            grid.add_row(*_task_row(spoken(name), task))
+        grid.add_row(*_whole_row(self._job, time.monotonic() - self._began))
+        return Padding(grid, (0, 2))
+
+
+class Lines:
+    """A line for every change that a reader of a log would want, and one every ten seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._job: Job | None = None
+        self._transfer = Transfer("", None)
+        self._began = self._told = time.monotonic()
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        self._print(text)
+
+    def begin(self, what: str, total: int | None) -> None:
+        self._transfer = Transfer(what, total)
+        self._print(f"{what}, {decimal(total)}" if total is not None else what)
+
+    def advance(self, count: int) -> None:
+        with self._lock:
+            self._transfer.done += count
+            if self._is_time():
+                self._print(f"{self._transfer.what}, {decimal(max(self._transfer.done, 0))} so far")
+
+    def show(self, job: Job) -> None:
+        told = news(self._job, job)
+        if not told and self._is_time():
+            told = [", ".join(filter(None, (job.status, remaining(job))))]
+        for line in told:
+            self._print(f"{job.progress.overall_progress:3.0f} %  {line}")
+        self._job = job
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._told > QUIET_SECONDS
+
+    def _print(self, line: str) -> None:
+        self._told = time.monotonic()
+        self._console.print(Text(f"{self._told - self._began:6.1f} s  {printable(line)}"), soft_wrap=True)
+
+
+class Documents:
+    """Every state of the job as the API gave it, one JSON document a line, and nothing else."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def begin(self, what: str, total: int | None) -> None:
+        pass
+
+    def advance(self, count: int) -> None:
+        pass
+
+    def show(self, job: Job) -> None:
+        print_document(job.document)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def print_document(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _transfer_row(transfer: Transfer) -> Iterator[RenderableType]:
+    done, total = max(transfer.done, 0), transfer.total
+    size = decimal(done) if total is None or done >= total else f"{decimal(done)} of {decimal(total)}"
+    percent = 100 * done / total if total else (100.0 if transfer.status == "completed" else 0.0)
+    yield from _row(transfer.what, transfer.status, percent, size)
+
+
+def _task_row(name: str, task: TaskProgress) -> Iterator[RenderableType]:
+    if task.status == "skipped":
+        yield from (*_mark_and_label(name, task.status), Text(printable(task.note or "skipped"), "dim"), "", "")
+    else:
+        yield from _row(name, task.status, task.progress, "waiting" if task.status == "pending" else "")
+
+
+def _whole_row(job: Job, seconds: float) -> Iterator[RenderableType]:
+    status = job.status if job.status in MARKS else "cancelled" if job.finished else "running"
+    words = f"in {duration(seconds)}" if job.finished else remaining(job)
+    yield from _row(job.status, status, job.progress.overall_progress, words, style="bold")
+
+
+def _row(label: str, status: str, percent: float, words: str, style: str = "") -> Iterator[RenderableType]:
+    colour = {"failed": "red", "completed": "green", "cancelled": "yellow"}.get(status, "cyan")
+    yield from _mark_and_label(label, status, style)
+    yield ProgressBar(total=100, completed=percent, width=BAR, complete_style=colour, finished_style=colour)
+    yield Text(f"{percent:3.0f} %", style or ("dim" if status == "pending" else ""))
+    yield Text(words, "dim")
+
+
+def _mark_and_label(label: str, status: str, style: str = "") -> tuple[Text, Text]:
+    mark, colour = MARKS.get(status, ("■", "yellow"))
+    return Text(mark, colour), Text(label, style or ("dim" if status in ("pending", "skipped") else ""))

@@ -1,0 +1,83 @@
+"""What a job made, as a table, and what was said."""
+
+import textwrap
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.client import Client
+from infra.cli.documents import Job
+from infra.cli.downloads import FILENAMES, made
+from infra.cli.failures import printable
+
+WORDS_SHOWN = 150
+
+
+def show_outputs(console: Console, job: Job, files: dict[str, Path] | None = None) -> None:
+    """The table of outputs: size, share of the source, and why one is not there; with paths once downloaded."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table.add_column("output", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("of source", justify="right", no_wrap=True)
+    table.add_column("where" if files else "", overflow="fold")
+    for name in ("360p", "720p", "audio", "thumbnail"):
+        if (entry := job.outputs.get(name)) is not None:
+            where = files[name] if files and name in files else None
+            table.add_row(name, *_file_cells(entry, job.source.size_bytes, where))
+    for name in FILENAMES:
+        if name.startswith("transcript_") and files and name in files:
+            table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", str(files[name]))
+    for name, note in (("transcription", _transcription(job)), ("hls", _hls(job))):
+        if note:
+            table.add_row(name, "", "", note)
+    console.print()
+    console.print(Padding(table, (0, 2)))
+
+
+def show_words(console: Console, words: str) -> None:
+    """The transcript's words, its start where it is long."""
+    spoken = printable(words).split()
+    if not spoken:
+        return
+    text, more = " ".join(spoken[:WORDS_SHOWN]), len(spoken) - WORDS_SHOWN
+    width = min(console.width, 96) - 4
+    console.print()
+    for line in textwrap.wrap(f"“{text}”" if more <= 0 else f"“{text} …” and {more} more words", width):
+        console.print(Text("  " + line, "italic"), soft_wrap=True)
+
+
+def words_of(client: Client, job: Job) -> str:
+    """The transcript as text; empty where the job has none."""
+    name = "transcript_txt"
+    return client.text(f"/jobs/{job.job_id}/download/{name}") if name in made(job) else ""
+
+
+def _file_cells(entry: dict[str, object], source_size: int | None, where: Path | None) -> tuple[str | Text, ...]:
+    size = entry.get("size_bytes")
+    if not entry.get("available"):
+        return "-", "", Text(printable(str(entry.get("reason") or "not made")), "dim")
+    if not isinstance(size, int):
+        return "", "", str(where or "")
+    share = f"{100 * size / source_size:.0f} %" if source_size else ""
+    return decimal(size), share, str(where or "")
+
+
+def _transcription(job: Job) -> str:
+    entry = job.outputs.get("transcription")
+    if entry is None:
+        return ""
+    if not entry.get("available"):
+        return str(entry.get("reason") or "not made")
+    count, language, model = entry.get("word_count"), entry.get("language"), entry.get("whisper_model")
+    return ", ".join(filter(None, (f"{count} words" if count is not None else "", language, model)))
+
+
+def _hls(job: Job) -> str:
+    entry = job.outputs.get("hls") or {}
+    made_of = [name for name, one in entry.items() if isinstance(one, dict) and one.get("available")]
+    return " and ".join(made_of)

@@ -1,0 +1,68 @@
+"""A job followed by polling, and what changed between two looks at it."""
+
+import time
+from collections.abc import Iterator
+
+from infra.cli.client import Client
+from infra.cli.documents import Job, TaskProgress
+from infra.cli.failures import CommandError, RefusedError, UnreachableError
+
+PACE = 1.0  # seconds between two looks: 60 of the 100 requests a minute that a key has by default
+OUTAGE = 120.0  # seconds without an answer that a watcher sits out
+
+
+def follow(client: Client, job_id: str, *, patience: float | None = None) -> Iterator[Job]:
+    """The job now, then again whenever it has changed, until it is finished.
+
+    `patience`: seconds without any change after which CommandError is raised; None waits as long as it takes.
+    """
+    etag: str | None = None
+    changed_at = answered_at = time.monotonic()
+    while True:
+        try:
+            job, etag = client.job_unless(job_id, etag)
+            answered_at = time.monotonic()
+        except (UnreachableError, RefusedError) as error:
+            lasting = isinstance(error, RefusedError) and error.status < 500
+            if lasting or etag is None or time.monotonic() - answered_at > OUTAGE:
+                raise
+            job = None
+        if job is not None:
+            changed_at = time.monotonic()
+            yield job
+            if job.finished:
+                return
+        elif patience is not None and time.monotonic() - changed_at > patience:
+            raise CommandError(f"Job {job_id} did not move for {patience:.0f} s.")
+        time.sleep(PACE)
+
+
+def news(before: Job | None, now: Job) -> list[str]:
+    """What a log would say of the change: a new status, and tasks that began or ended."""
+    told = [] if before and before.status == now.status else [_status(now)]
+    for name, task in now.progress.tasks.items():
+        old = before.progress.tasks.get(name) if before else None
+        if task.status != (old or TaskProgress()).status:
+            told.append(f"{spoken(name)}: {task.status}" + (f" ({task.note})" if task.note else ""))
+    return told
+
+
+def spoken(task: str) -> str:
+    """A task's name for people."""
+    return task.replace("_", " ")
+
+
+def check(job: Job) -> None:
+    """Raises CommandError with the job's own words unless it is completed."""
+    if job.status == "completed":
+        return
+    if job.status == "cancelled" or job.error is None:
+        raise CommandError(f"Job {job.job_id} was {job.status}.")
+    where = f" in {spoken(job.error.failed_task)}" if job.error.failed_task else ""
+    code = f" [{job.error.code}]" if job.error.code else ""
+    raise CommandError(f"Job {job.job_id} failed{where}{code}: {job.error.message}")
+
+
+def _status(job: Job) -> str:
+    position = job.progress.queue_position
+    return job.status + (f", place {position} in the queue" if job.status == "queued" and position else "")

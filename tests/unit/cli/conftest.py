@@ -1,0 +1,187 @@
+"""The API as the contract describes it, played by a real HTTP server; S3 behind it, under /bucket."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEY = "mj_played_key"
+JOB_ID = "01JDPLAYED0000000000000000"
+TASKS = ("validate_video", "transcode_360p", "transcode_720p", "transcribe_video", "upload_outputs")
+WORDS = "ask not what your country can do for you"
+
+
+class PlayedApi:
+    """What it will answer, and what it was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.root = url
+        self.url = f"{url}/restapis/a1/local"  # an API's root may have a path
+        self.states: list[dict[str, Any]] = [state("completed", 100)]
+        self.part_size: int | None = None  # bytes of a part where uploads are multipart
+        self.failures: dict[str, list[int]] = {}  # path -> statuses that come before the right answer
+        self.break_after_first_look = False  # 503 for longer than one request is tried
+        self.files = {name: name.encode() * 50 for name in ("360p", "audio", "transcript_srt")}
+        self.files["transcript_txt"] = WORDS.encode()
+        self.announced: dict[str, int] = {}  # Content-Length that S3 lies about
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.stored: dict[str, bytes] = {}
+
+    def requests(self, method: str, ending: str) -> list[tuple[dict[str, str], bytes]]:
+        return [(head, body) for verb, path, head, body in self.asked if verb == method and path.endswith(ending)]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PlayedApi]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Door)
+    server.played = PlayedApi(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setenv("MEDIAJOBS_API_URL", server.played.url)  # type: ignore[attr-defined]
+    monkeypatch.setenv("MEDIAJOBS_API_KEY", KEY)
+    monkeypatch.setenv("MEDIAJOBS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("infra.cli.watch.PACE", 0.01)
+    monkeypatch.setattr("infra.cli.client.BACKOFF", 0.01)
+    yield server.played  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def states() -> Any:
+    return state
+
+
+def state(status: str, percent: float, **more: Any) -> dict[str, Any]:
+    """A job's document; task states by keyword: transcode_360p=("running", 40)."""
+    tasks = {name: dict(zip(("status", "progress"), more.pop(name, ("pending", 0)), strict=True)) for name in TASKS}
+    done = status == "completed"
+    outputs = {
+        "360p": {"available": done, "size_bytes": 200 if done else None, "compression_ratio": 5.0},
+        "720p": {"available": False, "reason": "source is smaller than 720p"},
+        "audio": {"available": done, "size_bytes": 250 if done else None},
+        "transcription": {
+            "available": done,
+            "language": "en",
+            "word_count": 9,
+            "whisper_model": "base",
+            "formats": {"txt": "/x", "srt": "/x", "vtt": None, "json": None} if done else {},
+        },
+        "hls": {"360p": {"available": done, "segments_count": 2}},
+    }
+    progress = {"overall_progress": percent, "eta_seconds": None if done else 12, "tasks": tasks}
+    source = {"filename": "talk.mp4", "size_bytes": 1000}
+    told = {"job_id": JOB_ID, "status": status, "progress": progress, "source": source, "outputs": outputs}
+    return told | {"error": None, "completed_at": None} | more
+
+
+@pytest.fixture
+def failed_job() -> dict[str, Any]:
+    error = {"message": "The file holds no video.", "code": "no_media", "failed_task": "validate_video"}
+    return state("failed", 0, validate_video=("failed", 10), error=error)
+
+
+class _Door(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def played(self) -> PlayedApi:
+        return self.server.played  # type: ignore[attr-defined, no-any-return]
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the base class)
+        pass
+
+    def _answer(self) -> None:
+        api, path = self.played, self.path.partition("?")[0]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        api.asked.append((self.command, path, {name.lower(): value for name, value in self.headers.items()}, body))
+        if waiting := api.failures.get(path):
+            self._problem(waiting.pop(0), "Not now", "Try later.")
+        elif path.startswith("/bucket/"):
+            self._bucket(path, body)
+        elif self.headers.get("X-API-Key") != KEY:
+            self._problem(401, "Unauthorized", "This key is not known.")
+        else:
+            self._api(path.removeprefix("/restapis/a1/local"), body)
+
+    def _api(self, path: str, body: bytes) -> None:
+        if path == "/jobs":
+            self._create(json.loads(body))
+        elif path.endswith(("/upload/complete", "/cancel")):
+            self._send(200, {"job_id": JOB_ID, "status": "cancelled" if path.endswith("/cancel") else "queued"})
+        elif path == f"/jobs/{JOB_ID}":
+            self._job()
+        elif "/download/" in path and (name := path.rpartition("/")[2]) in self.played.files:
+            self._send(302, headers={"Location": f"/bucket/outputs/{name}?X-Amz-Signature=abc"})
+        else:
+            self._problem(404, "Not Found", f"There is nothing at {path}.")
+
+    def _create(self, wish: dict[str, Any]) -> None:
+        if wish["filename"].endswith(".txt"):
+            errors = [{"loc": ["body", "filename"], "msg": "not a video"}]
+            return self._problem(422, "Validation failed", "The request is not valid.", errors=errors)
+        created: dict[str, Any] = {"job_id": JOB_ID, "status": "pending"}
+        if "source_url" in wish:
+            return self._send(202, created | {"status": "queued"})
+        return self._send(201, created | {"upload": self._upload(wish["size_bytes"])})
+
+    def _upload(self, size: int) -> dict[str, Any]:
+        api = self.played
+        address = f"{api.root}/bucket/sources/{JOB_ID}/source"
+        if not api.part_size:
+            headers = {"Content-Type": "video/mp4"}
+            return {"method": "PUT", "url": f"{address}?X-Amz-Signature=abc", "headers": headers, "expires_at": "…"}
+        starts = range(0, size, api.part_size)
+        parts = [
+            {"part_number": number, "url": f"{address}/{number}?sig=abc", "size": min(api.part_size, size - start)}
+            for number, start in enumerate(starts, 1)
+        ]
+        return {"parts": parts, "part_size": api.part_size, "complete_url": f"/jobs/{JOB_ID}/upload/complete"}
+
+    def _job(self) -> None:
+        """The next state at every second look; a 304 in between."""
+        etag = f'"{len(self.played.states)}"'
+        if self.played.break_after_first_look:
+            self.played.break_after_first_look = False
+            self.played.failures[self.path] = [503] * 6
+        if self.headers.get("If-None-Match") == etag:
+            if len(self.played.states) > 1:
+                self.played.states.pop(0)
+            return self._send(304, headers={"ETag": etag})
+        return self._send(200, self.played.states[0], headers={"ETag": etag})
+
+    def _bucket(self, path: str, body: bytes) -> None:
+        if self.command == "PUT":
+            self.played.stored[path] = body
+            return self._send(200, headers={"ETag": f'"{len(body)}"'})
+        content = self.played.files[path.rpartition("/")[2]]
+        length = self.played.announced.get(path.rpartition("/")[2], len(content))
+        self._send(200, content, headers={"Content-Length": str(length)})
+        if length != len(content):
+            self.close_connection = True
+        return None
+
+    def _problem(self, status: int, title: str, detail: str, **more: Any) -> None:
+        document = {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
+        self._send(status, document, headers={"Content-Type": "application/problem+json"})
+
+    def _send(self, status: int, content: Any = b"", headers: dict[str, str] | None = None) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
