@@ -1,0 +1,208 @@
+"""Fetches a source over HTTPS from a URL that a stranger chose, and from public addresses alone."""
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from mediajobs.addresses import is_public
+from mediajobs.errors import JobError
+
+_TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces
+_MAX_REDIRECTS = 5
+_CHUNK = 1 << 20
+# A server that dribbles would hold a machine for days.
+_SLOWEST_BYTES = 64 << 10
+_SLOWEST_SECONDS = 30.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GONE = frozenset({401, 403, 404, 410})
+_TASK = "store_source"
+
+
+def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progress: Callable[[float], None]) -> None:
+    """Streams the body into `write`, at most `max_bytes` of it. `on_progress` gets percent, 0 while the length is
+    unknown. Raises JobError: source_unreachable (retryable where another try may help), source_not_found,
+    source_forbidden_address, source_too_large, source_url_scheme.
+    """
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would connect in our place, unchecked; a netrc would lend its passwords
+        session.headers["Accept-Encoding"] = "identity"
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, _CheckedAdapter())
+        try:
+            with _open(session, url) as response:
+                _copy(response, write, max_bytes, on_progress)
+        except requests.exceptions.InvalidURL as error:
+            raise _bad_url("it is malformed") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _unreachable(url, f"the connection failed ({type(error).__name__})", retryable=True) from error
+
+
+def private_allowed() -> bool:
+    """The local stack alone says so: then http and private addresses are fetched from as well."""
+    return os.environ.get("ALLOW_PRIVATE_SOURCES", "").lower() == "true"
+
+
+def _open(session: requests.Session, url: str) -> requests.Response:
+    """The answer at the end of the redirects, each checked like the first URL."""
+    for _ in range(_MAX_REDIRECTS + 1):
+        _check_url(url)
+        response = session.get(url, stream=True, allow_redirects=False, timeout=_TIMEOUT)
+        if response.status_code not in _REDIRECTS:
+            _check_answer(response, url)
+            return response
+        response.close()
+        url = urljoin(url, response.headers.get("Location", ""))
+    raise _unreachable(url, f"it redirects more than {_MAX_REDIRECTS} times")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError as error:
+        raise _bad_url("it is malformed") from error
+    if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed()):
+        raise _bad_url(f"its scheme is {parts.scheme or 'missing'!r}")
+    if not host:
+        raise _bad_url("it names no host")
+    if parts.username is not None or parts.password is not None:
+        raise _bad_url("it carries a user name or password")
+
+
+def _check_answer(response: requests.Response, url: str) -> None:
+    status = response.status_code
+    if status == 200 and response.headers.get("Content-Encoding", "identity") == "identity":
+        return
+    response.close()
+    if status == 200:
+        raise _unreachable(url, "it sends the file compressed although asked not to")
+    if status in _GONE:
+        raise JobError(
+            "source_not_found",
+            f"{_host(url)} answered {status}: the source is not there, or needs a login. "
+            f"Give a URL that can be fetched as it is, for instance a presigned one.",
+            task=_TASK,
+        )
+    raise _unreachable(url, f"it answered {status}", retryable=status == 429 or status >= 500)
+
+
+def _copy(
+    response: requests.Response, write: Callable[[bytes], None], max_bytes: int, on_progress: Callable[[float], None]
+) -> None:
+    url, length, done, pace = response.url, response.raw.length_remaining, 0, _Pace()
+    while True:
+        _check_size(max(done, length or 0), max_bytes)
+        on_progress(100 * done / length if length else 0.0)
+        piece = response.raw.read1(_CHUNK, decode_content=False)
+        if not piece:
+            break
+        write(piece)
+        done += len(piece)
+        if not pace.kept(done):
+            raise _unreachable(url, "it sends too slowly", retryable=True)
+    if length is not None and done != length:
+        raise _unreachable(url, f"it sent {done} bytes of the {length} that it announced", retryable=True)
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise JobError(
+            "source_too_large", f"The source is larger than the {max_bytes} bytes that are taken.", task=_TASK
+        )
+
+
+class _Pace:
+    """Whether bytes keep coming in."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._done = 0
+
+    def kept(self, done: int) -> bool:
+        """False when less than _SLOWEST_BYTES came in the last _SLOWEST_SECONDS."""
+        if done - self._done >= _SLOWEST_BYTES:
+            self._since, self._done = time.monotonic(), done
+        return time.monotonic() - self._since < _SLOWEST_SECONDS
+
+
+class _CheckedAdapter(HTTPAdapter):
+    """Makes its connections by _connect."""
+
+    def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
+        # The system's authorities and SSL_CERT_FILE; requests adds its own.
+        super().init_poolmanager(*arguments, ssl_context=ssl.create_default_context(), **keywords)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _HttpConnection(urllib3.connection.HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.host, self.port)
+
+
+class _HttpsConnection(urllib3.connection.HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.host, self.port)
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> socket.socket:
+    """A socket to the first public address of a host that answers. The name is resolved once: what was checked is
+    what is connected to."""
+    addresses = _allowed(connection, host, port)
+    for position, address in enumerate(addresses):
+        try:
+            return socket.create_connection((address, port), timeout=_TIMEOUT[0])
+        except OSError as error:
+            if position == len(addresses) - 1:
+                raise urllib3.exceptions.NewConnectionError(connection, f"connecting failed: {error}") from error
+    raise JobError(
+        "source_forbidden_address",
+        f"{host} is no address of the public internet. Sources are fetched from public addresses alone.",
+        task=_TASK,
+    )
+
+
+def _allowed(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise urllib3.exceptions.NewConnectionError(connection, f"the name does not resolve: {error}") from error
+    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
+    return [address for address in addresses if private_allowed() or is_public(address)]
+
+
+def _bad_url(reason: str) -> JobError:
+    return JobError(
+        "source_url_scheme",
+        f"The source's URL cannot be used: {reason}. Give https://host/path, or s3://bucket/key of an allowed bucket.",
+        task=_TASK,
+    )
+
+
+def _unreachable(url: str, reason: str, *, retryable: bool = False) -> JobError:
+    return JobError(
+        "source_unreachable",
+        f"The source could not be fetched from {_host(url)}: {reason}.",
+        retryable=retryable,
+        task=_TASK,
+    )
+
+
+def _host(url: str) -> str:
+    """All of a URL that may be shown: its path and query may be secret."""
+    return urlsplit(url).hostname or "the host"

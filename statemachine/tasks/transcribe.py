@@ -1,0 +1,117 @@
+"""The task transcribe_video: what is said in the source, as text, subtitles and JSON."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mediajobs import subtitles
+from mediajobs.errors import JobError
+from mediajobs.jobs import manifest_key, output_prefix, source_key
+from mediajobs.manifests import Absent, Output, TaskManifest
+from mediajobs.source import SourceFacts
+from mediajobs.subtitles import Transcript
+from statemachine.tasks import audio, limits, speech
+from statemachine.tasks.context import Context
+
+TASK = "transcribe_video"
+MANIFEST = "transcribe"
+DEFAULT_MODEL = "base"
+
+_FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
+    "txt": ("text/plain; charset=utf-8", subtitles.to_txt),
+    "srt": ("application/x-subrip; charset=utf-8", subtitles.to_srt),
+    "vtt": ("text/vtt; charset=utf-8", subtitles.to_vtt),
+    "json": ("application/json", subtitles.to_json),
+}
+
+
+def run(context: Context) -> TaskManifest:
+    """Raises JobError (model_not_available, language_not_supported, those of reading the source), Stopped."""
+    manifest = _finished(context)
+    if manifest is None:
+        manifest = _made(context)
+        context.objects.write_json(manifest_key(context.job_id, MANIFEST), manifest.model_dump(mode="json"))
+    if manifest.absent:
+        context.reporter.skip(**{TASK: manifest.absent[0].reason})
+    else:
+        context.reporter.finish(TASK)
+    return manifest
+
+
+def _finished(context: Context) -> TaskManifest | None:
+    """What an earlier run made, if all of it is there."""
+    found = context.objects.read_json(manifest_key(context.job_id, MANIFEST))
+    if found is None:
+        return None
+    manifest = TaskManifest.model_validate(found)
+    whole = all(context.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
+    return manifest if whole else None
+
+
+def _made(context: Context) -> TaskManifest:
+    source = context.source
+    if not context.options.transcription.enabled:
+        return _nothing(context, "transcription was not asked for")
+    if source is None or source.audio is None:
+        return _nothing(context, "source has no audio")
+    started = time.monotonic()
+    engine = speech.load(_model_home(context))
+    transcript = _transcribed(context, source, engine)
+    outputs = [_put(context, transcript, name) for name in _FORMATS]
+    return TaskManifest(
+        task=MANIFEST,
+        attempt=context.attempt,
+        outputs=outputs,
+        seconds={TASK: round(time.monotonic() - started, 3)},
+        facts=_facts(transcript, engine),
+    )
+
+
+def _nothing(context: Context, reason: str) -> TaskManifest:
+    absent = [Absent(name=f"transcript_{name}", reason=reason) for name in _FORMATS]
+    return TaskManifest(task=MANIFEST, attempt=context.attempt, outputs=[], absent=absent)
+
+
+def _transcribed(context: Context, source: SourceFacts, engine: speech.Engine) -> Transcript:
+    asked = context.options.transcription
+
+    def report(fraction: float) -> None:
+        context.reporter.update(**{TASK: 100 * fraction})
+
+    url = context.objects.presigned_get(source_key(context.job_id), expires=limits.URL_SECONDS)
+    samples = audio.decode(url, source, tick=lambda: report(0))
+    return speech.transcribe(engine, samples, language=asked.language, task=asked.task, on_progress=report)
+
+
+def _model_home(context: Context) -> Path:
+    name = context.options.transcription.model or DEFAULT_MODEL
+    if name.startswith("."):
+        raise JobError(
+            "model_not_available", f"{name!r} is no name of a speech model; the default is {DEFAULT_MODEL!r}."
+        )
+    return context.models_dir / name
+
+
+def _put(context: Context, transcript: Transcript, name: str) -> Output:
+    content_type, written = _FORMATS[name]
+    sink = context.objects.sink(f"{output_prefix(context.job_id)}transcript.{name}", content_type)
+    sink.write(written(transcript).encode())
+    stored = sink.close()
+    return Output(
+        name=f"transcript_{name}",
+        key=stored.key,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        content_type=content_type,
+    )
+
+
+def _facts(transcript: Transcript, engine: speech.Engine) -> dict[str, str | int | float | None]:
+    return {
+        "language": transcript.language,
+        "language_probability": transcript.language_probability,
+        "word_count": subtitles.word_count(transcript),
+        "model": engine.model,
+        "device": engine.device,
+        "compute_type": engine.compute_type,
+    }
