@@ -1,0 +1,25 @@
+"""`python -m infra.local.demo_key FILE LIMIT`: the key to try a stack with, on stdout.
+
+A process of its own, because the store finds its table through the environment.
+"""
+
+import sys
+from pathlib import Path
+
+from infra.local.home import write_private
+from mediajobs.stores import keys
+
+ACCOUNT = "demo"
+
+
+def lasting(file: Path, limit: int) -> str:
+    """The key in the file as long as the table knows it, else a new one. The limit is in requests a minute."""
+    key = file.read_text().strip() if file.exists() else ""
+    if not key or keys.authenticate(key) is None:
+        key = keys.create(ACCOUNT, requests_per_minute=limit)
+        write_private(file, key)
+    return key
+
+
+if __name__ == "__main__":
+    sys.stdout.write(lasting(Path(sys.argv[1]), int(sys.argv[2])))
