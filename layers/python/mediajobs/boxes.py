@@ -1,0 +1,129 @@
+"""Reads the boxes that an HLS index needs: tracks and codecs of a moov, times of a moof (ISO/IEC 14496-12)."""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+CONTAINERS = {b"stsd": 8, b"avc1": 78, b"mp4a": 28, b"esds": 4}  # bytes before the children of a box, or its payload
+
+
+class Track(NamedTuple):
+    """`kind` is the handler (`vide`, `soun`), `timescale` ticks a second, `codec` RFC 6381, default in ticks."""
+
+    track_id: int
+    kind: str
+    timescale: int
+    codec: str
+    default_duration: int
+
+
+class Span(NamedTuple):
+    """When one track's samples in a fragment begin and end, in ticks of its timescale."""
+
+    track_id: int
+    start: int
+    end: int
+
+
+def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, payload) of each box in `data`, one after the other."""
+    position = 0
+    while position + 8 <= len(data):
+        header, size, kind = box_header(data[position : position + 16])
+        if size < header:
+            raise ValueError(f"a {kind!r} box of {size} bytes")
+        yield kind, data[position + header : position + size]
+        position += size
+
+
+def box_header(data: bytes | bytearray) -> tuple[int, int, bytes]:
+    """(header size, box size, type) from the first 8 bytes of a box, 16 where the size is a long one."""
+    size, kind = struct.unpack_from(">I4s", data)
+    if size != 1:
+        return 8, size, kind
+    if len(data) < 16:
+        return 16, 16, kind
+    return 16, struct.unpack_from(">Q", data, 8)[0], kind
+
+
+def find(data: bytes, path: str) -> bytes:
+    """The payload of the first box at a path such as `mdia/minf/stbl`; raises ValueError where there is none."""
+    for wanted in path.encode().split(b"/"):
+        data = next((payload for kind, payload in children(data) if kind == wanted), b"")
+        data = data[CONTAINERS.get(wanted, 0) :]
+    if not data:
+        raise ValueError(f"no {path} box")
+    return data
+
+
+def read_tracks(moov: bytes) -> list[Track]:
+    """The tracks that the payload of a moov announces."""
+    defaults = {}
+    for kind, trex in children(find(moov, "mvex")):
+        if kind == b"trex":
+            track_id, _, duration = struct.unpack_from(">III", trex, 4)
+            defaults[track_id] = duration
+    return [_track(trak, defaults) for kind, trak in children(moov) if kind == b"trak"]
+
+
+def read_spans(moof: bytes, tracks: dict[int, Track]) -> list[Span]:
+    """When each track's samples in the payload of a moof begin and end."""
+    return [_span(traf, tracks) for kind, traf in children(moof) if kind == b"traf"]
+
+
+def _track(trak: bytes, defaults: dict[int, int]) -> Track:
+    tkhd, mdhd = find(trak, "tkhd"), find(trak, "mdia/mdhd")
+    track_id = struct.unpack_from(">I", tkhd, 20 if tkhd[0] == 1 else 12)[0]
+    timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
+    kind = find(trak, "mdia/hdlr")[8:12].decode("ascii")
+    codec = _codec(find(trak, "mdia/minf/stbl/stsd"))
+    return Track(track_id, kind, timescale, codec, defaults.get(track_id, 0))
+
+
+def _codec(stsd: bytes) -> str:
+    kind = next(children(stsd))[0]
+    if kind == b"avc1":
+        profile, constraints, level = find(stsd, "avc1/avcC")[1:4]
+        return f"avc1.{profile:02x}{constraints:02x}{level:02x}"
+    if kind == b"mp4a":
+        return _aac(find(stsd, "mp4a/esds"))
+    raise ValueError(f"no codec string for {kind!r}")
+
+
+def _aac(descriptors: bytes) -> str:
+    """`mp4a.40.2` from an ES descriptor: object type indication, then audio object type (ISO/IEC 14496-1, 14496-3)."""
+    config = _descriptor(_descriptor(descriptors, 3)[3:], 4)
+    specific = _descriptor(config[13:], 5)
+    return f"mp4a.{config[0]:x}.{specific[0] >> 3}"
+
+
+def _descriptor(data: bytes, tag: int) -> bytes:
+    if data[0] != tag:
+        raise ValueError(f"descriptor {data[0]} where {tag} belongs")
+    position = 1
+    while data[position] & 0x80:  # the size, seven bits a byte
+        position += 1
+    return data[position + 1 :]
+
+
+def _span(traf: bytes, tracks: dict[int, Track]) -> Span:
+    tfhd, tfdt = find(traf, "tfhd"), find(traf, "tfdt")
+    flags, track_id = struct.unpack_from(">II", tfhd)
+    start = struct.unpack_from(">Q" if tfdt[0] == 1 else ">I", tfdt, 4)[0]
+    default = tracks[track_id].default_duration
+    if flags & 0x8:
+        default = struct.unpack_from(">I", tfhd, 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0))[0]
+    durations = (_run_duration(trun, default) for kind, trun in children(traf) if kind == b"trun")
+    return Span(track_id, start, start + sum(durations))
+
+
+def _run_duration(trun: bytes, default: int) -> int:
+    flags: int
+    samples: int
+    flags, samples = struct.unpack_from(">II", trun)
+    if not flags & 0x100:
+        return samples * default
+    head = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
+    fields = sum(1 for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit)
+    values: tuple[int, ...] = struct.unpack_from(f">{samples * fields}I", trun, head)
+    return sum(values[::fields])

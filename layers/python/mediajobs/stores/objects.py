@@ -1,0 +1,147 @@
+"""The bucket: sources and outputs, read by range, written while they are made."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+
+from mediajobs.stores.sink import Sink, Stored
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CHUNK = 8 << 20  # bytes
+READ_ATTEMPTS = 4
+_BROKEN_READ = (HTTPClientError, IncompleteReadError)
+
+__all__ = ["Objects", "Sink", "Stored"]
+
+
+class Objects:
+    """One S3 bucket. The client is made on first use: importing this costs no connection and no credentials."""
+
+    def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
+        self.bucket = bucket
+        if client is not None:
+            self.client = client
+
+    @classmethod
+    def from_environment(cls) -> "Objects":
+        return cls(os.environ["MEDIA_BUCKET"])
+
+    @cached_property
+    def client(self) -> "S3Client":
+        return _client()
+
+    def presigned_get(self, key: str, *, expires: int = 3600, filename: str | None = None) -> str:
+        """A URL that anybody may GET for `expires` seconds; with `filename` a browser saves it under that name."""
+        params = {"Bucket": self.bucket, "Key": key}
+        if filename is not None:
+            params["ResponseContentDisposition"] = attachment(filename)
+        return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
+
+    def size(self, key: str) -> int | None:
+        """Bytes, or None where there is no such object."""
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def read_json(self, key: str) -> Any | None:
+        """The parsed document, or None where there is no such object."""
+        try:
+            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+        return json.loads(body)
+
+    def write_json(self, key: str, value: Any) -> None:
+        body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+
+    def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
+        """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
+        condition: Any = {} if etag is None else {"IfMatch": etag}
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            try:
+                answer = self.client.get_object(
+                    Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}", **condition
+                )
+                return answer["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
+                    return b""
+                raise
+            except _BROKEN_READ:
+                if attempt == READ_ATTEMPTS:
+                    raise
+                time.sleep(0.5 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
+        """The whole object in pieces; raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
+        head = self.client.head_object(Bucket=self.bucket, Key=key)
+        for offset in range(0, head["ContentLength"], size):
+            yield self.read_range(key, offset, size, etag=head["ETag"])
+
+    def upload_file(self, path: Path, key: str, content_type: str) -> Stored:
+        sink = self.sink(key, content_type)
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(CHUNK):
+                    sink.write(piece)
+            return sink.close()
+        except BaseException:
+            sink.abort()
+            raise
+
+    def sink(self, key: str, content_type: str) -> Sink:
+        """A streaming upload: write, then close (or abort, which leaves nothing)."""
+        return Sink(self.client, self.bucket, key, content_type)
+
+    def abort_uploads(self, prefix: str) -> None:
+        """Forget the half-made multipart uploads of an earlier run."""
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def delete(self, *keys: str) -> None:
+        for key in keys:
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition (RFC 6266) with a plain fallback and the exact name in UTF-8."""
+    name = "".join(letter for letter in filename if letter.isprintable()) or "download"
+    plain = "".join(letter if letter.isascii() and letter not in '"\\%;/' else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _client() -> "S3Client":
+    # An endpoint of one's own rarely resolves bucket.host: address the bucket in the path there.
+    own_endpoint = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & os.environ.keys()
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if own_endpoint else "auto"},
+        retries={"mode": "standard", "max_attempts": 5},
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=16,
+    )
+    return boto3.client("s3", config=config)
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}
