@@ -20,13 +20,14 @@ for noun in (health, jobs, stream):
 @app.middleware("http")
 def every_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
     """Problems in one shape, a request id, and one log line: the path, never the query, where a key may be."""
+    path = event.to_original_event()["path"]
     try:
-        response = of_response(get_response(event), event.path)
+        response = of_response(get_response(event), path)
     except Problem as problem:
         if problem.__cause__ is not None and problem.status >= 500:
             logger.error("dependency failed", exc_info=problem.__cause__)
-        response = problem.response(event.path)
+        response = problem.response(path)
     request_id = event.context.get("requestId") or str(uuid.uuid4())
     response.headers |= {"X-Request-Id": request_id, "Access-Control-Allow-Origin": "*"}
-    logger.info("request", method=event.method, path=event.path, status=response.status_code, request_id=request_id)
+    logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
     return response
