@@ -1,7 +1,7 @@
 """`mediajobs demo`: a stack of its own, one job from end to end, everything it made, and the stack gone again."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -36,6 +36,7 @@ WORST_RATE = 0.05
 MODEL = "base"
 PATIENCE = 600.0  # seconds without any progress after which the demo gives up
 
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 File = Annotated[Path | None, typer.Argument(help="Your own video; a short speech where none is given.")]
 
 
@@ -49,13 +50,14 @@ def demo(file: File = None) -> None:
     film = file or SPEECH
     wish = about(str(film))
     try:
-        with _termination_like_interrupt():
+        # SIGTERM and SIGHUP unwind like Ctrl-C, so that the stack comes down then, too.
+        with _handling(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
             _pull_model(out)
             job, files = _process(out, home, film, wish)
             _report(out, film, job, files)
     except BaseException as error:
         out.print(Text(f"  Logs: {place.short(home / 'logs')}"), soft_wrap=True)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | StoppedError):
             raise StoppedError("The demo was stopped.") from None
         raise
 
@@ -73,9 +75,9 @@ def _process(out: Console, home: Path, film: Path, wish: dict[str, Any]) -> tupl
             folder = home / "output" / job.job_id
             files = download_all(client, job, [], folder)
             say(f"{len(files)} files in {place.short(folder)}/")
-        if job.outputs.get("hls"):
+        if master_url := (job.outputs.get("hls") or {}).get("master_url"):
             with step(out, "asking for HLS") as say:
-                say(check_hls(client, job.job_id))
+                say(check_hls(client, master_url))
     return job, files
 
 
@@ -96,17 +98,13 @@ def _stack(out: Console, home: Path) -> Iterator["Stack"]:
             say(f"a stack of its own, at {stack.endpoint_url}")
         yield stack
     finally:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            with step(out, "stack stopped"):
-                bring_down(home)
-        finally:
-            signal.signal(signal.SIGINT, before)
+        with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP), step(out, "stack stopped"):
+            bring_down(home)
 
 
 def _report(out: Console, film: Path, job: Job, files: dict[str, Path]) -> None:
     """The table and the words; for the shipped speech, whether they are the words that were said."""
-    show_outputs(out, job, {name: place.short(path) for name, path in files.items()})
+    show_outputs(out, job, files)
     transcript = files.get("transcript_txt")
     heard = transcript.read_text(encoding="utf-8") if transcript else ""
     show_words(out, heard)
@@ -119,15 +117,10 @@ def _report(out: Console, film: Path, job: Job, files: dict[str, Path]) -> None:
 
 
 @contextmanager
-def _termination_like_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind like Ctrl-C, so that the stack comes down then, too."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _handling(handler: Handler, *signals: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

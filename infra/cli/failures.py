@@ -50,9 +50,10 @@ class RefusedError(CommandError):
 
 def show(failure: CommandError, console: Console) -> None:
     """Print the failure: `error: message`, then its hints."""
-    console.print(Text.assemble(("error: ", "bold red"), printable(failure.message)), soft_wrap=True)
+    in_one_line = not console.is_terminal  # a log is searched by line, a screen is read by word
+    console.print(Text.assemble(("error: ", "bold red"), printable(failure.message)), soft_wrap=in_one_line)
     for hint in failure.hints:
-        console.print(Text("  " + printable(hint)), soft_wrap=True)
+        console.print(Text("  " + printable(hint)), soft_wrap=in_one_line)
 
 
 def printable(text: str) -> str:

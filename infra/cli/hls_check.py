@@ -6,14 +6,14 @@ from infra.cli.client import Client
 from infra.cli.failures import CommandError
 
 
-def check_hls(client: Client, job_id: str) -> str:
+def check_hls(client: Client, master_url: str) -> str:
     """Asks for the master playlist and every playlist that it names; says what is there."""
-    address = client.address(f"/stream/{job_id}/master.m3u8")
+    address = client.address(master_url)
     renditions = _addresses(client.text(address))
     segments = [len(_addresses(client.text(urljoin(address, one)))) for one in renditions]
     if not segments or not all(segments):
         raise CommandError("The HLS playlists are empty.")
-    return f"HLS plays: {len(segments)} renditions, {sum(segments)} segments"
+    return f"HLS plays: {len(segments)} rendition{'s' * (len(segments) > 1)}, {sum(segments)} segments"
 
 
 def _addresses(playlist: str) -> list[str]:

@@ -50,8 +50,10 @@ def screen_for(console: Console, *, as_json: bool = False) -> Screen:
 
 
 def remaining(job: Job) -> str:
-    """The ETA in words: a range where its ends differ, nothing where nothing is known."""
-    eta = job.progress.eta_seconds
+    """The place in the queue, or the ETA in words: a range where its ends differ, nothing where nothing is known."""
+    eta, place = job.progress.eta_seconds, job.progress.queue_position
+    if job.status == "queued" and place:
+        return f"place {place}"
     if eta is None or job.finished:
         return ""
     low, high = (round(end) for end in job.progress.eta_range or (eta, eta))
@@ -124,7 +126,7 @@ class Bars:
         if self._job is None:
             return Padding(grid, (0, 2))
         for name, task in self._job.progress.tasks.items():
-            grid.add_row(*_task_row(spoken(name), task))
+            grid.add_row(*_task_row(spoken(name), task, "" if self._job.finished else "waiting"))
         grid.add_row(*_whole_row(self._job, time.monotonic() - self._began))
         return Padding(grid, (0, 2))
 
@@ -208,11 +210,11 @@ def _transfer_row(transfer: Transfer) -> Iterator[RenderableType]:
     yield from _row(transfer.what, transfer.status, percent, size)
 
 
-def _task_row(name: str, task: TaskProgress) -> Iterator[RenderableType]:
+def _task_row(name: str, task: TaskProgress, pending: str) -> Iterator[RenderableType]:
     if task.status == "skipped":
         yield from (*_mark_and_label(name, task.status), Text(printable(task.note or "skipped"), "dim"), "", "")
     else:
-        yield from _row(name, task.status, task.progress, "waiting" if task.status == "pending" else "")
+        yield from _row(name, task.status, task.progress, pending if task.status == "pending" else "")
 
 
 def _whole_row(job: Job, seconds: float) -> Iterator[RenderableType]:
@@ -225,7 +227,7 @@ def _row(label: str, status: str, percent: float, words: str, style: str = "") -
     colour = {"failed": "red", "completed": "green", "cancelled": "yellow"}.get(status, "cyan")
     yield from _mark_and_label(label, status, style)
     yield ProgressBar(total=100, completed=percent, width=BAR, complete_style=colour, finished_style=colour)
-    yield Text(f"{percent:3.0f} %", style or ("dim" if status == "pending" else ""))
+    yield Text("" if status == "pending" else f"{percent:3.0f} %", style)
     yield Text(words, "dim")
 
 

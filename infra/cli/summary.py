@@ -19,19 +19,19 @@ WORDS_SHOWN = 150
 
 
 def show_outputs(console: Console, job: Job, files: dict[str, Path] | None = None) -> None:
-    """The table of outputs: size, share of the source, and why one is not there; with paths once downloaded."""
+    """The table of outputs: size, compression, and why one is not there. `files`: those that were downloaded."""
+    files = files or {}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     table.add_column("output", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("of source", justify="right", no_wrap=True)
-    table.add_column("where" if files else "", overflow="fold")
+    table.add_column("compression", justify="right", no_wrap=True)
+    table.add_column("file" if files else "", overflow="fold")
     for name in ("360p", "720p", "audio", "thumbnail"):
         if (entry := job.outputs.get(name)) is not None:
-            where = files[name] if files and name in files else None
-            table.add_row(name, *_file_cells(entry, job.source.size_bytes, where))
+            table.add_row(name, *_file_cells(entry, files.get(name)))
     for name in FILENAMES:
-        if name.startswith("transcript_") and files and name in files:
-            table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", str(files[name]))
+        if name.startswith("transcript_") and name in files:
+            table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", files[name].name)
     for name, note in (("transcription", _transcription(job)), ("hls", _hls(job))):
         if note:
             table.add_row(name, "", "", note)
@@ -57,14 +57,14 @@ def words_of(client: Client, job: Job) -> str:
     return client.text(f"/jobs/{job.job_id}/download/{name}") if name in made(job) else ""
 
 
-def _file_cells(entry: dict[str, object], source_size: int | None, where: Path | None) -> tuple[str | Text, ...]:
-    size = entry.get("size_bytes")
+def _file_cells(entry: dict[str, object], path: Path | None) -> tuple[str | Text, ...]:
+    size, file = entry.get("size_bytes"), path.name if path else ""
     if not entry.get("available"):
         return "-", "", Text(printable(str(entry.get("reason") or "not made")), "dim")
     if not isinstance(size, int):
-        return "", "", str(where or "")
-    share = f"{100 * size / source_size:.0f} %" if source_size else ""
-    return decimal(size), share, str(where or "")
+        return "", "", file
+    ratio = entry.get("compression_ratio")
+    return decimal(size), f"{ratio:.1f} : 1" if isinstance(ratio, float | int) else "", file
 
 
 def _transcription(job: Job) -> str:

@@ -12,6 +12,8 @@ import pytest
 KEY = "mj_played_key"
 JOB_ID = "01JDPLAYED0000000000000000"
 TASKS = ("validate_video", "transcode_360p", "transcode_720p", "transcribe_video", "upload_outputs")
+MASTER = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=800000\n360p/playlist.m3u8\n"
+MEDIA = b"#EXTM3U\n#EXTINF:6,\nhttp://s3/a\n#EXTINF:6,\nhttp://s3/b\n"
 WORDS = "ask not what your country can do for you"
 
 
@@ -71,7 +73,7 @@ def state(status: str, percent: float, **more: Any) -> dict[str, Any]:
             "whisper_model": "base",
             "formats": {"txt": "/x", "srt": "/x", "vtt": None, "json": None} if done else {},
         },
-        "hls": {"360p": {"available": done, "segments_count": 2}},
+        "hls": {"360p": {"available": done}, "master_url": f"/stream/{JOB_ID}/master.m3u8" if done else None},
     }
     progress = {"overall_progress": percent, "eta_seconds": None if done else 12, "tasks": tasks}
     source = {"filename": "talk.mp4", "size_bytes": 1000}
@@ -126,6 +128,8 @@ class _Door(BaseHTTPRequestHandler):
             self._job()
         elif "/download/" in path and (name := path.rpartition("/")[2]) in self.played.files:
             self._send(302, headers={"Location": f"/bucket/outputs/{name}?X-Amz-Signature=abc"})
+        elif path.startswith("/stream/"):
+            self._send(200, MASTER if path.endswith("master.m3u8") else MEDIA)
         else:
             self._problem(404, "Not Found", f"There is nothing at {path}.")
 

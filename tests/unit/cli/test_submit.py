@@ -109,7 +109,7 @@ def test_a_job_is_watched_to_its_end_and_what_was_made_is_shown(api: "PlayedApi"
     for line in ("0 %  queued", "40 %  transcode 360p: running", "100 %  transcode 360p: completed"):
         assert line in result.stdout
     assert "200 bytes" in result.stdout
-    assert "20 %" in result.stdout
+    assert "5.0 : 1" in result.stdout
     assert "source is smaller than 720p" in result.stdout
     assert "ask not what your country can do for you" in result.stdout
 
