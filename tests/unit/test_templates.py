@@ -1,0 +1,270 @@
+"""The lint passes what we deploy and catches what it is there to catch; the compute stack fits the main one."""
+
+import copy
+import json
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from infra import lint, rules, states, templates
+from infra.templates import ROOT, Template
+
+Change = Callable[[Any], object]
+
+
+@cache
+def read(name: str) -> Template:
+    return templates.load(ROOT / name)
+
+
+@cache
+def read_expanded() -> Template:
+    return templates.translate(read("template.yaml"))
+
+
+@pytest.fixture
+def main() -> Template:
+    return copy.deepcopy(read("template.yaml"))
+
+
+@pytest.fixture
+def compute() -> Template:
+    return copy.deepcopy(read("infra/compute.yaml"))
+
+
+@pytest.fixture
+def expanded() -> Template:
+    """template.yaml as CloudFormation sees it."""
+    return copy.deepcopy(read_expanded())
+
+
+def properties(template: Template, name: str) -> Any:
+    return template["Resources"][name]["Properties"]
+
+
+def of_kind(template: Template, kind: str) -> list[Any]:
+    return [own for _, own in templates.resources(template, kind)]
+
+
+def statement(template: Template, role: str) -> Any:
+    return properties(template, role)["PolicyDocument"]["Statement"][0]
+
+
+class TestLint:
+    def test_finds_nothing_in_what_we_deploy(self, capsys: pytest.CaptureFixture[str]) -> None:
+        status = lint.main()
+        assert capsys.readouterr().out == ""
+        assert status == 0
+
+    def test_finds_a_reference_to_what_is_not_there(self, main: Template) -> None:
+        properties(main, "SchedulerFunction")["Environment"]["Variables"]["STATE_MACHINE"] = {"Ref": "Nowhere"}
+        assert any("Nowhere" in finding for finding in lint.check(main))
+
+    def test_finds_what_is_not_sam(self, main: Template) -> None:
+        del properties(main, "ApiFunction")["Handler"]
+        assert any("ApiFunction" in finding for finding in lint.check(main))
+
+
+BROKEN: dict[str, tuple[Change, str]] = {
+    "no encryption": (
+        lambda t: properties(t, "MediaBucket").pop("BucketEncryption"),
+        "MediaBucket: the bucket names no encryption",
+    ),
+    "a bucket that may be public": (
+        lambda t: properties(t, "MediaBucket")["PublicAccessBlockConfiguration"].update(BlockPublicPolicy=False),
+        "PublicAccessBlockConfiguration.BlockPublicPolicy: true",
+    ),
+    "uploads without an end": (
+        lambda t: properties(t, "MediaBucket").pop("LifecycleConfiguration"),
+        "AbortIncompleteMultipartUpload",
+    ),
+    "no way back": (
+        lambda t: properties(t, "JobsTable").pop("PointInTimeRecoverySpecification"),
+        "JobsTable: a bad write could not be undone",
+    ),
+    "a table in the clear": (
+        lambda t: properties(t, "KeysTable").pop("SSESpecification"),
+        "KeysTable: the table names no encryption",
+    ),
+    "endless retries of a stream": (
+        lambda t: of_kind(t, "AWS::Lambda::EventSourceMapping")[0].pop("MaximumRetryAttempts"),
+        "set MaximumRetryAttempts",
+    ),
+    "a stream that loses records": (
+        lambda t: of_kind(t, "AWS::Lambda::EventSourceMapping")[0].pop("DestinationConfig"),
+        "set DestinationConfig.OnFailure",
+    ),
+    "a log for ever": (
+        lambda t: properties(t, "PipelineLog").pop("RetentionInDays"),
+        "PipelineLog: the log is kept for ever",
+    ),
+    "every action": (
+        lambda t: statement(t, "PipelineBatchPolicy").update(Action="*"),
+        'the action "*" allows more than is needed',
+    ),
+    "every action of a service": (
+        lambda t: statement(t, "PipelineBatchPolicy").update(Action=["batch:*"]),
+        'the action "batch:*" allows more than is needed',
+    ),
+    "a write to everything": (
+        lambda t: statement(t, "PipelineBatchPolicy").update(Action="dynamodb:UpdateItem", Resource="*"),
+        'dynamodb:UpdateItem is allowed on Resource "*"; name the',
+    ),
+    "a write to everything, behind a condition and a pattern": (
+        lambda t: statement(t, "PipelineBatchPolicy").update(
+            Action=["s3:Put*"], Resource=[{"Fn::If": ["OnBatch", "*", {"Ref": "AWS::NoValue"}]}]
+        ),
+        's3:Put* is allowed on Resource "*"',
+    ),
+    "all but some": (
+        lambda t: statement(t, "PipelineBatchPolicy").update(NotAction="iam:*"),
+        "NotAction and NotResource allow what nobody listed",
+    ),
+}
+
+
+class TestRules:
+    @pytest.mark.parametrize(("change", "finding"), BROKEN.values(), ids=BROKEN)
+    def test_what_is_broken_is_found(self, expanded: Template, change: Change, finding: str) -> None:
+        before = set(rules.check(expanded))
+        change(expanded)
+        new = set(rules.check(expanded)) - before
+        assert any(finding in line for line in new), new
+
+    def test_an_action_that_knows_no_resource_may_be_allowed_on_all(self, compute: Template) -> None:
+        assert not [line for line in rules.check(compute) if "ecr:GetAuthorizationToken" in line]
+
+
+BROKEN_MACHINE: dict[str, tuple[Change, str]] = {
+    "a way to nowhere": (
+        lambda m: m["States"]["Plan"].update(Next="Nowhere"),
+        "Plan: goes on to 'Nowhere', which is not there",
+    ),
+    "a catch to nowhere": (
+        lambda m: m["States"]["Plan"]["Catch"][0].update(Next="Nowhere"),
+        "Plan: goes on to 'Nowhere', which is not there",
+    ),
+    "a choice to nowhere, in a branch": (
+        lambda m: m["States"]["Make"]["Branches"][0]["States"]["MediaWanted?"].update(Default="Nowhere"),
+        "MediaWanted?: goes on to 'Nowhere', which is not there",
+    ),
+    "a choice without a default": (
+        lambda m: m["States"]["Make"]["Branches"][0]["States"]["MediaWanted?"].pop("Default"),
+        "MediaWanted?: a Choice that nothing fits fails the execution; add Default",
+    ),
+    "an island": (
+        lambda m: m["States"].update(Island={"Type": "Succeed"}),
+        "Island: no state leads here",
+    ),
+    "no start": (lambda m: m.update(StartAt="Nowhere"), "StartAt names 'Nowhere'"),
+    "no end": (lambda m: m["States"]["Publish"].pop("End"), "Publish: add either Next or End"),
+    "no retry": (lambda m: m["States"]["Plan"].pop("Retry"), "Plan: a passing fault fails the job; add Retry"),
+    "retries in step": (
+        lambda m: m["States"]["Plan"]["Retry"][0].pop("JitterStrategy"),
+        "Plan: retries of Lambda.ServiceException",
+    ),
+    "no time-out": (lambda m: m["States"]["Plan"].pop("TimeoutSeconds"), "Plan: a lost task hangs for a year"),
+    "no time-out of all": (lambda m: m.pop("TimeoutSeconds"), "an execution may hang for a year"),
+    "no catch": (lambda m: m["States"]["Plan"].pop("Catch"), "Plan: a failure would not land in the job"),
+    "no catch around the branches": (
+        lambda m: m["States"]["Make"].pop("Catch"),
+        "Media: a failure would not land in the job",
+    ),
+    "no share": (
+        lambda m: m["States"]["Validate"]["Parameters"].pop("ShareIdentifier.$"),
+        "Validate: a fair-share queue refuses or misplaces the job; add ShareIdentifier",
+    ),
+}
+
+
+class TestStateMachine:
+    @pytest.fixture
+    def substitutions(self, main: Template) -> list[str]:
+        return [*properties(main, "Pipeline")["DefinitionSubstitutions"]]
+
+    @pytest.fixture
+    def text(self, main: Template) -> str:
+        path: str = properties(main, "Pipeline")["DefinitionUri"]
+        return (ROOT / path).read_text()
+
+    @pytest.mark.parametrize(("change", "finding"), BROKEN_MACHINE.values(), ids=BROKEN_MACHINE)
+    def test_what_is_broken_is_found(self, text: str, substitutions: list[str], change: Change, finding: str) -> None:
+        machine = json.loads(text.replace("${TaskHeartbeatSeconds}", '"${TaskHeartbeatSeconds}"'))
+        change(machine)
+        found = list(states.check(json.dumps(machine), substitutions))
+        assert any(finding in line for line in found), found
+
+    def test_substitutions_are_those_of_the_template(self, text: str, substitutions: list[str]) -> None:
+        missing, spare = substitutions[1:], [*substitutions, "Spare"]
+        assert list(states.check(text, missing)) == [
+            f"${{{substitutions[0]}}} stays as it is; add {substitutions[0]} to DefinitionSubstitutions"
+        ]
+        assert list(states.check(text, spare)) == [
+            "the substitution Spare is not used; take it out of DefinitionSubstitutions"
+        ]
+
+    def test_what_is_not_json_is_said(self) -> None:
+        assert next(states.check("{", [])).startswith("not JSON")
+
+
+class TestCompute:
+    def test_nothing_comes_in(self, compute: Template) -> None:
+        for group in of_kind(compute, "AWS::EC2::SecurityGroup"):
+            assert "SecurityGroupIngress" not in group
+
+    def test_image_tags_stay_what_they_are(self, compute: Template) -> None:
+        for repository in of_kind(compute, "AWS::ECR::Repository"):
+            assert repository["ImageTagMutability"] == "IMMUTABLE"
+            assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+            assert json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+
+    def test_a_bad_input_and_a_stop_end_a_job_and_a_lost_host_or_a_passing_fault_do_not(
+        self, compute: Template
+    ) -> None:
+        for job in of_kind(compute, "AWS::Batch::JobDefinition"):
+            assert job["RetryStrategy"]["EvaluateOnExit"] == [
+                {"OnExitCode": "65", "Action": "EXIT"},
+                {"OnExitCode": "77", "Action": "EXIT"},
+                {"OnStatusReason": "Host EC2*", "Action": "RETRY"},
+                {"OnExitCode": "*", "Action": "RETRY"},
+                {"OnReason": "*", "Action": "EXIT"},
+            ]
+            assert job["Timeout"]["AttemptDurationSeconds"] > 0
+
+    def test_a_task_is_an_ordinary_user_that_writes_to_scratch_alone(self, compute: Template) -> None:
+        for job in of_kind(compute, "AWS::Batch::JobDefinition"):
+            container = job["ContainerProperties"]
+            assert container["User"] == "10001:10001"
+            assert container["ReadonlyRootFilesystem"] is True
+            assert container["Privileged"] is False
+            assert [point["ContainerPath"] for point in container["MountPoints"]] == ["/scratch"]
+
+    def test_a_task_fits_the_smallest_host_that_may_take_it(self, compute: Template) -> None:
+        for job in of_kind(compute, "AWS::Batch::JobDefinition"):
+            needs = {one["Type"]: int(one["Value"]) for one in job["ContainerProperties"]["ResourceRequirements"]}
+            # 2 GiB a vCPU is the least that the CPU families have, 16 GiB the GPU hosts; ECS takes some 600 MiB of it.
+            assert needs["MEMORY"] <= 16 * 1024 - 1024
+            assert needs["VCPU"] == (4 if "GPU" in needs else 8)
+
+    def test_priorities_count_in_every_queue_and_among_all_jobs(self, compute: Template) -> None:
+        (policy,) = of_kind(compute, "AWS::Batch::SchedulingPolicy")
+        assert [one["ShareIdentifier"] for one in policy["FairsharePolicy"]["ShareDistribution"]] == ["jobs"]
+        for queue in of_kind(compute, "AWS::Batch::JobQueue"):
+            assert queue["SchedulingPolicyArn"] == {"Ref": "SchedulingPolicy"}
+
+
+class TestDeployment:
+    @pytest.mark.parametrize(("stage", "transcribe_on"), [("dev", "cpu"), ("prod", "gpu")])
+    def test_the_settings_name_the_queues_and_definitions_that_the_compute_stack_makes(
+        self, main: Template, compute: Template, stage: str, transcribe_on: str
+    ) -> None:
+        settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[stage]["deploy"]["parameters"]
+        given = dict(line.split("=", 1) for line in settings["parameter_overrides"])
+        assert given.keys() <= main["Parameters"].keys()
+        assert given["Stage"] == stage
+        for name in ("CpuJobQueue", "GpuJobQueue", "MediaJobDefinition", "TranscribeJobDefinition"):
+            output = compute["Outputs"][name]["Value"]["Fn::Sub"]
+            assert given[name] == output.replace("${Stage}", stage).replace("${TranscribeOn}", transcribe_on)
