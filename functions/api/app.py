@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import health, jobs, stream
+from chalicelib import elsewhere, health, jobs, stream
 from chalicelib.problems import Problem, of_response
 
 app = Chalice(app_name="api")
@@ -20,8 +20,10 @@ for noun in (health, jobs, stream):
 @app.middleware("http")
 def every_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
     """Problems in one shape, a request id, and one log line: the path, never the query, where a key may be."""
-    path = event.to_original_event()["path"]
+    path = event.to_original_event().get("path") or event.context["path"]
     try:
+        if event.path == elsewhere.CATCH_ALL:
+            raise elsewhere.problem(path, event.method, app.routes)
         response = of_response(get_response(event), path)
     except Problem as problem:
         if problem.__cause__ is not None and problem.status >= 500:

@@ -1,0 +1,23 @@
+"""The template's routes and the handler's are the same."""
+
+from tests.conftest import template
+from tests.doors import load
+
+API = load("api")
+from chalicelib.elsewhere import CATCH_ALL, problem  # noqa: E402 - its folder is on the path from here on
+
+
+def test_the_template_sends_every_route_and_no_other_to_the_handler() -> None:
+    events = template()["Resources"]["ApiFunction"]["Properties"]["Events"].values()
+    declared = {(event["Properties"]["Method"].upper(), event["Properties"]["Path"]) for event in events}
+    handled = {(method, path) for path, methods in API.app.routes.items() for method in methods}
+    elsewhere = {(method, CATCH_ALL) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    assert declared == handled | elsewhere
+
+
+def test_an_unknown_path_is_404_and_another_method_405() -> None:
+    routes = API.app.routes
+    assert problem("/nothing", "GET", routes).status == 404
+    wrong = problem("/jobs/X/download/360p", "POST", routes)
+    assert (wrong.status, wrong.headers) == (405, {"Allow": "GET"})
+    assert problem("/jobs/", "PUT", routes).status == 405
