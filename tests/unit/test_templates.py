@@ -249,9 +249,9 @@ class TestCompute:
             assert needs["MEMORY"] <= 16 * 1024 - 1024
             assert needs["VCPU"] == (4 if "GPU" in needs else 8)
 
-    def test_priorities_count_in_every_queue_and_among_all_jobs(self, compute: Template) -> None:
+    def test_priorities_count_in_every_queue_and_no_account_weighs_more(self, compute: Template) -> None:
         (policy,) = of_kind(compute, "AWS::Batch::SchedulingPolicy")
-        assert [one["ShareIdentifier"] for one in policy["FairsharePolicy"]["ShareDistribution"]] == ["jobs"]
+        assert "ShareDistribution" not in policy["FairsharePolicy"]
         for queue in of_kind(compute, "AWS::Batch::JobQueue"):
             assert queue["SchedulingPolicyArn"] == {"Ref": "SchedulingPolicy"}
 
