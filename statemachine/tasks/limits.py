@@ -1,0 +1,25 @@
+"""How much of a source is taken, and how much ffmpeg and ffprobe may use for it."""
+
+import os
+
+from statemachine.tasks.runner import Limits
+
+GIB = 1 << 30
+
+MAX_DURATION_SECONDS = 12 * 3600
+MAX_PIXELS = 8192 * 4320
+MAX_STREAMS = 64
+
+SNIFFED_BYTES = 64 << 10
+PROBE_SECONDS = 60  # without a sign of life
+URL_SECONDS = 24 * 3600  # a presigned URL outlives the longest transcode
+
+# Address space, not memory in use: every thread reserves some.
+MEMORY_BYTES = 6 * GIB + (os.cpu_count() or 1) * GIB // 2
+
+PROBE = Limits(cpu_seconds=600, memory_bytes=MEMORY_BYTES)
+
+
+def transcode(duration_seconds: float) -> Limits:
+    """A minute, and a minute of CPU for each second of media: ten times what 8K HEVC needs."""
+    return Limits(cpu_seconds=60 + int(60 * duration_seconds), memory_bytes=MEMORY_BYTES, file_bytes=4 * GIB)

@@ -1,0 +1,126 @@
+"""The task that makes renditions, audio, thumbnail and HLS index: decoded once, streamed to S3."""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mediajobs import ladder
+from mediajobs.errors import JobError
+from mediajobs.jobs import manifest_key, output_prefix, source_key
+from mediajobs.ladder import Plan, Size
+from mediajobs.manifests import Output, TaskManifest
+from mediajobs.source import SourceFacts
+from statemachine.tasks import limits
+from statemachine.tasks.context import Context
+from statemachine.tasks.graph import AUDIO_FILE, MP3_BITRATE
+from statemachine.tasks.position import TASKS, UPLOAD, Marks, percents, tasks_of
+from statemachine.tasks.rendition import Upload
+from statemachine.tasks.transcode import transcode
+
+TASK = "media"
+THUMBNAIL_KEY = "thumbnail.jpg"
+
+
+def run(context: Context) -> TaskManifest:
+    """Make what is not made yet. Raises JobError, and Stopped after leaving nothing behind."""
+    if context.source is None:
+        raise JobError("not_validated", "the source has not been validated; retry the job from its start")
+    plan = ladder.plan(context.source, context.options)
+    context.reporter.skip(**{TASKS[absent.name]: absent.reason for absent in plan.absent})
+    manifest = _earlier(context)
+    if manifest is None:
+        manifest = _Run(context, context.source, plan).make()
+    else:
+        context.reporter.finish(*tasks_of(plan))
+    context.reporter.finish(UPLOAD)
+    return manifest
+
+
+def _earlier(context: Context) -> TaskManifest | None:
+    """What an earlier run made, if all of it is still there."""
+    found = context.objects.read_json(manifest_key(context.job_id, TASK))
+    if found is None:
+        return None
+    manifest = TaskManifest.model_validate(found)
+    whole = all(context.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
+    return manifest if whole else None
+
+
+class _Run:
+    """One run: what is under way and what is stored, so that all of it can be taken back."""
+
+    def __init__(self, context: Context, source: SourceFacts, plan: Plan) -> None:
+        self._context, self._source, self._plan = context, source, plan
+        self._objects, self._reporter = context.objects, context.reporter
+        self._uploads: list[Upload] = []
+        self._outputs: list[Output] = []
+        self._marks = Marks()
+
+    def make(self) -> TaskManifest:
+        try:
+            with tempfile.TemporaryDirectory(prefix="mediajobs-") as folder:
+                if not self._plan.empty:
+                    self._transcode(Path(folder))
+                    self._publish(Path(folder))
+            return self._write_manifest()
+        except BaseException:  # Stopped and a kill included: nothing half-made stays
+            self._take_back()
+            raise
+
+    def _transcode(self, folder: Path) -> None:
+        for rendition in self._plan.renditions:
+            key = self._key(f"{rendition.name}.mp4")
+            self._objects.abort_uploads(key)
+            self._uploads.append(Upload(rendition, self._objects, key))
+        url = self._objects.presigned_get(source_key(self._context.job_id), expires=limits.URL_SECONDS)
+        transcode(self._source, self._plan, url, folder, self._uploads, self._report)
+
+    def _report(self, position: float) -> None:
+        self._marks.raise_to(percents(self._plan, position, self._source.duration_seconds, self._uploads))
+        self._reporter.update(**self._marks.percent)
+
+    def _publish(self, folder: Path) -> None:
+        """Everything appears in the bucket only now, one after the other."""
+        self._marks.raise_to(dict.fromkeys(tasks_of(self._plan), 100.0))
+        self._reporter.finish(*tasks_of(self._plan))  # raises Stopped before anything appears
+        steps: list[Callable[[], Output]] = [partial(upload.close, self._plan) for upload in reversed(self._uploads)]
+        if self._plan.audio:
+            steps.append(partial(self._audio, folder / AUDIO_FILE))
+        if self._plan.thumbnail:
+            steps.append(partial(self._thumbnail, folder, self._plan.thumbnail))
+        for step in steps:
+            self._outputs.append(step())
+            self._marks.raise_to({UPLOAD: 100.0 * len(self._outputs) / len(steps)})
+            self._reporter.update(**self._marks.percent)
+
+    def _audio(self, path: Path) -> Output:
+        stored = self._objects.upload_file(path, self._key(AUDIO_FILE), "audio/mpeg")
+        seconds = round(stored.size_bytes * 8 / MP3_BITRATE, 3)
+        return Output(name="audio", **stored._asdict(), content_type="audio/mpeg", duration_seconds=seconds)
+
+    def _thumbnail(self, folder: Path, size: Size) -> Output:
+        """The candidate with the most detail: a black or blurred frame makes a small JPEG."""
+        largest = max(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
+        stored = self._objects.upload_file(largest, self._key(THUMBNAIL_KEY), "image/jpeg")
+        shape = {"width": size.width, "height": size.height}
+        return Output(name="thumbnail", **stored._asdict(), content_type="image/jpeg", **shape)
+
+    def _write_manifest(self) -> TaskManifest:
+        manifest = TaskManifest(
+            task=TASK,
+            attempt=self._context.attempt,
+            outputs=self._outputs,
+            absent=list(self._plan.absent),
+            seconds=self._marks.seconds,
+        )
+        self._objects.write_json(manifest_key(self._context.job_id, TASK), manifest.model_dump(mode="json"))
+        return manifest
+
+    def _take_back(self) -> None:
+        for upload in self._uploads:
+            upload.abort()
+        self._objects.delete(*(output.key for output in self._outputs))
+
+    def _key(self, name: str) -> str:
+        return output_prefix(self._context.job_id) + name

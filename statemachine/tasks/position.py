@@ -1,0 +1,72 @@
+"""How far ffmpeg is, and what that means for each of the named tasks that it does at once."""
+
+import math
+import time
+from collections.abc import Sequence
+
+from mediajobs.ladder import KEYFRAME_SECONDS, Plan
+from statemachine.tasks.graph import THUMBNAIL_SECONDS
+from statemachine.tasks.rendition import Upload
+
+TASKS = {
+    "thumbnail": "generate_thumbnail",
+    "360p": "transcode_360p",
+    "720p": "transcode_720p",
+    "audio": "extract_audio_mp3",
+    "hls": "prepare_hls",
+}
+UPLOAD = "upload_outputs"
+
+
+class Position:
+    """Reads `ffmpeg -progress`; `seconds` of media are done."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            name, _, value = line.partition(b"=")
+            if name == b"out_time_us" and value.strip().isdigit():  # N/A at first, below 0 in the first frames
+                self.seconds = max(self.seconds, int(value) / 1e6)
+
+
+class Marks:
+    """The highest percent of each task so far, and the wall seconds after which it was done."""
+
+    def __init__(self) -> None:
+        self.percent: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
+        self._started = time.monotonic()
+
+    def raise_to(self, percent: dict[str, float]) -> None:
+        for task, value in percent.items():
+            self.percent[task] = max(self.percent.get(task, 0.0), value)
+            if value >= 100:
+                self.seconds.setdefault(task, round(time.monotonic() - self._started, 3))
+
+
+def tasks_of(plan: Plan) -> list[str]:
+    """The named tasks that one run of ffmpeg does for this plan."""
+    made = [rendition.name for rendition in plan.renditions]
+    made += ["audio"] if plan.audio else []
+    made += ["thumbnail"] if plan.thumbnail else []
+    made += ["hls"] if plan.hls else []
+    return [TASKS[name] for name in made]
+
+
+def percents(plan: Plan, seconds: float, duration: float, uploads: Sequence[Upload]) -> dict[str, float]:
+    """Percent by task, `seconds` into a source of `duration`. An upload counts as far as S3 has confirmed it."""
+    share = min(1.0, seconds / duration)
+    found = dict.fromkeys(tasks_of(plan), 100 * share)
+    if plan.thumbnail:
+        found[TASKS["thumbnail"]] = 100 * min(1.0, seconds / min(THUMBNAIL_SECONDS, duration))
+    if plan.hls:
+        expected = len(uploads) * math.ceil(duration / KEYFRAME_SECONDS)
+        found[TASKS["hls"]] = 100 * min(1.0, sum(upload.index.count for upload in uploads) / expected)
+    produced = sum(upload.sink.size for upload in uploads)
+    confirmed = sum(upload.sink.uploaded for upload in uploads)
+    found[UPLOAD] = 100 * share * (confirmed / produced if produced else 0.0)
+    return found

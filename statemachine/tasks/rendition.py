@@ -1,0 +1,44 @@
+"""A rendition on its way: its bytes go to S3 and through the fragment index while ffmpeg makes them."""
+
+from mediajobs import hls
+from mediajobs.fragments import FragmentIndex
+from mediajobs.ladder import Plan, Rendition
+from mediajobs.manifests import Output
+from mediajobs.stores.objects import Objects
+
+CONTENT_TYPE = "video/mp4"
+
+
+class Upload:
+    """Write, then close or abort, as with a sink."""
+
+    def __init__(self, rendition: Rendition, objects: Objects, key: str) -> None:
+        self.rendition = rendition
+        self.index = FragmentIndex()
+        self.sink = objects.sink(key, CONTENT_TYPE)
+
+    def write(self, data: bytes) -> None:
+        self.index.feed(data)
+        self.sink.write(data)
+
+    def abort(self) -> None:
+        self.sink.abort()
+
+    def close(self, plan: Plan) -> Output:
+        """Store it, with its HLS index where HLS is wanted."""
+        fragments = self.index.fragments
+        stored = self.sink.close()
+        return Output(
+            name=self.rendition.name,
+            **stored._asdict(),
+            content_type=CONTENT_TYPE,
+            width=self.rendition.size.width,
+            height=self.rendition.size.height,
+            duration_seconds=round(self.index.duration, 3),
+            codecs=self.index.codecs,
+            peak_bandwidth=hls.peak_bandwidth(fragments),
+            average_bandwidth=hls.average_bandwidth(fragments),
+            frame_rate=float(plan.frame_rate) if plan.frame_rate else None,
+            init_size=self.index.init_size if plan.hls else None,
+            fragments=fragments if plan.hls else [],
+        )

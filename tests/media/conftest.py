@@ -1,0 +1,22 @@
+"""S3 over real HTTP, with ranges and presigned URLs."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from mediajobs.stores.objects import Objects
+
+
+@pytest.fixture(scope="session")
+def objects() -> Iterator[Objects]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", config=config)
+    client.create_bucket(Bucket="media")
+    yield Objects("media", client)
+    server.stop()

@@ -1,0 +1,77 @@
+"""A job to try the tasks on: a bucket, a source in it, and a reporter that remembers."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from mediajobs.errors import Stopped
+from mediajobs.options import Options
+from mediajobs.stores.objects import Objects
+from statemachine.tasks import media, validate
+from statemachine.tasks.context import Context
+
+_numbers = count(1)
+
+
+@dataclass
+class Recorder:
+    """Remembers all that is reported; raises Stopped once `stop` says so of an update."""
+
+    stop: Callable[[dict[str, float]], bool] = lambda _: False
+    percent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    finished: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def update(self, **percent: float) -> None:
+        for task, value in percent.items():
+            self.percent[task].append(value)
+        if self.stop(percent):
+            raise Stopped("cancelled by the test")
+
+    def finish(self, *tasks: str) -> None:
+        self.finished += tasks
+
+    def skip(self, **reasons: str) -> None:
+        self.skipped |= reasons
+
+
+def job(objects: Objects, source: Path | bytes, options: Options | None = None) -> Context:
+    """A job whose source is uploaded and nothing else done."""
+    number = next(_numbers)
+    job_id = f"01JOB{number:021d}"
+    body = source if isinstance(source, bytes) else source.read_bytes()
+    objects.client.put_object(Bucket=objects.bucket, Key=f"sources/{job_id}/source", Body=body)
+    return Context(
+        job_id=job_id,
+        attempt=1,
+        filename="clip.mp4",
+        options=options or Options(),
+        source=None,
+        source_url=None,
+        objects=objects,
+        reporter=Recorder(),
+        models_dir=Path("/nonexistent"),
+    )
+
+
+def validated(context: Context) -> Context:
+    return replace(context, source=validate.run(context), reporter=Recorder())
+
+
+def made(objects: Objects, source: Path, options: Options | None = None) -> tuple[Context, Recorder]:
+    """A job of which the media task has made everything."""
+    context = validated(job(objects, source, options))
+    recorder = Recorder()
+    context = replace(context, reporter=recorder)
+    media.run(context)
+    return context, recorder
+
+
+def keys(context: Context) -> list[str]:
+    """What lies in the bucket among the job's outputs, half-made uploads included."""
+    client, bucket, prefix = context.objects.client, context.objects.bucket, f"outputs/{context.job_id}/"
+    stored = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    begun = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", [])
+    return [item["Key"] for item in stored] + [f"half-made {item['Key']}" for item in begun]
