@@ -51,6 +51,7 @@ def session(url: str) -> Any:
 def client_environment(url: str) -> dict[str, str]:
     """For child processes that talk to the stack: this shell's, without its real AWS account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    direct = ",".join(filter(None, ["127.0.0.1,localhost", kept.get("NO_PROXY") or kept.get("no_proxy")]))
     return {
         **kept,
         **CREDENTIALS,
@@ -60,8 +61,8 @@ def client_environment(url: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
         "PYTHONUNBUFFERED": "1",
     }
 

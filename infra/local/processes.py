@@ -6,18 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from infra.local.errors import StackError
 from infra.local.home import ROOT, Home, read_json, write_json
-from statemachine.worker.processes import kill_group, kill_marked, marked, started_at
+from statemachine.worker.processes import kill_descendants, kill_group, kill_marked, marked, started_at
 
 MARK = "MEDIAJOBS_STACK"  # in the environment of every process of a stack, with the stack's home
-NAMES = ("worker", "ministack")  # in the order in which they stop
-PATIENCE = {"worker": 8.0, "ministack": 15.0}  # seconds until the signal that cannot be refused
+PATIENCE = {"worker": 8.0, "ministack": 15.0}  # seconds from SIGTERM to SIGKILL; they stop in this order
 LOOK_SECONDS = 0.05
 TAIL_LINES = 15
+_children: dict[int, "subprocess.Popen[bytes]"] = {}  # those of this process: it must collect them when they end
 
 
 def start(home: Home, name: str, arguments: list[str], environment: dict[str, str]) -> int:
@@ -32,6 +31,7 @@ def start(home: Home, name: str, arguments: list[str], environment: dict[str, st
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     known = read_json(home.processes_file)
     write_json(home.processes_file, {**known, name: {"pid": process.pid, "started": started_at(process.pid)}})
     return process.pid
@@ -64,7 +64,11 @@ def stop(home: Home, name: str) -> None:
         deadline = time.monotonic() + PATIENCE[name]
         while running(home, name) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
+            if name == "ministack":  # it would wait for the open connections of its Lambdas
+                kill_descendants(pid)
         kill_group(pid)
+        if pid in _children:
+            _children.pop(pid).wait()
     known = read_json(home.processes_file)
     if known.pop(name, None):
         write_json(home.processes_file, known)
@@ -72,7 +76,7 @@ def stop(home: Home, name: str) -> None:
 
 def stop_all(home: Home) -> None:
     """Afterwards no process of this stack is left, whoever started it and however its parent ended."""
-    for name in NAMES:
+    for name in PATIENCE:
         stop(home, name)
     kill_marked(MARK, str(home.path))
     home.processes_file.unlink(missing_ok=True)
@@ -87,9 +91,8 @@ def log_file(home: Home, name: str) -> Path:
 
 
 def _alive(pid: int) -> bool:
-    """Collects it as well, if it was our own child: a zombie is not alive."""
-    with suppress(ChildProcessError):  # started by an earlier `up`
-        os.waitpid(pid, os.WNOHANG)
+    if pid in _children and _children[pid].poll() is not None:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -116,7 +116,6 @@ def _start(place: Home, port: int, template: Path, module: str, say: Callable[[s
 
 def _bring_up_to_date(place: Home, running: Stack, template: Path, module: str, say: Callable[[str], None]) -> Stack:
     say(f"already up: {running.api_url}; bringing it up to date")
-    processes.stop(place, "worker")
     return _deploy(place, running.port, template, module, say)
 
 
@@ -147,6 +146,7 @@ def _deploy(place: Home, port: int, template: Path, module: str, say: Callable[[
 @contextmanager
 def _worker_started(place: Home, environment: dict[str, str], activity: str, module: str) -> Iterator[None]:
     """Something else can be done while it starts; afterwards it polls."""
+    processes.stop(place, "worker")  # one with the code of before; its tasks are resumed
     arguments = ["--activity", activity, "--claims", str(place.claims), "--module", module]
     processes.start(
         place, "worker", ["statemachine.worker", *arguments], {**environment, "TMPDIR": str(place.temporary)}

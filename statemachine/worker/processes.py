@@ -18,11 +18,20 @@ def marked(name: str, value: str) -> list[int]:
 
 def family(name: str, value: str) -> list[int]:
     """The marked processes and their descendants, which may have dropped the mark: ffmpeg gets no environment."""
-    parents = {pid: _parent(pid) for pid in _all_pids()}
     found = set(marked(name, value))
-    while born := {pid for pid, parent in parents.items() if parent in found} - found - {os.getpid()}:
+    return sorted((found | descendants(found)) - {os.getpid()})
+
+
+def descendants(ancestors: set[int]) -> set[int]:
+    parents = {pid: _parent(pid) for pid in _all_pids()}
+    found: set[int] = set()
+    while born := {pid for pid, parent in parents.items() if parent in found | ancestors} - found:
         found |= born
-    return sorted(found)
+    return found
+
+
+def kill_descendants(ancestor: int) -> None:
+    _signal(descendants({ancestor}), signal.SIGKILL)
 
 
 def started_at(pid: int) -> str | None:
@@ -32,7 +41,7 @@ def started_at(pid: int) -> str | None:
 
 
 def kill_marked(name: str, value: str, patience: float = 5.0) -> list[int]:
-    """Kill them all, those that are born meanwhile as well; gives the ids of those that were found."""
+    """Kill the family, those that are born meanwhile as well; gives the ids of those that were found."""
     found: set[int] = set()
     deadline = time.monotonic() + patience
     while (pids := family(name, value)) and time.monotonic() < deadline:

@@ -1,0 +1,224 @@
+"""`up` and `down` for real, with a small template: a table, a bucket, a function with a layer, a state machine."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from infra import local
+from infra.local import checks, emulator, processes
+from infra.local.home import ROOT, Home
+
+FUNCTION = """
+import os, greeting
+
+def handler(event, context):
+    return {"statusCode": 200, "body": greeting.TEXT + os.environ["AWS_ENDPOINT_URL"]}
+"""
+TOY = "import sys, time\ntime.sleep(float(sys.argv[1]))\n"
+PIPELINE = {
+    "StartAt": "Task",
+    "States": {
+        "Task": {
+            "Type": "Task",
+            "Resource": "${TaskResource}",
+            "Parameters": {"ContainerOverrides": {"Command.$": "$.command"}},
+            "End": True,
+        }
+    },
+}
+TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String}
+  TaskResource: {Type: String}
+Globals:
+  Function: {Runtime: python3.12, Layers: [!Ref Library], Timeout: 10}
+Resources:
+  Library: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}
+  Jobs:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+  Media: {Type: AWS::S3::Bucket}
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: !Ref Stage}}
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: function
+      Handler: app.handler
+      Events:
+        Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /hello, Method: get}}
+  Pipeline:
+    Type: AWS::Serverless::StateMachine
+    Properties: {DefinitionUri: pipeline.asl.json, DefinitionSubstitutions: {TaskResource: !Ref TaskResource}}
+Outputs:
+  JobsTable: {Value: !Ref Jobs}
+  MediaBucket: {Value: !Ref Media}
+  StateMachine: {Value: !Ref Pipeline}
+"""
+
+Up = Callable[..., local.Stack]
+
+
+@pytest.fixture
+def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    files = {
+        "template.yaml": TEMPLATE,
+        "pipeline.asl.json": json.dumps(PIPELINE),
+        "function/app.py": FUNCTION,
+        "layer/python/greeting.py": "TEXT = 'hello from '",
+        "modules/toy.py": TOY,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{ROOT}")
+    return tmp_path / "template.yaml"
+
+
+@pytest.fixture
+def up(tmp_path: Path, template: Path) -> Iterator[Up]:
+    homes: set[Path] = set()
+
+    def start(name: str = "home", port: int = 0) -> local.Stack:
+        homes.add(tmp_path / name)
+        return local.up(port, tmp_path / name, template=template, model=None, module="toy")
+
+    yield start
+    for home in homes:
+        local.down(home)
+
+
+def hello(stack: local.Stack) -> str:
+    return requests.get(f"{stack.api_url}/hello", timeout=10).text
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def start_task(stack: local.Stack, seconds: float) -> str:
+    states = emulator.session(stack.endpoint_url).client("stepfunctions")
+    command = json.dumps({"command": [str(seconds)]})
+    execution = states.start_execution(stateMachineArn=stack.outputs["state_machine"], input=command)
+    return str(execution["executionArn"])
+
+
+def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> None:
+    stack = up()
+    written = json.loads((tmp_path / "home" / "stack.json").read_text())
+    assert oct((tmp_path / "home" / "stack.json").stat().st_mode)[-3:] == "600"
+    assert (written["api_url"], written["ws_url"], written["region"]) == (stack.api_url, None, "us-east-1")
+    assert written["jobs_table"] == stack.environment["JOBS_TABLE"]
+    assert local.status(tmp_path / "home") == stack
+    assert hello(stack) == f"hello from {stack.endpoint_url}"
+    states: Any = emulator.session(stack.endpoint_url).client("stepfunctions")
+    execution = start_task(stack, 0)
+    until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    objects = emulator.session(stack.endpoint_url).client("s3")
+    objects.put_object(Bucket=stack.outputs["media_bucket"], Key="outputs/a b", Body=b"kept")
+
+    (tmp_path / "layer/python/greeting.py").write_text("TEXT = 'goodbye from '")
+    updated = up(port=stack.port)
+    assert updated.api_url == stack.api_url
+    assert hello(updated) == f"goodbye from {stack.endpoint_url}"
+
+    assert local.down(tmp_path / "home")
+    again = up(port=stack.port)
+    assert again.outputs == stack.outputs
+    assert hello(again) == f"goodbye from {stack.endpoint_url}"
+    kept = objects.get_object(Bucket=stack.outputs["media_bucket"], Key="outputs/a b")["Body"].read()
+    assert kept == b"kept"
+    execution = start_task(again, 0)
+    until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+
+
+def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_path: Path) -> None:
+    left, right = up("left"), up("right")
+    assert left.port != right.port
+    hello(left)
+    start_task(left, 60)
+    until(lambda: len(processes.left(Home(tmp_path / "left"))) >= 4)  # MiniStack, a Lambda, the worker, a task
+    objects = emulator.session(right.endpoint_url).client("s3")
+    assert left.outputs["media_bucket"] not in [bucket["Name"] for bucket in objects.list_buckets()["Buckets"]]
+
+    os.kill(left.processes["ministack"]["pid"], signal.SIGKILL)
+    os.kill(left.processes["worker"]["pid"], signal.SIGKILL)
+    assert local.status(tmp_path / "left") is None
+    local.down(tmp_path / "left")
+    assert processes.left(Home(tmp_path / "left")) == []
+    assert not listens(left.port)
+    assert hello(right)
+
+    start_task(right, 60)
+    until(lambda: len(processes.left(Home(tmp_path / "right"))) >= 4)
+    local.down(tmp_path / "right")
+    assert processes.left(Home(tmp_path / "right")) == []
+    assert not listens(right.port)
+    assert not local.down(tmp_path / "right"), "down again is harmless"
+
+
+def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    code = f"from infra import local; from pathlib import Path; local.up(0, Path({str(home.path)!r}), model=None)"
+    starting = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    until(lambda: processes.left(home))
+    starting.send_signal(signal.SIGTERM)
+    assert starting.wait(timeout=20) != 0
+    assert processes.left(home) == []
+
+
+def test_template_that_cannot_be_deployed_says_what_failed(up: Up, template: Path, tmp_path: Path) -> None:
+    template.write_text(TEMPLATE.replace("Type: AWS::S3::Bucket", "Type: AWS::Batch::JobQueue"))
+    with pytest.raises(local.StackError, match=r"Media \(AWS::Batch::JobQueue\): \w+"):
+        up()
+    assert processes.left(Home(tmp_path / "home")) == []
+
+
+def test_port_in_use_names_its_user_and_the_cure(up: Up) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(local.StackError) as refused:
+            up(port=port)
+    assert str(refused.value).startswith(f"port {port} is in use by process {os.getpid()}")
+    assert f"MEDIAJOBS_PORT={port + 1}" in str(refused.value)
+
+
+def test_missing_ffmpeg_and_full_disk_name_the_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=5 << 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: full)
+        with pytest.raises(local.StackError, match=r"only 5 MB free below .*: make room for 1 GB"):
+            checks.ready(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(local.StackError, match="ffmpeg is missing: apt-get install ffmpeg"):
+        checks.ready(tmp_path)
+
+
+def test_one_up_at_a_time(up: Up, tmp_path: Path) -> None:
+    with Home(tmp_path / "home").locked(), pytest.raises(local.StackError, match="another `up` or `down` is at work"):
+        up()
