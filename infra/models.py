@@ -180,7 +180,9 @@ def _known(name: str) -> Model:
 
 def _is_usable(home: Path) -> bool:
     model = MODELS.get(home.name)
-    return _is_whole(home, model) if model else all((home / file).is_file() for file in ("model.bin", "tokenizer.json"))
+    if model is not None:
+        return _is_whole(home, model)
+    return all((home / file).is_file() for file in ("model.bin", "config.json", "tokenizer.json"))
 
 
 def _is_whole(home: Path, model: Model) -> bool:
