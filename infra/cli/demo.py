@@ -1,5 +1,7 @@
 """`mediajobs demo`: a stack of its own, one job from end to end, everything it made, and the stack gone again."""
 
+import fcntl
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ SPEECH = place.ROOT / "tests/media/demo/speech.mp4"
 SAID = SPEECH.with_suffix(".transcript.txt")
 WORST_RATE = 0.05
 MODEL = "base"
+STORED = ("state", "objects")  # folders of a stack's home
 PATIENCE = 600.0  # seconds without any progress after which the demo gives up
 
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
@@ -51,7 +54,7 @@ def demo(file: File = None) -> None:
     wish = about(str(film))
     try:
         # SIGTERM and SIGHUP unwind like Ctrl-C, so that the stack comes down then, too.
-        with _handling(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
+        with _handling(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP), _alone(home):
             _pull_model(out)
             job, files = _process(out, home, film, wish)
             _report(out, film, job, files)
@@ -60,6 +63,21 @@ def demo(file: File = None) -> None:
         if isinstance(error, KeyboardInterrupt | StoppedError):
             raise StoppedError("The demo was stopped.") from None
         raise
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One demo at a time, each on a new stack: what an earlier one left is removed, except for its outputs."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"Another demo is at work in {place.short(home)}. Let it finish first.") from None
+        bring_down(home)
+        for folder in STORED:
+            shutil.rmtree(home / folder, ignore_errors=True)
+        yield
 
 
 def _process(out: Console, home: Path, film: Path, wish: dict[str, Any]) -> tuple[Job, dict[str, Path]]:

@@ -62,12 +62,12 @@ def remaining(job: Job) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds for people: 0.4 s, 12 s, 3:20 min, 1:02 h."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 100:
+    if seconds < 99.5:
         return f"{seconds:.0f} s"
-    unit, whole = ("min", seconds) if seconds < 3600 else ("h", seconds / 60)
-    return f"{int(whole // 60)}:{int(whole % 60):02d} {unit}"
+    whole, unit = (round(seconds), "min") if seconds < 3599.5 else (round(seconds / 60), "h")
+    return f"{whole // 60}:{whole % 60:02d} {unit}"
 
 
 @dataclass
@@ -124,11 +124,11 @@ class Bars:
         for transfer in self._transfers:
             grid.add_row(*_transfer_row(transfer))
         if self._job is None:
-            return Padding(grid, (0, 2))
+            return Padding.indent(grid, 2)
         for name, task in self._job.progress.tasks.items():
             grid.add_row(*_task_row(spoken(name), task, "" if self._job.finished else "waiting"))
         grid.add_row(*_whole_row(self._job, time.monotonic() - self._began))
-        return Padding(grid, (0, 2))
+        return Padding.indent(grid, 2)
 
 
 class Lines:

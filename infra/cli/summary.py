@@ -36,7 +36,7 @@ def show_outputs(console: Console, job: Job, files: dict[str, Path] | None = Non
         if note:
             table.add_row(name, "", "", note)
     console.print()
-    console.print(Padding(table, (0, 2)))
+    console.print(Padding.indent(table, 2))
 
 
 def show_words(console: Console, words: str) -> None:

@@ -51,7 +51,7 @@ def test_the_demo_shows_and_keeps_what_was_made_and_stops_its_stack(stack: list[
     result = run()
 
     assert result.exit_code == 0, result.output
-    assert stack == ["model base", "up", "down"]
+    assert stack == ["down", "model base", "up", "down"]
     folder = tmp_path / "home" / "demo" / "output" / JOB_ID
     assert sorted(path.name for path in folder.iterdir()) == [
         "360p.mp4", "audio.mp3", "transcript.srt", "transcript.txt"
