@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.local.errors import StackError
 from infra.local.home import MODELS
 from infra.local.processes import MARK
+from infra.models import ModelError, pull
 from statemachine.worker.processes import PROC, environment
 
 FREE_BYTES = 1 << 30
@@ -23,11 +24,12 @@ def ready(home: Path) -> None:
 
 def model(name: str, say: Callable[[str], None]) -> None:
     """Pulls what is not there yet. Whisper's weights are 145 MB for `base`."""
-    from infra.models import pull
-
     if not (MODELS / name).exists():
         say(f"pulling the Whisper model {name}")
-    pull(name, MODELS)
+    try:
+        pull(name, MODELS)
+    except ModelError as error:
+        raise StackError(str(error)) from error
 
 
 def free_port(port: int) -> int:

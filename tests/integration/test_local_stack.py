@@ -191,8 +191,8 @@ def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> Non
 
 
 def test_template_that_cannot_be_deployed_says_what_failed(up: Up, template: Path, tmp_path: Path) -> None:
-    template.write_text(TEMPLATE.replace("Type: AWS::S3::Bucket", "Type: AWS::Batch::JobQueue"))
-    with pytest.raises(local.StackError, match=r"Media \(AWS::Batch::JobQueue\): \w+"):
+    template.write_text(TEMPLATE.replace("!Ref Library", "arn:aws:lambda:us-east-1:000000000000:layer:none:1"))
+    with pytest.raises(local.StackError, match=r"Hello \(AWS::Lambda::Function\): \w+"):
         up()
     assert processes.left(Home(tmp_path / "home")) == []
 
