@@ -92,7 +92,8 @@ def prune(site: Path, names: set[str]) -> None:
     for name, distribution in _installed(site).items():
         if name not in names:
             for file in distribution.files or []:
-                (site / file).unlink(missing_ok=True)
+                if ".." not in file.parts:  # a script's record may lead out of the folder
+                    (site / file).unlink(missing_ok=True)
     for path in _never_run(site):
         _remove(path)
     _remove_empty(site)

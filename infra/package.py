@@ -62,7 +62,7 @@ def package(source: Path, build: Path) -> None:
         _import_handlers(template, target.python, build, work)
     rewritten = rewrite(template, source.parent, build)
     (build / "template.yaml").write_text(json.dumps(rewritten, indent=2) + "\n")  # JSON is YAML
-    _tell(f"deploy with {(build / 'template.yaml').relative_to(source.parent)}")
+    _tell(f"deploy with {build.name}/template.yaml")
 
 
 def declared(template: Template) -> Target:

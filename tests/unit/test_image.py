@@ -91,15 +91,16 @@ def test_the_entry_point_runs_on_what_is_copied_alone(image: list[Instruction], 
                 (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / place).write_bytes((ROOT / source).read_bytes())
     assert values(image, "ENTRYPOINT") == ['["python", "-m", "statemachine.tasks"]']
+    modules = [path.stem for path in (tmp_path / "statemachine" / "tasks").glob("*.py") if path.stem != "__main__"]
     # Isolated: neither this checkout nor its editable installation is on the path, only the packages are.
     code = (
-        "import runpy, sys; sys.path[:0] = sys.argv[1:4]; sys.argv[1:] = ['--help'];"
-        "runpy.run_module('statemachine.tasks', run_name='__main__')"
+        "import importlib, runpy, sys; sys.path[:0] = sys.argv[1:4]\n"
+        "for name in sys.argv[4:]: importlib.import_module(f'statemachine.tasks.{name}')\n"
+        "sys.argv[1:] = ['--help']; runpy.run_module('statemachine.tasks', run_name='__main__')"
     )
     paths = [str(tmp_path), str(tmp_path / "layers" / "python"), sysconfig.get_path("purelib")]
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, *paths], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-I", "-S", "-c", code, *paths, *modules]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "--job-id" in done.stdout
 
