@@ -103,7 +103,7 @@ def _pull_model(out: Console) -> None:
     """Ahead of the stack, which would pull it silently: 145 MB the first time."""
     what = f"Whisper model {MODEL}"
     with step(out, what) as say:
-        fetch(MODEL, lambda done, total: say(f"{what}: {done / total:.0%}"))
+        fetch(MODEL, on_progress=lambda done, total: say(f"{what}: {done / total:.0%}"))
         say(what)
 
 

@@ -16,23 +16,24 @@ from infra.cli.screens import screen_for
 
 models = typer.Typer(help="Fetch and list Whisper models.", no_args_is_help=True)
 
-HOME = place.ROOT / ".local" / "models"  # all stacks share them
+HOME = place.ROOT / ".local" / "models"  # all stacks on this machine share them
 
+Into = Annotated[Path, typer.Option(metavar="DIR", help="The folder of models.", show_default=".local/models")]
 ModelName = Annotated[str, typer.Argument(metavar="[NAME]", help="See `mediajobs models list`.")]
 
 
 @models.command("pull")
-def pull_model(name: ModelName = known.DEFAULT) -> None:
+def pull_model(name: ModelName = known.DEFAULT, into: Into = HOME) -> None:
     """Fetch a model and check it by its SHA-256. Nothing to do where it is already there."""
-    out = console()
-    home = fetch(name) if name in known.installed(HOME) else _fetch_with_bar(name)
-    out.print(Text(f"The model {name} is in {place.short(home)}."), soft_wrap=True)
+    missing = name in known.MODELS and name not in known.installed(into)
+    home = _fetch_with_bar(name, into) if missing else fetch(name, into)
+    console().print(Text(f"The model {name} is in {place.short(home)}."), soft_wrap=True)
 
 
 @models.command("list")
-def list_models() -> None:
+def list_models(into: Into = HOME) -> None:
     """The models that can be pulled, and those that are here."""
-    here = set(known.installed(HOME))
+    here = set(known.installed(into))
     table = Table.grid(padding=(0, 2))
     for name in sorted(here | set(known.MODELS)):
         size = decimal(known.MODELS[name].size) if name in known.MODELS else ""
@@ -41,15 +42,15 @@ def list_models() -> None:
     console().print(table)
 
 
-def fetch(name: str, on_progress: known.OnProgress = lambda _done, _total: None) -> Path:
+def fetch(name: str, into: Path = HOME, on_progress: known.OnProgress = lambda _done, _total: None) -> Path:
     """The model's folder. `on_progress` is told the bytes so far and in all."""
     try:
-        return known.pull(name, HOME, on_progress)
+        return known.pull(name, into, on_progress)
     except known.ModelError as error:
         raise CommandError(str(error)) from error
 
 
-def _fetch_with_bar(name: str) -> Path:
+def _fetch_with_bar(name: str, into: Path) -> Path:
     told = 0
     with screen_for(console()) as screen:
 
@@ -58,5 +59,5 @@ def _fetch_with_bar(name: str) -> Path:
             screen.advance(done - told)
             told = done
 
-        screen.begin(f"model {name}", known.MODELS[name].size if name in known.MODELS else None)
-        return fetch(name, advance)
+        screen.begin(f"model {name}", known.MODELS[name].size)
+        return fetch(name, into, advance)

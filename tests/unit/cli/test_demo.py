@@ -34,7 +34,7 @@ def stack(api: "PlayedApi", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("infra.cli.demo.bring_up", bring_up)
     monkeypatch.setattr("infra.cli.demo.bring_down", lambda _: happened.append("down"))
-    monkeypatch.setattr("infra.cli.demo.fetch", lambda name, _: happened.append(f"model {name}"))
+    monkeypatch.setattr("infra.cli.demo.fetch", lambda name, **_: happened.append(f"model {name}"))
     speech, said = tmp_path / "speech.mp4", tmp_path / "speech.transcript.txt"
     speech.write_bytes(b"film")
     said.write_text("Ask not what your country can do for you.")

@@ -1,0 +1,116 @@
+"""`mediajobs keys`, `models`, `up` and `down`: what they store, and what they say."""
+
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from infra.cli.main import app
+from infra.local import StackError
+from infra.models import ModelError
+from mediajobs.stores import keys
+from mediajobs.stores.rows import KeyRow
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEDIAJOBS_HOME", str(tmp_path))
+    monkeypatch.delenv("KEYS_TABLE", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return runner.invoke(app, list(arguments))
+
+
+def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"KEYS_TABLE": "Keys", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(KeyRow, "_connection", None)  # pynamodb keeps the table that it met first
+    with mock_aws():
+        KeyRow.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+
+        result = run("keys", "create", "--account", "blue", "--limit", "7")
+
+        assert result.exit_code == 0, result.output
+        caller = keys.authenticate(result.stdout.removesuffix("\n"))
+        assert caller is not None
+        assert caller.account == "blue"
+        assert KeyRow.get(caller.key_id).requests_per_minute == 7
+
+
+def test_without_a_stack_a_key_needs_a_table() -> None:
+    result = run("keys", "create", "--account", "blue")
+
+    assert result.exit_code == 2
+    assert "mediajobs up" in result.stderr
+    assert "KEYS_TABLE" in result.stderr
+
+
+def test_an_endpoint_without_a_table_is_wrong_use() -> None:
+    result = run("keys", "create", "--account", "blue", "--endpoint", "http://127.0.0.1:9")
+
+    assert result.exit_code == 2
+    assert "KEYS_TABLE must name the table" in result.stderr
+
+
+def test_a_stack_that_cannot_start_says_why_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def up(*_: object, **__: object) -> None:
+        raise StackError("port 4566 is in use: choose another")
+
+    monkeypatch.setattr("infra.local.up", up)
+
+    result = run("up")
+
+    assert result.exit_code == 1
+    assert "error: port 4566 is in use: choose another" in result.stderr
+
+
+def test_down_says_so_where_nothing_runs() -> None:
+    result = run("down")
+
+    assert result.exit_code == 0, result.output
+    assert "no stack was running" in result.stdout
+
+
+def test_an_unknown_model_is_refused_with_a_cure(tmp_path: Path) -> None:
+    result = run("models", "pull", "huge", "--into", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "is not pinned here" in result.stderr
+
+
+def test_a_model_that_cannot_be_had_is_an_error_and_not_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(*_: object) -> None:
+        raise ModelError("no network")
+
+    monkeypatch.setattr("infra.models.pull", pull)
+
+    result = run("models", "pull", "base", "--into", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "error: no network" in result.stderr
+
+
+def test_the_list_tells_which_models_are_here(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
+        (tmp_path / "mine" / name).touch()
+
+    result = run("models", "list", "--into", str(tmp_path))
+
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    assert lines["mine"].endswith("here")
+    assert "mediajobs models pull base" in lines["base"]
+
+
+@pytest.mark.parametrize("command", ["demo", "submit", "status", "download", "up", "down", "keys", "models"])
+def test_every_command_explains_itself(command: str) -> None:
+    assert f" {command} " in run("--help").stdout
+    assert run(command, "--help").exit_code == 0
