@@ -34,7 +34,8 @@ X264: dict[str, str | int] = {
 AAC: dict[str, str | int] = {"acodec": "aac", "b:a": "128k"}
 # Linear light in, BT.709 out: without it HDR looks grey on an ordinary screen. HDR is BT.2020, tagged or not.
 TONE_MAP: tuple[tuple[str, dict[str, str | int]], ...] = (
-    ("zscale", {"matrixin": "2020_ncl", "primariesin": "2020", "transfer": "linear", "npl": 100}),
+    ("setparams", {"color_primaries": "bt2020", "colorspace": "bt2020nc"}),
+    ("zscale", {"transfer": "linear", "npl": 100}),
     ("format", {"pix_fmts": "gbrpf32le"}),
     ("zscale", {"primaries": "709"}),
     ("tonemap", {"tonemap": "hable", "desat": 0}),

@@ -11,7 +11,7 @@ MAX_PIXELS = 8192 * 4320
 MAX_STREAMS = 64
 
 SNIFFED_BYTES = 64 << 10
-PROBE_SECONDS = 60  # without a sign of life
+STALL_SECONDS = 120  # without a byte from ffmpeg or ffprobe
 URL_SECONDS = 24 * 3600  # a presigned URL outlives the longest transcode
 
 # Address space, not memory in use: every thread reserves some.

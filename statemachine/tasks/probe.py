@@ -106,4 +106,4 @@ class _LastPacket:
 def _ffprobe(url: str, options: list[str], consume: Any) -> None:
     fence = [argument for name, value in INPUT_OPTIONS.items() for argument in (f"-{name}", str(value))]
     command = ["ffprobe", "-hide_banner", "-v", "error", *fence, *options, "-i", url]
-    run(lambda _: command, {STDOUT: consume}, limits=limits.PROBE, stall_seconds=limits.PROBE_SECONDS)
+    run(lambda _: command, {STDOUT: consume}, limits=limits.PROBE, stall_seconds=limits.STALL_SECONDS)

@@ -33,6 +33,7 @@ def transcode(
             {graph.PROGRESS: position.feed} | {upload.rendition.name: upload.write for upload in uploads},
             limits=limits.transcode(source.duration_seconds),
             tick=lambda: on_position(position.seconds),
+            stall_seconds=limits.STALL_SECONDS,
         )
     except runner.Failed as failure:
         raise _named(failure) from failure

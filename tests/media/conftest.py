@@ -1,6 +1,7 @@
 """S3 over real HTTP, with ranges and presigned URLs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -8,6 +9,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from mediajobs.stores.objects import Objects
+from tests.media import samples
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,10 @@ def objects() -> Iterator[Objects]:
     client.create_bucket(Bucket="media")
     yield Objects("media", client)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds, smaller than any rendition; its index comes first."""
+    path = tmp_path_factory.mktemp("small") / "small.mp4"
+    return samples.clip(path, "320x180", 2, options=["-movflags", "faststart"])

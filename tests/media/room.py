@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from mediajobs.errors import Stopped
+from mediajobs.manifests import Output, TaskManifest
 from mediajobs.options import Options
 from mediajobs.stores.objects import Objects
 from statemachine.tasks import media, validate
@@ -60,13 +61,34 @@ def validated(context: Context) -> Context:
     return replace(context, source=validate.run(context), reporter=Recorder())
 
 
-def made(objects: Objects, source: Path, options: Options | None = None) -> tuple[Context, Recorder]:
-    """A job of which the media task has made everything."""
-    context = validated(job(objects, source, options))
+@dataclass(frozen=True)
+class Made:
+    """What the media task made of a source."""
+
+    context: Context
+    recorder: Recorder
+    manifest: TaskManifest
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        return {output.name: output for output in self.manifest.outputs}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return {absent.name: absent.reason for absent in self.manifest.absent}
+
+    def url(self, name: str) -> str:
+        return self.context.objects.presigned_get(self.outputs[name].key)
+
+    def body(self, output: Output) -> bytes:
+        return b"".join(self.context.objects.read_chunks(output.key))
+
+
+def make(objects: Objects, source: Path, options: Options | None = None) -> Made:
+    """Validate a source and let the media task make everything of it."""
     recorder = Recorder()
-    context = replace(context, reporter=recorder)
-    media.run(context)
-    return context, recorder
+    context = replace(validated(job(objects, source, options)), reporter=recorder)
+    return Made(context, recorder, media.run(context))
 
 
 def keys(context: Context) -> list[str]:

@@ -1,5 +1,7 @@
 """Small real media, made by ffmpeg."""
 
+import math
+import struct
 import subprocess
 from pathlib import Path
 
@@ -8,8 +10,13 @@ AUDIO = ["-c:a", "aac", "-b:a", "64k"]
 
 
 def ffmpeg(*arguments: str | Path) -> None:
+    output(*arguments)
+
+
+def output(*arguments: str | Path) -> bytes:
+    """What ffmpeg writes to its standard output."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
-    subprocess.run(command, check=True, timeout=60)
+    return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE).stdout
 
 
 def picture(size: str, seconds: float, rate: str = "25") -> list[str]:
@@ -27,11 +34,24 @@ def sound(seconds: float, channels: str = "stereo") -> list[str]:
     ]
 
 
+def surround(seconds: float) -> list[str]:
+    return sound(seconds, "5.1")
+
+
 def clip(
     path: Path, size: str = "640x360", seconds: float = 3, rate: str = "25", options: list[str] | None = None
 ) -> Path:
     """Video and audio of the same length."""
     ffmpeg(*picture(size, seconds, rate), *sound(seconds), *VIDEO, *AUDIO, *(options or []), path)
+    return path
+
+
+def turned(plain: Path, path: Path) -> Path:
+    """A copy of an MP4 as a phone held upright makes it: to be shown after a quarter turn clockwise."""
+    moved = bytearray(plain.read_bytes())
+    matrix = moved.index(b"tkhd") + 44
+    moved[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(moved)
     return path
 
 
@@ -44,3 +64,16 @@ def read(path: Path | str, entries: str, *options: str) -> list[list[str]]:
 
 def duration(path: Path | str) -> float:
     return float(read(path, "format=duration")[0][0])
+
+
+def halves(url: str) -> tuple[float, float]:
+    """The mean brightness (0 to 255) of the upper and the lower half of the first frame."""
+    gray = output("-i", url, "-frames:v", "1", "-vf", "scale=2:2", "-pix_fmt", "gray", "-f", "rawvideo", "-")
+    return (gray[0] + gray[1]) / 2, (gray[2] + gray[3]) / 2
+
+
+def loudness(url: str, start: float, end: float) -> float:
+    """The mean level between two times, in dB of full scale."""
+    samples = output("-ss", str(start), "-to", str(end), "-i", url, "-ac", "1", "-f", "f32le", "-")
+    values = struct.unpack(f"<{len(samples) // 4}f", samples)
+    return 10 * math.log10(sum(value * value for value in values) / len(values) + 1e-12)

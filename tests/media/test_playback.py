@@ -1,0 +1,78 @@
+"""HLS made from a manifest, played over HTTP by a real player."""
+
+import subprocess
+from pathlib import Path
+
+import m3u8  # type: ignore[import-untyped]
+import pytest
+
+from mediajobs import hls
+from mediajobs.stores.objects import Objects
+from tests.media import room, samples
+from tests.media.room import Made
+
+
+@pytest.fixture(scope="module")
+def whole(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    source = tmp_path_factory.mktemp("whole") / "clip.mp4"
+    return room.make(objects, samples.clip(source, "1280x720", 9, "24"))
+
+
+@pytest.fixture(scope="module")
+def master(whole: Made) -> str:
+    """The address of a master playlist that lies in the bucket, as do its media playlists."""
+    objects = whole.context.objects
+    renditions = [output for output in whole.manifest.outputs if output.fragments]
+    for rendition in renditions:
+        publish(objects, f"{rendition.name}.m3u8", hls.media(rendition, whole.url(rendition.name)))
+    return publish(objects, "master.m3u8", hls.master(renditions, lambda name: objects.presigned_get(f"{name}.m3u8")))
+
+
+def publish(objects: Objects, key: str, text: str) -> str:
+    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=text.encode())
+    return objects.presigned_get(key)
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+def test_a_player_gets_from_the_master_playlist_to_the_last_frame(master: str, variant: int) -> None:
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "warning",
+        "-xerror",
+        "-i",
+        master,
+        "-map",
+        f"0:p:{variant}",
+        "-f",
+        "framecrc",
+        "-",
+    ]
+    played = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    frames = [line for line in played.stdout.splitlines() if line.startswith("0,")]
+    assert len(frames) == 9 * 24
+    assert played.stderr == ""
+
+
+def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Made, tmp_path: Path) -> None:
+    rendition = whole.outputs["360p"]
+    body = whole.body(rendition)
+    for fragment in rendition.fragments[:-1]:
+        piece = tmp_path / f"{fragment.offset}.mp4"
+        piece.write_bytes(body[: rendition.init_size] + body[fragment.offset : fragment.offset + fragment.size])
+        packets = samples.read(piece, "packet=flags,duration_time", "-select_streams", "v")
+        assert "K" in packets[0][1]
+        assert sum(float(packet[0]) for packet in packets) == pytest.approx(fragment.duration, abs=0.001)
+
+
+def test_the_playlists_are_what_another_reader_expects(whole: Made) -> None:
+    renditions = [output for output in whole.manifest.outputs if output.fragments]
+    variants = m3u8.loads(hls.master(renditions, lambda name: f"{name}.m3u8")).playlists
+    assert [v.stream_info.resolution for v in variants] == [(640, 360), (1280, 720)]
+    assert [v.stream_info.frame_rate for v in variants] == [24.0, 24.0]
+    assert all(v.stream_info.bandwidth >= v.stream_info.average_bandwidth > 0 for v in variants)
+    playlist = m3u8.loads(hls.media(renditions[0], "360p.mp4"))
+    assert playlist.is_endlist
+    assert playlist.target_duration == 4
+    assert sum(segment.duration for segment in playlist.segments) == pytest.approx(9, abs=0.1)
