@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from infra.cli.failures import CommandError, RefusedError, UnreachableError
 CONNECT_SECONDS = 10
 READ_SECONDS = 40  # an API gateway gives up after 29
 TRIES = 4
-BACKOFF = 0.5  # seconds before the second try; doubled with every further one
+BACKOFF = 0.4  # seconds before the second try; doubled with every further one
 LONGEST_PAUSE = 60.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -45,15 +45,15 @@ class Client:
         self._post(complete_url, {"parts": parts})
 
     def cancel(self, job_id: str) -> None:
-        self._post(f"/jobs/{job_id}/cancel", {})
+        self._post(f"{job_path(job_id)}/cancel", {})
 
     def job(self, job_id: str) -> Job:
-        return _read(Job.read, _json(self.send("GET", f"/jobs/{job_id}")))
+        return _read(Job.read, _json(self.send("GET", job_path(job_id))))
 
     def job_unless(self, job_id: str, etag: str | None) -> tuple[Job | None, str | None]:
         """The job and its ETag; None for the job while it is still the one that `etag` names."""
         headers = {"If-None-Match": etag} if etag else {}
-        response = self.send("GET", f"/jobs/{job_id}", headers=headers)
+        response = self.send("GET", job_path(job_id), headers=headers)
         if response.status_code == 304:
             return None, etag
         return _read(Job.read, _json(response)), response.headers.get("ETag")
@@ -121,6 +121,10 @@ class Client:
 
     def _key_for(self, address: str) -> dict[str, str]:
         return {"X-API-Key": self._api_key} if _under(address, self.api_url) else {}
+
+
+def job_path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='')}"
 
 
 def _under(address: str, root: str) -> bool:

@@ -68,7 +68,7 @@ def demo(file: File = None) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """One demo at a time, each on a new stack: what an earlier one left is removed, except for its outputs."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,14 +1,13 @@
 """Outputs from the API to disk: whole or not at all, and never over something else."""
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import requests
 
-from infra.cli.client import Client
+from infra.cli.client import Client, job_path
 from infra.cli.documents import Job
 from infra.cli.failures import CommandError, UnreachableError, UsageError
 
@@ -53,7 +52,7 @@ def fetch(client: Client, job_id: str, wanted: Wanted, advance: Callable[[int], 
     """Download one output and give its size; another try where the connection breaks half way."""
     for last in (False,) * (TRIES - 1) + (True,):
         try:
-            return _fetch(client, f"/jobs/{job_id}/download/{wanted.name}", wanted, advance)
+            return _fetch(client, f"{job_path(job_id)}/download/{wanted.name}", wanted, advance)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if last:
                 raise UnreachableError(f"The download of {wanted.name} broke off {TRIES} times.") from error
@@ -62,15 +61,13 @@ def fetch(client: Client, job_id: str, wanted: Wanted, advance: Callable[[int], 
 
 def _fetch(client: Client, address: str, wanted: Wanted, advance: Callable[[int], None]) -> int:
     wanted.path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{wanted.path.name}.", suffix=".part", dir=wanted.path.parent)
-    size, part = 0, Path(name)
+    size, part = 0, wanted.path.with_name(f".{wanted.path.name}.{os.getpid()}.part")
     try:
-        with client.open(address) as response, os.fdopen(handle, "wb") as file:
+        with client.open(address) as response, part.open("wb") as file:
             for chunk in response.iter_content(CHUNK):
                 size += file.write(chunk)
                 advance(len(chunk))
         _check(wanted, size, response.headers.get("Content-Length"))
-        part.chmod(0o644)  # mkstemp lets only the owner read
         part.replace(wanted.path)
     except BaseException:
         advance(-size)

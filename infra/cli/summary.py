@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.client import Client
+from infra.cli.client import Client, job_path
 from infra.cli.documents import Job
 from infra.cli.downloads import FILENAMES, made
 from infra.cli.failures import printable
@@ -54,7 +54,7 @@ def show_words(console: Console, words: str) -> None:
 def words_of(client: Client, job: Job) -> str:
     """The transcript as text; empty where the job has none."""
     name = "transcript_txt"
-    return client.text(f"/jobs/{job.job_id}/download/{name}") if name in made(job) else ""
+    return client.text(f"{job_path(job.job_id)}/download/{name}") if name in made(job) else ""
 
 
 def _file_cells(entry: dict[str, object], path: Path | None) -> tuple[str | Text, ...]:

@@ -105,7 +105,7 @@ def test_the_list_tells_which_models_are_here(tmp_path: Path) -> None:
 
     result = run("models", "list", "--into", str(tmp_path))
 
-    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    lines = {line.split()[0]: line.rstrip() for line in result.stdout.splitlines()}
     assert lines["mine"].endswith("here")
     assert "mediajobs models pull base" in lines["base"]
 

@@ -1,6 +1,7 @@
 """`mediajobs submit`, against the API by contract, played over HTTP."""
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,31 @@ def test_a_failed_job_gives_its_code_message_and_task_and_exit_code_1(
 
     assert result.exit_code == 1
     assert f"Job {JOB_ID} failed in validate video [no_media]: The file holds no video." in result.stderr
+
+
+def test_ctrl_c_in_the_upload_cancels_the_job_that_nobody_could_finish(
+    api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.cli.process.upload", lambda *_: signal.raise_signal(signal.SIGINT))
+
+    result = run("submit", talk)
+
+    assert result.exit_code == 130
+    assert "its job cancelled" in result.stderr
+    assert len(api.requests("POST", "/cancel")) == 1
+
+
+def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
+    api: "PlayedApi", talk: Path, states: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.states = [states("transcoding", 40)]
+    monkeypatch.setattr("infra.cli.watch.time.sleep", lambda _: signal.raise_signal(signal.SIGINT))
+
+    result = run("submit", talk, "--watch")
+
+    assert result.exit_code == 130
+    assert f"mediajobs status {JOB_ID} --watch" in result.stderr
+    assert api.requests("POST", "/cancel") == []
 
 
 def test_json_is_all_that_stands_on_stdout(api: "PlayedApi", talk: Path, states: Any) -> None:
