@@ -38,31 +38,11 @@ def _command(url: str, source: SourceFacts) -> list[str]:
     if source.audio is None:
         raise ValueError("the source has no audio")
     fence = [argument for name, value in probe.INPUT_OPTIONS.items() for argument in (f"-{name}", str(value))]
-    command = [
-        "ffmpeg",
-        "-nostdin",
-        "-hide_banner",
-        "-v",
-        "error",
-        *fence,
-        "-i",
-        url,
-        "-map",
-        f"0:{source.audio.index}",
-    ]
+    source_options = ["-nostdin", "-hide_banner", "-v", "error", *fence, "-i", url]
+    stream = ["-map", f"0:{source.audio.index}", "-t", f"{source.duration_seconds + SLACK_SECONDS:.3f}"]
     # Silence stands where timestamps leave a gap: words keep their place beside the picture.
-    command += ["-map", f"0:{source.audio.index}", "-af", "aresample=async=1:first_pts=0"]
-    command += [
-        "-t",
-        f"{source.duration_seconds + SLACK_SECONDS:.3f}",
-        "-f",
-        "s16le",
-        "-ar",
-        str(SAMPLE_RATE),
-        "-ac",
-        "1",
-    ]
-    return [*command, "pipe:1"]
+    samples = ["-af", "aresample=async=1:first_pts=0", "-ar", str(SAMPLE_RATE), "-ac", "1", "-f", "s16le"]
+    return ["ffmpeg", *source_options, *stream, *samples, "pipe:1"]
 
 
 class _Buffer:

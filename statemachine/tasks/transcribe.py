@@ -86,9 +86,7 @@ def _transcribed(context: Context, source: SourceFacts, engine: speech.Engine) -
 def _model_home(context: Context) -> Path:
     name = context.options.transcription.model or DEFAULT_MODEL
     if name.startswith("."):
-        raise JobError(
-            "model_not_available", f"{name!r} is no name of a speech model; the default is {DEFAULT_MODEL!r}."
-        )
+        raise JobError("model_not_available", f"{name!r} is no speech model; the usual one is {DEFAULT_MODEL!r}.")
     return context.models_dir / name
 
 

@@ -1,0 +1,271 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jiwer
+import numpy as np
+import pysubs2
+import pytest
+import webvtt
+
+from infra import models
+from mediajobs.errors import JobError, Stopped
+from mediajobs.manifests import TaskManifest
+from mediajobs.options import Options, Transcription
+from mediajobs.stores.objects import Objects
+from statemachine.tasks import audio, speech, transcribe
+from statemachine.tasks.context import Context
+from tests.media.room import Recorder, job, validated
+from tests.media.samples import AUDIO, VIDEO, ffmpeg, output, picture
+
+ROOT = Path(__file__).parents[2]
+DEMO = Path(__file__).parent / "demo" / "speech.mp4"
+REFERENCE = DEMO.with_suffix(".transcript.txt").read_text()
+
+
+class Made(NamedTuple):
+    context: Context
+    recorder: Recorder
+    manifest: TaskManifest
+
+
+FORMATS = ("txt", "srt", "vtt", "json")
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    into = ROOT / models.MODELS_DIR
+    models.pull("base", into)
+    return into
+
+
+@pytest.fixture(scope="session")
+def engine(models_dir: Path) -> speech.Engine:
+    return speech.load(models_dir / "base")
+
+
+def spoken(objects: Objects, clip: Path, models_dir: Path, **asked: Any) -> tuple[Context, Recorder]:
+    """A validated job that wants a transcript of the clip."""
+    options = Options(transcription=Transcription(model="base", **asked))
+    recorder = Recorder()
+    return replace(validated(job(objects, clip, options)), models_dir=models_dir, reporter=recorder), recorder
+
+
+def read(context: Context, extension: str) -> str:
+    chunks = context.objects.read_chunks(f"outputs/{context.job_id}/transcript.{extension}")
+    return b"".join(chunks).decode()
+
+
+def word_error_rate(text: str) -> float:
+    return float(jiwer.wer(_plain(REFERENCE), _plain(text)))
+
+
+def samples_of(path: Path) -> speech.Samples:
+    return np.frombuffer(output("-i", path, "-f", "s16le", "-ar", "16000", "-ac", "1", "-"), dtype="<i2")
+
+
+@pytest.fixture(scope="module")
+def made(objects: Objects, models_dir: Path) -> Made:
+    """One run over the demo video."""
+    context, recorder = spoken(objects, DEMO, models_dir)
+    return Made(context, recorder, transcribe.run(context))
+
+
+def test_fewer_than_five_words_in_a_hundred_are_wrong(made: Made) -> None:
+    assert word_error_rate(read(made.context, "txt")) < 0.05
+
+
+def test_every_format_says_the_same(made: Made) -> None:
+    context = made.context
+    text = _plain(read(context, "txt"))
+    srt = pysubs2.SSAFile.from_string(read(context, "srt"), format_="srt")
+    vtt = webvtt.from_string(read(context, "vtt"))
+    document = json.loads(read(context, "json"))
+
+    assert _plain(" ".join(event.plaintext for event in srt)) == text
+    assert _plain(" ".join(caption.text for caption in vtt.captions)) == text
+    assert _plain(document["text"]) == text
+    assert _plain(" ".join(w["word"] for s in document["segments"] for w in s["words"])) == text
+
+
+def test_words_stand_where_they_are_spoken(made: Made) -> None:
+    words = [word for segment in json.loads(read(made.context, "json"))["segments"] for word in segment["words"]]
+    starts = {_plain(word["word"]): word["start"] for word in words}
+
+    assert starts["dashwood"] == pytest.approx(0.94, abs=0.4)
+    assert starts["respectable"] == pytest.approx(11.8, abs=0.4)
+    assert starts["americans"] == pytest.approx(20.2, abs=0.6)
+
+
+def test_the_manifest_describes_what_lies_in_the_bucket(made: Made) -> None:
+    context, manifest = made.context, made.manifest
+
+    assert [each.name for each in manifest.outputs] == [f"transcript_{name}" for name in FORMATS]
+    assert all(context.objects.size(each.key) == each.size_bytes for each in manifest.outputs)
+    stored = context.objects.read_json(f"outputs/{context.job_id}/manifests/transcribe.json")
+    assert TaskManifest.model_validate(stored) == manifest
+    assert manifest.facts.items() >= {"language": "en", "model": "base", "device": "cpu"}.items()
+    assert manifest.facts["word_count"] == len(read(context, "txt").split())
+
+
+def test_progress_is_that_of_the_words(made: Made) -> None:
+    percent = made.recorder.percent["transcribe_video"]
+
+    assert percent == sorted(percent)
+    assert percent[0] == 0
+    assert percent[-1] == 100
+    assert made.recorder.finished == ["transcribe_video"]
+
+
+def test_a_second_run_finds_it_done(made: Made) -> None:
+    context, manifest = made.context, made.manifest
+    recorder = Recorder()
+
+    again = transcribe.run(replace(context, attempt=2, models_dir=Path("/nonexistent"), reporter=recorder))
+
+    assert again == manifest
+    assert recorder.finished == ["transcribe_video"]
+
+
+def test_a_lost_output_is_made_again(made: Made) -> None:
+    context = made.context
+    context.objects.delete(f"outputs/{context.job_id}/transcript.vtt")
+
+    transcribe.run(replace(context, attempt=2, reporter=Recorder()))
+
+    assert read(context, "vtt").startswith("WEBVTT")
+
+
+def test_silence_gives_an_empty_transcript(objects: Objects, models_dir: Path, tmp_path: Path) -> None:
+    silence = ["-f", "lavfi", "-i", "anullsrc=duration=4:sample_rate=44100"]
+    ffmpeg(*picture("320x180", 4), *silence, *VIDEO, *AUDIO, tmp_path / "silence.mp4")
+    context, recorder = spoken(objects, tmp_path / "silence.mp4", models_dir)
+
+    manifest = transcribe.run(context)
+
+    assert (manifest.facts["word_count"], manifest.facts["language"]) == (0, None)
+    assert (read(context, "txt"), read(context, "srt")) == ("", "")
+    assert webvtt.from_string(read(context, "vtt")).captions == []
+    assert recorder.finished == ["transcribe_video"]
+
+
+def test_without_sound_there_is_nothing_to_transcribe(objects: Objects, models_dir: Path, tmp_path: Path) -> None:
+    ffmpeg(*picture("320x180", 2), *VIDEO, tmp_path / "mute.mp4")
+    context, recorder = spoken(objects, tmp_path / "mute.mp4", models_dir)
+
+    manifest = transcribe.run(context)
+
+    assert manifest.outputs == []
+    assert {absent.reason for absent in manifest.absent} == {"source has no audio"}
+    assert recorder.skipped == {"transcribe_video": "source has no audio"}
+
+
+def test_sound_that_starts_late_is_transcribed_where_it_is_heard(
+    objects: Objects, models_dir: Path, tmp_path: Path
+) -> None:
+    late = tmp_path / "late.mkv"
+    ffmpeg(*picture("320x180", 34), "-itsoffset", "4", "-i", DEMO, "-map", "0:v", "-map", "1:a", *VIDEO, *AUDIO, late)
+    context, _ = spoken(objects, late, models_dir)
+
+    transcribe.run(context)
+
+    words = [word for segment in json.loads(read(context, "json"))["segments"] for word in segment["words"]]
+    assert next(w["start"] for w in words if "Dashwood" in w["word"]) == pytest.approx(4.94, abs=0.4)
+
+
+def test_a_model_that_is_not_there_is_named_with_its_cure(objects: Objects, tmp_path: Path) -> None:
+    context, _ = spoken(objects, DEMO, tmp_path)
+
+    with pytest.raises(JobError, match=r"mediajobs models pull base") as caught:
+        transcribe.run(context)
+
+    assert (caught.value.code, caught.value.retryable) == ("model_not_available", False)
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".hidden"])
+def test_a_model_name_does_not_leave_the_folder_of_models(objects: Objects, models_dir: Path, name: str) -> None:
+    context, _ = spoken(objects, DEMO, models_dir / "base")
+    options = context.options.model_copy(update={"transcription": Transcription(model=name)})
+
+    with pytest.raises(JobError, match="is no speech model"):
+        transcribe.run(replace(context, options=options))
+
+
+def test_a_language_that_the_model_does_not_know_is_named(objects: Objects, models_dir: Path) -> None:
+    context, _ = spoken(objects, DEMO, models_dir, language="xx")
+
+    with pytest.raises(JobError, match="does not know the language 'xx'") as caught:
+        transcribe.run(context)
+
+    assert caught.value.code == "language_not_supported"
+
+
+def test_a_cancelled_job_stops_before_its_first_word(objects: Objects, models_dir: Path) -> None:
+    context, _ = spoken(objects, DEMO, models_dir)
+
+    with pytest.raises(Stopped):
+        transcribe.run(replace(context, reporter=Recorder(stop=lambda percent: percent["transcribe_video"] > 0)))
+
+    assert context.objects.read_json(f"outputs/{context.job_id}/manifests/transcribe.json") is None
+
+
+def test_a_read_that_broke_off_is_tried_again(
+    objects: Objects, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, _ = spoken(objects, DEMO, models_dir)
+    whole, lengths = audio._decode_once, [5 * speech.SAMPLE_RATE]
+
+    def once_short(*arguments: Any) -> speech.Samples:
+        samples: speech.Samples = whole(*arguments)
+        return samples[: lengths.pop()] if lengths else samples
+
+    monkeypatch.setattr(audio, "_decode_once", once_short)
+    transcribe.run(context)
+
+    assert word_error_rate(read(context, "txt")) < 0.05
+
+
+def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
+    engine: speech.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech, "WINDOW_SECONDS", 16)
+    monkeypatch.setattr(speech, "_CUT_SECONDS", 4)
+    samples = samples_of(DEMO)
+
+    cuts = list(speech.windows(samples))
+    transcript = speech.transcribe(engine, samples)
+
+    assert [end for _, end in cuts[:-1]] == [start for start, _ in cuts[1:]]
+    assert (cuts[0][0], cuts[-1][1], len(cuts)) == (0, len(samples), 2)
+    assert word_error_rate(" ".join(segment.text for segment in transcript.segments)) < 0.05
+    starts = {_plain(word.text): word.start for segment in transcript.segments for word in segment.words}
+    assert starts["americans"] == pytest.approx(20.2, abs=0.6)
+
+
+def test_windows_cover_every_length_without_gap_or_overlap() -> None:
+    rate = speech.SAMPLE_RATE
+    for seconds in (0, 1, 929, 930, 931, 1860, 4000):
+        samples = np.zeros(seconds * rate, dtype=np.int16)
+        covered = list(speech.windows(samples))
+
+        assert sum(end - start for start, end in covered) == len(samples)
+        assert all(0 < end - start <= 930 * rate for start, end in covered)
+
+
+def test_a_gpu_that_does_not_work_is_left_for_the_cpu(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctranslate2  # type: ignore[import-untyped]
+
+    if ctranslate2.get_cuda_device_count():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+
+    engine = speech.load(models_dir / "base")
+
+    assert (engine.device, engine.compute_type) == ("cpu", "int8")
+
+
+def _plain(text: str) -> str:
+    """Lower case letters and single blanks; the one abbreviation is spelt out."""
+    return " ".join(re.sub(r"[^a-z' ]", " ", text.lower().replace("mr.", "mister").replace("\n", " ")).split())
