@@ -101,8 +101,8 @@ class FragmentIndex:
         if kind == b"moov":
             self.tracks = {track.track_id: track for track in read_tracks(payload)}
             return
-        spans = read_spans(payload, self.tracks)
         leader = self._leader()
+        spans = read_spans(payload, self.tracks)
         starts = [span.start / leader.timescale for span in spans if span.track_id == leader.track_id]
         ends = [span.end / self.tracks[span.track_id].timescale for span in spans]
         if not starts:

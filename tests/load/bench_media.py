@@ -1,0 +1,173 @@
+"""CPU of the media task against ffmpeg by hand, for the same outputs: `python -m tests.load.bench_media [seconds]`.
+
+The task reads its source from an S3 server in another process and streams to it; the commands by hand read and write
+local files. CPU is user and system time of everything that each starts, the least of several rounds in turn.
+"""
+
+import contextlib
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from mediajobs.options import Options
+from mediajobs.source import AudioFacts, SourceFacts, VideoFacts
+from mediajobs.stores.objects import Objects
+from statemachine.tasks import media
+from statemachine.tasks.context import Context
+from tests.media.room import Recorder
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ROUNDS = 3
+JOB_ID = "01JBENCH000000000000000000"
+KEYFRAMES = "-preset veryfast -profile:v high -force_key_frames expr:gte(t,n_forced*4) -sc_threshold 0 -g 9999"
+X264 = f"-c:v libx264 -pix_fmt yuv420p {KEYFRAMES}"
+SMALL, LARGE = "-crf 23 -maxrate 1000k -bufsize 2000k", "-crf 23 -maxrate 3500k -bufsize 7000k"
+AAC = "-c:a aac -b:a 128k -ar 48000 -ac 2"
+MP3 = "-c:a libmp3lame -b:a 128k -ar 48000 -ac 2"
+MP4 = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof+delay_moov"
+THUMBNAIL = "fps=2,trim=end=10,thumbnail=20"
+
+
+def by_hand(source: Path, folder: Path) -> list[str]:
+    """One decode, one command."""
+    graph = f"[0:v]split=3[large][b][c];[b]scale=640:360[small];[c]{THUMBNAIL}[picture]"
+    command = f"-i {source} -filter_complex {graph} -map [large] -map 0:a {X264} {LARGE} {AAC} {MP4} {folder}/720p.mp4"
+    command += f" -map [small] -map 0:a {X264} {SMALL} {AAC} {MP4} {folder}/360p.mp4 -map 0:a {MP3} {folder}/audio.mp3"
+    return [f"{command} -map [picture] -frames:v 1 {folder}/thumbnail.jpg"]
+
+
+def one_by_one(source: Path, folder: Path) -> list[str]:
+    """A command for each output."""
+    return [
+        f"-i {source} {X264} {LARGE} {AAC} {MP4} {folder}/720p.mp4",
+        f"-i {source} -vf scale=640:360 {X264} {SMALL} {AAC} {MP4} {folder}/360p.mp4",
+        f"-i {source} -vn {MP3} {folder}/audio.mp3",
+        f"-i {source} -vf {THUMBNAIL} -frames:v 1 {folder}/thumbnail.jpg",
+    ]
+
+
+def task(source: Path) -> None:
+    """What the container does, in a process of its own."""
+    context = Context(
+        job_id=JOB_ID,
+        attempt=1,
+        filename=source.name,
+        options=Options(),
+        source=SourceFacts(
+            container="mov,mp4,m4a,3gp,3g2,mj2",
+            duration_seconds=float(os.environ["BENCH_SECONDS"]),
+            size_bytes=source.stat().st_size,
+            sha256="",
+            video=VideoFacts(
+                index=0,
+                codec="h264",
+                width=1280,
+                height=720,
+                rotation=0,
+                frame_rate=30.0,
+                pix_fmt="yuv420p",
+                hdr=False,
+                variable_frame_rate=False,
+            ),
+            audio=AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000),
+        ),
+        source_url=None,
+        objects=Objects.from_environment(),
+        reporter=Recorder(),
+        models_dir=Path(),
+    )
+    media.run(context)
+
+
+def measure(seconds: int) -> dict[str, float]:
+    """CPU seconds of each way, the least of the rounds."""
+    os.environ["BENCH_SECONDS"] = str(seconds)
+    with tempfile.TemporaryDirectory() as name, storage() as bucket:
+        folder = Path(name)
+        source = make_source(folder / "source.mp4", seconds)
+        bucket.upload_file(str(source), "media", f"sources/{JOB_ID}/source")
+        ways: dict[str, Callable[[], None]] = {
+            "media task": lambda: run_task(bucket, source),
+            "one command by hand": lambda: run_commands(by_hand(source, folder)),
+            "a command for each output": lambda: run_commands(one_by_one(source, folder)),
+        }
+        rounds = [{way: cpu_seconds(run) for way, run in ways.items()} for _ in range(ROUNDS)]
+    return {way: min(spent[way] for spent in rounds) for way in ways}
+
+
+def make_source(path: Path, seconds: int) -> Path:
+    """720p at some Mbit/s: a moving test card with grain, and a tone."""
+    card = f"testsrc2=size=1280x720:rate=30:duration={seconds},noise=alls=4:allf=t"
+    tone = f"sine=frequency=440:sample_rate=48000:duration={seconds}"
+    arguments = ["-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-ac", "2", "-c:v", "libx264"]
+    arguments += ["-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)]
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True, timeout=600)
+    return path
+
+
+@contextlib.contextmanager
+def storage() -> Iterator["S3Client"]:
+    """An S3 server in a process of its own, so that its CPU does not count."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    os.environ |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "MEDIA_BUCKET": "media", "AWS_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="media")
+        yield client
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError("the S3 server does not answer")
+
+
+def run_task(bucket: "S3Client", source: Path) -> None:
+    bucket.delete_object(Bucket="media", Key=f"outputs/{JOB_ID}/manifests/media.json")
+    subprocess.run([sys.executable, "-m", "tests.load.bench_media", "task", str(source)], check=True, timeout=1200)
+
+
+def run_commands(commands: list[str]) -> None:
+    for command in commands:
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *command.split()], check=True, timeout=1200)
+
+
+def cpu_seconds(run: Callable[[], None]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["task"]:
+        task(Path(sys.argv[2]))
+        return
+    spent = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    for way, seconds in spent.items():
+        ratio = spent["media task"] / seconds
+        sys.stdout.write(f"{way:28}{seconds:8.2f} s CPU   the task takes {ratio:.3f} of it\n")
+
+
+if __name__ == "__main__":
+    main()
