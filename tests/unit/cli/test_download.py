@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
@@ -137,3 +138,12 @@ def test_control_characters_from_elsewhere_do_not_reach_the_terminal(api: "Playe
 
     assert "hello" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_stack_of_this_machine(
+    api: "PlayedApi", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+
+    assert run("status", JOB_ID).exit_code == 0
