@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.local import checks, deploy, emulator, processes
+from infra.local import checks, deploy, emulator, processes, restart
 from infra.local.deploy import Deployed
 from infra.local.errors import StackError
 from infra.local.home import MODELS, ROOT, Home, read_json, write_json
@@ -109,9 +110,14 @@ def usage(stack: Stack) -> str:
 
 def _start(place: Home, port: int, template: Path, module: str, say: Callable[[str], None]) -> Stack:
     say(f"starting MiniStack on port {port}")
+    before = datetime.now(UTC).replace(microsecond=0)
     emulator.start(place, port)
-    deploy.forget_activity(emulator.session(emulator.endpoint(port)))
-    return _deploy(place, port, template, module, say)
+    session = emulator.session(emulator.endpoint(port))
+    deploy.forget_activity(session)
+    stack = _deploy(place, port, template, module, say)
+    if broken := restart.announce(session, before):
+        say(f"{broken} running jobs did not survive the restart: they are failed now, and can be retried")
+    return stack
 
 
 def _bring_up_to_date(place: Home, running: Stack, template: Path, module: str, say: Callable[[str], None]) -> Stack:

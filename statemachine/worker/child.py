@@ -34,15 +34,14 @@ class Child:
         self._reader.start()
 
     def wait(self, seconds: float) -> int | None:
-        """The exit code, or None when it still runs. At the end nothing that it started is left."""
+        """The exit code, or None when it still runs."""
         try:
-            exit_code = self._process.wait(seconds)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        self.kill()
-        return exit_code
 
     def kill(self) -> None:
+        """Harmless when it has ended. Afterwards nothing that it started is left, and its last words are complete."""
         sweep(self._claim_id)  # first: it finds what left the group, as long as its parents live
         kill_group(self._process.pid)
         self._process.wait()

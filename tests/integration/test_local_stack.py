@@ -20,9 +20,12 @@ from infra.local import checks, emulator, processes
 from infra.local.home import ROOT, Home
 
 FUNCTION = """
-import os, greeting
+import os, urllib.request, greeting
 
 def handler(event, context):
+    for record in event.get("Records", []):
+        url = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BUCKET']}/{record['dynamodb']['Keys']['id']['S']}"
+        urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=5)
     return {"statusCode": 200, "body": greeting.TEXT + os.environ["AWS_ENDPOINT_URL"]}
 """
 TOY = "import sys, time\ntime.sleep(float(sys.argv[1]))\n"
@@ -53,6 +56,7 @@ Resources:
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       KeySchema: [{AttributeName: id, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: KEYS_ONLY}
   Media: {Type: AWS::S3::Bucket}
   Api: {Type: AWS::Serverless::Api, Properties: {StageName: !Ref Stage}}
   Hello:
@@ -60,8 +64,10 @@ Resources:
     Properties:
       CodeUri: function
       Handler: app.handler
+      Environment: {Variables: {BUCKET: !Ref Media}}
       Events:
         Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /hello, Method: get}}
+        Change: {Type: DynamoDB, Properties: {Stream: !GetAtt Jobs.StreamArn, StartingPosition: TRIM_HORIZON}}
   Pipeline:
     Type: AWS::Serverless::StateMachine
     Properties: {DefinitionUri: pipeline.asl.json, DefinitionSubstitutions: {TaskResource: !Ref TaskResource}}
@@ -119,6 +125,18 @@ def start_task(stack: local.Stack, seconds: float) -> str:
     return str(execution["executionArn"])
 
 
+def change(stack: local.Stack, name: str) -> None:
+    """Writes an item; the function sees it in the stream and writes an object."""
+    table = emulator.session(stack.endpoint_url).client("dynamodb")
+    table.put_item(TableName=stack.outputs["jobs_table"], Item={"id": {"S": name}})
+
+
+def keys(stack: local.Stack) -> list[str]:
+    objects = emulator.session(stack.endpoint_url).client("s3")
+    listed = objects.list_objects_v2(Bucket=stack.outputs["media_bucket"])
+    return [entry["Key"] for entry in listed.get("Contents", [])]
+
+
 def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -137,8 +155,8 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     states: Any = emulator.session(stack.endpoint_url).client("stepfunctions")
     execution = start_task(stack, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
-    objects = emulator.session(stack.endpoint_url).client("s3")
-    objects.put_object(Bucket=stack.outputs["media_bucket"], Key="outputs/a b", Body=b"kept")
+    change(stack, "first")
+    until(lambda: "first" in keys(stack))
 
     (tmp_path / "layer/python/greeting.py").write_text("TEXT = 'goodbye from '")
     updated = up(port=stack.port)
@@ -149,8 +167,9 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     again = up(port=stack.port)
     assert again.outputs == stack.outputs
     assert hello(again) == f"goodbye from {stack.endpoint_url}"
-    kept = objects.get_object(Bucket=stack.outputs["media_bucket"], Key="outputs/a b")["Body"].read()
-    assert kept == b"kept"
+    assert keys(again) == ["first"]
+    change(again, "second")
+    until(lambda: keys(again) == ["first", "second"])
     execution = start_task(again, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
 
