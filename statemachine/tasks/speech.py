@@ -58,6 +58,17 @@ def load(home: Path) -> Engine:
     return _engine(home, "cpu", "int8")
 
 
+def check_language(engine: Engine, language: str | None) -> None:
+    """Raises JobError where the model does not know the language; None leaves it to the model."""
+    spoken = engine.pipeline.model.supported_languages
+    if language is not None and language not in spoken:
+        raise JobError(
+            "language_not_supported",
+            f"The speech model {engine.model!r} does not know the language {language!r}. "
+            f"It knows: {', '.join(sorted(spoken))}. Leave the language out to have it found.",
+        )
+
+
 def transcribe(
     engine: Engine,
     samples: Samples,
@@ -70,7 +81,6 @@ def transcribe(
 
     The language is found in the first window in which somebody speaks, and holds for the rest.
     """
-    _check_language(engine, language)
     found, probability, segments = language, None, []
     for start, end in windows(samples):
         spoken, info = _run(engine, samples[start:end], found, task)
@@ -126,16 +136,6 @@ def _segment(segment: Any, offset: float) -> Segment:
         for word in segment.words
     )
     return Segment(segment.text, offset + float(segment.start), offset + float(segment.end), words)
-
-
-def _check_language(engine: Engine, language: str | None) -> None:
-    spoken = engine.pipeline.model.supported_languages
-    if language is not None and language not in spoken:
-        raise JobError(
-            "language_not_supported",
-            f"The speech model {engine.model!r} does not know the language {language!r}. "
-            f"It knows: {', '.join(sorted(spoken))}. Leave the language out to have it found.",
-        )
 
 
 def _engine(home: Path, device: str, compute_type: str) -> Engine:

@@ -74,6 +74,7 @@ def _nothing(context: Context, reason: str) -> TaskManifest:
 
 def _transcribed(context: Context, source: SourceFacts, engine: speech.Engine) -> Transcript:
     asked = context.options.transcription
+    speech.check_language(engine, asked.language)
 
     def report(fraction: float) -> None:
         context.reporter.update(**{TASK: 100 * fraction})
