@@ -134,7 +134,8 @@ def _client() -> "S3Client":
     own_endpoint = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & os.environ.keys()
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if own_endpoint else "auto"},
+        # "virtual" rather than "auto": presigned URLs of a new bucket then name its region and are not redirected.
+        s3={"addressing_style": "path" if own_endpoint else "virtual"},
         retries={"mode": "standard", "max_attempts": 5},
         connect_timeout=10,
         read_timeout=60,
