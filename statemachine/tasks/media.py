@@ -29,10 +29,14 @@ def run(context: Context) -> TaskManifest:
     plan = ladder.plan(context.source, context.options)
     context.reporter.skip(**{TASKS[absent.name]: absent.reason for absent in plan.absent})
     manifest = _earlier(context)
-    if manifest is None:
+    if manifest is not None:
+        context.reporter.finish(*tasks_of(plan), UPLOAD)
+        return manifest
+    try:
         manifest = _Run(context, context.source, plan).make()
-    else:
-        context.reporter.finish(*tasks_of(plan))
+    except JobError as error:
+        error.task = next(iter(tasks_of(plan)), UPLOAD)  # all are made at once: the first stands for them
+        raise
     context.reporter.finish(UPLOAD)
     return manifest
 

@@ -68,9 +68,10 @@ def end_time(url: str, streams: set[int], *, start: float | None = None) -> floa
 def unreadable(failure: Failed) -> JobError:
     """Why ffprobe or ffmpeg could not read a source, by name."""
     if failure.returncode < 0:
-        return JobError("probe_killed", f"ffprobe was ended by signal {-failure.returncode}; try again", retryable=True)
+        reason = f"reading the source was ended by signal {-failure.returncode}; retry the job"
+        return JobError("probe_killed", reason, retryable=True)
     if is_unreachable(failure.stderr):
-        return JobError("source_unavailable", "the source cannot be read from storage; try again", retryable=True)
+        return JobError("source_unavailable", "the source cannot be read from storage; retry the job", retryable=True)
     if "moov atom not found" in failure.stderr:
         return JobError(
             "truncated_source",

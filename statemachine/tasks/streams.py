@@ -48,10 +48,10 @@ def audio_facts(streams: Iterable[Stream]) -> AudioFacts | None:
     )
 
 
-def stated_duration(stream: Stream) -> float | None:
-    """Seconds, where the container says so of this stream: MP4 and others by a field, Matroska by a tag."""
+def stated_end(stream: Stream) -> float | None:
+    """When this stream ends on the container's clock, in seconds: MP4 and others have fields for it, Matroska a tag."""
     if "duration" in stream:
-        return float(stream["duration"])
+        return float(stream.get("start_time", 0)) + float(stream["duration"])
     clock = stream.get("tags", {}).get("DURATION", "").split(":")
     if len(clock) != 3:
         return None

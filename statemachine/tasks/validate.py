@@ -62,7 +62,7 @@ def _facts(found: dict[str, Any], stored: Stored, url: str) -> SourceFacts:
         )
     facts = SourceFacts(
         container=found["format"]["format_name"],
-        duration_seconds=_duration(found["format"], [s.index for s in (video, audio) if s], url),
+        duration_seconds=_duration(found, {stream.index for stream in (video, audio) if stream}, url),
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
         video=video,
@@ -74,14 +74,28 @@ def _facts(found: dict[str, Any], stored: Stored, url: str) -> SourceFacts:
     return facts
 
 
-def _duration(container: dict[str, Any], indexes: list[int], url: str) -> float:
-    """As the container states it; a recording that never got its duration written is read to the end."""
-    duration = float(container.get("duration", 0))
+def _duration(found: dict[str, Any], indexes: set[int], url: str) -> float:
+    """Of the streams that are used, where they state it, else of the container; without either all of it is read."""
+    begin = _begin(found)
+    duration = float(found["format"].get("duration", 0))
+    if (end := _stated_end(found, indexes)) is not None and end > begin:
+        duration = min(duration or end - begin, end - begin)
     if duration <= 0:
-        duration = probe.end_time(url, set(indexes)) - float(container.get("start_time", 0))
+        duration = probe.end_time(url, indexes) - begin
     if duration <= 0:
         raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
     return round(duration, 3)
+
+
+def _begin(found: dict[str, Any]) -> float:
+    return float(found["format"].get("start_time", 0))
+
+
+def _stated_end(found: dict[str, Any], indexes: set[int]) -> float | None:
+    """The latest end among these streams, None where one of them states none."""
+    ends = [streams.stated_end(stream) for stream in found["streams"] if stream["index"] in indexes]
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None
 
 
 def _check_decoding(facts: SourceFacts, url: str) -> None:
@@ -97,9 +111,7 @@ def _check_end(found: dict[str, Any], facts: SourceFacts, url: str) -> None:
     """Is the media there to its stated end? First a look at the tail; where the file cannot seek, all of it."""
     if streams.is_guessed(facts.container):
         return
-    chosen = [s for s in found["streams"] if s["index"] in _indexes(facts)]
-    begin = float(found["format"].get("start_time", 0))
-    stated = max(streams.stated_duration(stream) or facts.duration_seconds for stream in chosen)
+    begin, stated = _begin(found), facts.duration_seconds
     needed = stated - SLACK_SECONDS - SLACK_SHARE * stated
     end = probe.end_time(url, _indexes(facts), start=max(0.0, begin + stated - TAIL_SECONDS)) - begin
     if end < needed:

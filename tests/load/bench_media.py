@@ -35,15 +35,21 @@ X264 = f"-c:v libx264 -pix_fmt yuv420p {KEYFRAMES}"
 SMALL, LARGE = "-crf 23 -maxrate 1000k -bufsize 2000k", "-crf 23 -maxrate 3500k -bufsize 7000k"
 AAC = "-c:a aac -b:a 128k -ar 48000 -ac 2"
 MP3 = "-c:a libmp3lame -b:a 128k -ar 48000 -ac 2"
-MP4 = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof+delay_moov"
+BY_STREAM = "-crf 23 -maxrate:v:0 3500k -bufsize:v:0 7000k -maxrate:v:1 1000k -bufsize:v:1 2000k"
+FLAGS = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
+MP4 = f"-f mp4 -movflags {FLAGS}"
 THUMBNAIL = "fps=2,trim=end=10,thumbnail=20"
 
 
 def by_hand(source: Path, folder: Path) -> list[str]:
-    """One decode, one command."""
+    """One decode, one command; the tee muxer saves the second AAC encode."""
     graph = f"[0:v]split=3[large][b][c];[b]scale=640:360[small];[c]{THUMBNAIL}[picture]"
-    command = f"-i {source} -filter_complex {graph} -map [large] -map 0:a {X264} {LARGE} {AAC} {MP4} {folder}/720p.mp4"
-    command += f" -map [small] -map 0:a {X264} {SMALL} {AAC} {MP4} {folder}/360p.mp4 -map 0:a {MP3} {folder}/audio.mp3"
+    slaves = "|".join(
+        rf"[select=\'v:{index},a\':f=mp4:movflags={FLAGS}]{folder}/{name}.mp4"
+        for index, name in enumerate(("720p", "360p"))
+    )
+    command = f"-i {source} -filter_complex {graph} -map [large] -map [small] -map 0:a {X264} {BY_STREAM} {AAC}"
+    command += f" -flags +global_header -f tee {slaves} -map 0:a {MP3} {folder}/audio.mp3"
     return [f"{command} -map [picture] -frames:v 1 {folder}/thumbnail.jpg"]
 
 

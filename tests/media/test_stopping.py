@@ -76,6 +76,7 @@ def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
     with pytest.raises(JobError) as caught:
         run_with(slow, in_the_middle(kill))
     assert (caught.value.code, caught.value.retryable) == ("ffmpeg_killed", True)
+    assert caught.value.task == "transcode_720p"
     assert room.keys(slow) == []
 
 

@@ -130,6 +130,13 @@ def test_a_recording_without_a_stated_duration_is_measured(objects: Objects, tmp
     assert facts_of(objects, tmp_path / "clip.webm").duration_seconds == pytest.approx(2, abs=0.1)
 
 
+def test_subtitles_do_not_make_a_video_longer(objects: Objects, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:30,000\nHello\n")
+    samples.ffmpeg("-i", small, "-i", tmp_path / "lines.srt", "-c:v", "copy", "-c:a", "copy", tmp_path / "clip.mkv")
+    assert samples.duration(tmp_path / "clip.mkv") == pytest.approx(30, abs=0.1)
+    assert facts_of(objects, tmp_path / "clip.mkv").duration_seconds == pytest.approx(2, abs=0.1)
+
+
 def test_the_first_of_several_tracks_is_taken_unless_another_is_the_default(objects: Objects, tmp_path: Path) -> None:
     tracks = ["-map", "0", "-map", "1", "-map", "2", "-disposition:a:0", "0", "-disposition:a:1", "default"]
     two = [*samples.picture("320x180", 1), *samples.sound(1), *samples.sound(1, "mono")]

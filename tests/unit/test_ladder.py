@@ -105,9 +105,10 @@ def test_what_nobody_asked_for_is_neither_made_nor_absent() -> None:
         (25.0, Fraction(25)),
         (12.5, Fraction(25, 2)),
         (120.0, Fraction(60)),
+        (0.0001, Fraction(1)),
     ],
 )
-def test_the_frame_rate_is_an_exact_fraction_of_at_most_60(measured: float, made: Fraction) -> None:
+def test_the_frame_rate_is_an_exact_fraction_of_from_1_to_60(measured: float, made: Fraction) -> None:
     assert ladder.plan(source(frame_rate=measured), Options()).frame_rate == made
 
 

@@ -80,8 +80,9 @@ def plan(source: SourceFacts, options: Options) -> Plan:
 
 
 def constant_frame_rate(video: VideoFacts) -> Fraction:
-    """The source's average rate as a fraction (29.97 is 30000/1001), at most 60."""
-    return min(Fraction(video.frame_rate).limit_denominator(1001), Fraction(LARGEST_FRAME_RATE))
+    """The source's average rate as a fraction (29.97 is 30000/1001), from 1 to 60."""
+    rate = Fraction(video.frame_rate).limit_denominator(1001)
+    return max(Fraction(1), min(rate, Fraction(LARGEST_FRAME_RATE)))
 
 
 def _missing(name: str, source: SourceFacts) -> str | None:
