@@ -11,6 +11,7 @@ from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.life import Status
 from mediajobs.stores import executions, queue
+from mediajobs.stores.sweep import sweep
 
 app = Chalice(app_name="scheduler")
 logger = Logger()
@@ -18,13 +19,13 @@ logger = Logger()
 
 @app.on_cw_event({"source": ["mediajobs"]})
 def schedule(event: CloudWatchEvent) -> None:
-    if event.source != "mediajobs":  # the sweep
-        logger.info("sweep", admitted=queue.admit_blocked())
+    if event.source != "mediajobs":  # the clock
+        logger.info("sweep", admitted=sweep())
         return
     detail: dict[str, Any] = event.detail
     if detail["status"] == Status.PROCESSING:
         executions.start(detail["job_id"], detail["attempt"], account=detail["account"], priority=detail["priority"])
         logger.info("execution started", job_id=detail["job_id"], attempt=detail["attempt"])
         return
-    admitted = queue.admit(detail["account"]) + queue.admit_blocked()
+    admitted = queue.admit(detail["account"]) + queue.admit_all()
     logger.info("admission", account=detail["account"], admitted=admitted)

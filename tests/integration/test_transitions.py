@@ -6,7 +6,7 @@ from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, tasks_for
 from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import jobs, progress, queue, slots
+from mediajobs.stores import jobs, progress, queue, slots, waiting
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -24,7 +24,7 @@ def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
     )
 
 
-def waiting(job_id: str, *, account: str = "acme", priority: int = 5) -> None:
+def queued(job_id: str, *, account: str = "acme", priority: int = 5) -> None:
     jobs.create(job(job_id, account=account, priority=priority))
     jobs.transition(job_id, Status.QUEUED, attempt=1)
 
@@ -36,29 +36,31 @@ def test_a_stored_job_reads_back_as_it_was() -> None:
 
 
 def test_the_higher_priority_starts_first_then_the_older() -> None:
-    waiting("1", priority=5)
-    waiting("2", priority=9)
-    waiting("3", priority=5)
+    queued("1", priority=5)
+    queued("2", priority=9)
+    queued("3", priority=5)
     assert queue.admit("acme") == ["2", "1"]
     assert queue.position(jobs.get("3")) == 1
-    assert slots.running("acme") == 2
+    assert slots.running("acme") == {"1", "2"}
 
 
 def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> None:
     for job_id in ("1", "2"):
-        waiting(job_id, account="acme")
+        queued(job_id, account="acme")
     for job_id in ("3", "4"):
-        waiting(job_id, account="zeta")
+        queued(job_id, account="zeta")
     assert queue.admit("acme") == ["1", "2"]
     assert queue.admit("zeta") == ["3"]
-    assert slots.blocked() == {"zeta"}
+    assert waiting.accounts() == {"zeta"}
     jobs.transition("1", Status.FAILED, attempt=1)
-    assert queue.admit_blocked() == ["4"]
-    assert (slots.running(), slots.running("acme"), slots.running("zeta")) == (3, 1, 2)
+    assert queue.admit_all() == ["4"]
+    assert slots.running("acme") == {"2"}
+    assert slots.running("zeta") == {"3", "4"}
+    assert slots.running() == {"2", "3", "4"}
 
 
 def test_a_second_copy_and_a_late_event_change_nothing() -> None:
-    waiting("1")
+    queued("1")
     queue.admit("acme")
     before = jobs.get("1")
     assert jobs.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
@@ -68,7 +70,7 @@ def test_a_second_copy_and_a_late_event_change_nothing() -> None:
 
 
 def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> None:
-    waiting("1")
+    queued("1")
     jobs.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
     assert jobs.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
     outcome = jobs.transition("1", Status.QUEUED, retry=True)
@@ -78,7 +80,7 @@ def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> 
 
 
 def test_a_task_is_told_to_stop_by_its_next_report() -> None:
-    waiting("1")
+    queued("1")
     queue.admit("acme")
     progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=10)})
     jobs.transition("1", Status.CANCELLED)
@@ -87,7 +89,7 @@ def test_a_task_is_told_to_stop_by_its_next_report() -> None:
 
 
 def test_a_report_of_a_second_run_never_takes_progress_back() -> None:
-    waiting("1")
+    queued("1")
     queue.admit("acme")
     progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
     progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=3)})
@@ -98,7 +100,7 @@ def test_a_report_of_a_second_run_never_takes_progress_back() -> None:
 
 
 def test_the_document_and_its_progress_are_read_together() -> None:
-    waiting("1")
+    queued("1")
     assert jobs.get_with_progress("1")[1] is None
     queue.admit("acme")
     found, reported = jobs.get_with_progress("1")

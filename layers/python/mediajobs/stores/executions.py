@@ -1,4 +1,4 @@
-"""Executions of the state machine: one per attempt of a job."""
+"""Executions of the state machine: one per attempt of a job, named after it."""
 
 import hashlib
 import json
@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 import boto3
+
+_ALIVE = frozenset({"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"})
 
 
 def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
@@ -22,16 +24,27 @@ def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
     }
     try:
         client.start_execution(
-            stateMachineArn=os.environ["STATE_MACHINE"], name=f"{job_id}-{attempt}", input=json.dumps(values)
+            stateMachineArn=os.environ["STATE_MACHINE"], name=_name(job_id, attempt), input=json.dumps(values)
         )
     except client.exceptions.ExecutionAlreadyExists:
         return
+
+
+def how_it_ended(job_id: str, attempt: int) -> str | None:
+    """`FAILED`, `TIMED_OUT` or `ABORTED` where the execution is over without success; None while it is well."""
+    machine = os.environ["STATE_MACHINE"].replace(":stateMachine:", ":execution:")
+    status: str = _client().describe_execution(executionArn=f"{machine}:{_name(job_id, attempt)}")["status"]
+    return None if status in _ALIVE else status
 
 
 def attempt_of(name: str) -> tuple[str, int]:
     """The job and the attempt that an execution's name speaks of."""
     job_id, _, attempt = name.rpartition("-")
     return job_id, int(attempt)
+
+
+def _name(job_id: str, attempt: int) -> str:
+    return f"{job_id}-{attempt}"
 
 
 @cache

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
@@ -15,9 +14,9 @@ from mediajobs.jobs import Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
-from mediajobs.stores import slots
+from mediajobs.stores import slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
-from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow
+from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
 from mediajobs.times import rfc3339
 
 _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a crowd a few more
@@ -38,6 +37,7 @@ def create(job: Job) -> None:
     """Stores a new job. Raises Conflict when the id is taken."""
     row = JobRow(**_attributes(job))
     if job.status is Status.QUEUED:
+        waiting.note(job.account)
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     try:
         row.save(JobRow.job_id.does_not_exist())
@@ -57,7 +57,7 @@ def get(job_id: str) -> Job:
 
 def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
     """The job and what its tasks reported, as of one moment, in one call. Raises NotFound."""
-    with TransactGet(connection=Connection()) as transaction:
+    with TransactGet(connection=connection()) as transaction:
         job = transaction.get(JobRow, job_id, JOB)
         progress = transaction.get(ProgressRow, job_id, PROGRESS)
     try:
@@ -90,11 +90,12 @@ def transition(
         verdict = judge(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
         if verdict is not Verdict.GO:
             return Outcome(verdict, job)
-        moment = now()
+        if wanted is Status.QUEUED:
+            waiting.note(job.account)
         try:
-            _commit(job, wanted, moment, dict(changes or {}), admission)
+            _commit(job, wanted, now(), dict(changes or {}), admission)
         except TransactWriteError as error:
-            slots.raise_if_full(error, admission, job.account)
+            slots.raise_if_full(error, admission)
             if not _lost_race(error):
                 raise
             time.sleep(0.01 * 2**tried)
@@ -119,16 +120,16 @@ def record_upload(job_id: str, upload_id: str) -> None:
 def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admission: slots.Admission | None) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
     unchanged = (JobRow.version == job.version) & (JobRow.status == job.status.value)
-    with TransactWrite(connection=Connection()) as transaction:
+    with TransactWrite(connection=connection()) as transaction:
         transaction.update(JobRow(job.job_id, JOB), _actions(job, wanted, moment, changes), condition=unchanged)
         if wanted is Status.PROCESSING:
             if admission is None:
                 raise ValueError("a job is admitted only under limits")
             transaction.save(row_of(job.job_id, admission.progress))
-            slots.take(transaction, admission, job.account)
+            slots.take(transaction, admission, job.account, job.job_id)
         if job.status in RUNNING and wanted in TERMINAL:
             stop(transaction, job.job_id)
-            slots.release(transaction, job.account)
+            slots.release(transaction, job.account, job.job_id)
 
 
 def _actions(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> list[Action]:

@@ -6,7 +6,7 @@ from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, queue_rank, tasks_for
 from mediajobs.progress import fresh
-from mediajobs.stores import jobs, rates, slots
+from mediajobs.stores import jobs, rates, slots, waiting
 from mediajobs.stores.rows import JobRow
 
 _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep goes on
@@ -15,21 +15,23 @@ _COUNTED_AHEAD = 1000
 
 def admit(account: str) -> list[str]:
     """Starts the account's waiting jobs, by priority and age, while slots are free. Gives the ids that it admitted."""
+    waiting.forget(account)  # first: what comes to wait from here on is noted again
     admitted: list[str] = []
     for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE):
         try:
             if _start(row.job_id):
                 admitted.append(row.job_id)
         except slots.Full:
-            break
+            waiting.note(account)
+            return admitted
+    if len(admitted) == _MOST_AT_ONCE:
+        waiting.note(account)
     return admitted
 
 
-def admit_blocked() -> list[str]:
-    """Gives free system slots to the accounts that waited for one."""
-    accounts = slots.blocked()
-    slots.unblock(accounts)  # first: whoever meets a full system again is noted again
-    return [job_id for account in sorted(accounts) for job_id in admit(account)]
+def admit_all() -> list[str]:
+    """The same for every account that may have waiting jobs."""
+    return [job_id for account in sorted(waiting.accounts()) for job_id in admit(account)]
 
 
 def position(job: Job) -> int | None:

@@ -1,5 +1,6 @@
 """The tables as models. Only the stores beside this module use them."""
 
+from functools import cache
 from typing import Any
 
 from pynamodb.attributes import (
@@ -10,12 +11,19 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
+from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from mediajobs.stores.environment import FromEnvironment
 
 JOB, PROGRESS = "job", "progress"
+
+
+@cache
+def connection() -> Connection:
+    """For transactions. One for all of them: making its client takes longer than using it."""
+    return Connection()
 
 
 class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
@@ -96,13 +104,14 @@ class KeyRow(Model):
 
 
 class CounterRow(Model):
-    """Counters table: `system` and `account#NAME` count running jobs; `rates` holds what finished jobs taught."""
+    """Counters table: `system` and `account#NAME` hold the ids of the running jobs; `waiting` the accounts that may
+    have a job to admit; `rates` what finished jobs taught."""
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")
 
     name = UnicodeAttribute(hash_key=True)
-    running = NumberAttribute(null=True)
-    blocked = UnicodeSetAttribute(null=True)
+    running = UnicodeSetAttribute(null=True)
+    accounts = UnicodeSetAttribute(null=True)
     rates = JSONAttribute(null=True)
     version = NumberAttribute(null=True)

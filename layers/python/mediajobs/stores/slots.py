@@ -1,9 +1,9 @@
-"""Concurrency slots: how many jobs run, by account and in all, counted in the very write that starts or ends a job."""
+"""Concurrency slots: which jobs run, by account and in all, noted in the very write that starts or ends a job."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
+from pynamodb.expressions.condition import size
 from pynamodb.transactions import TransactWrite
 
 from mediajobs.progress import Progress
@@ -30,18 +30,18 @@ class Full(Exception):
         self.scope = scope
 
 
-def take(transaction: TransactWrite, admission: Admission, account: str) -> None:
+def take(transaction: TransactWrite, admission: Admission, account: str, job_id: str) -> None:
     for name, limit in ((_of(account), admission.account_limit), (_SYSTEM, admission.system_limit)):
-        free = CounterRow.running.does_not_exist() | (CounterRow.running < limit)
-        transaction.update(CounterRow(name), [CounterRow.running.add(1)], condition=free)
+        free = CounterRow.running.does_not_exist() | (size(CounterRow.running) < limit)
+        transaction.update(CounterRow(name), [CounterRow.running.add({job_id})], condition=free)
 
 
-def release(transaction: TransactWrite, account: str) -> None:
+def release(transaction: TransactWrite, account: str, job_id: str) -> None:
     for name in (_of(account), _SYSTEM):
-        transaction.update(CounterRow(name), [CounterRow.running.add(-1)])
+        transaction.update(CounterRow(name), [CounterRow.running.delete({job_id})])
 
 
-def raise_if_full(error: TransactWriteError, admission: Admission | None, account: str) -> None:
+def raise_if_full(error: TransactWriteError, admission: Admission | None) -> None:
     """Raises Full if a limit, and not a lost race for the row, cancelled the transaction."""
     if admission is None:
         return
@@ -51,32 +51,13 @@ def raise_if_full(error: TransactWriteError, admission: Admission | None, accoun
     if failed[_ADMITTING.index("account")]:
         raise Full("account") from error
     if failed[_ADMITTING.index("system")]:
-        block(account)
         raise Full("system") from error
 
 
-def running(account: str | None = None) -> int:
-    """How many jobs of the account, or of all, hold a slot."""
+def running(account: str | None = None) -> frozenset[str]:
+    """The jobs of the account, or of all, that hold a slot."""
     try:
-        return int(CounterRow.get(_of(account) if account else _SYSTEM, consistent_read=True).running or 0)
-    except DoesNotExist:
-        return 0
-
-
-def block(account: str) -> None:
-    """Remembers that jobs of this account wait for the system to have a free slot."""
-    CounterRow(_SYSTEM).update([CounterRow.blocked.add({account})])
-
-
-def unblock(accounts: Iterable[str]) -> None:
-    gone = set(accounts)
-    if gone:
-        CounterRow(_SYSTEM).update([CounterRow.blocked.delete(gone)])
-
-
-def blocked() -> frozenset[str]:
-    try:
-        return frozenset(CounterRow.get(_SYSTEM, consistent_read=True).blocked or ())
+        return frozenset(CounterRow.get(_of(account) if account else _SYSTEM, consistent_read=True).running or ())
     except DoesNotExist:
         return frozenset()
 

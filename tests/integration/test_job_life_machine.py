@@ -1,0 +1,179 @@
+"""No order of events, copies, late ones or races makes an illegal step: hypothesis looks for one in the real store.
+
+A race is made on purpose: between the moment an actor has read a job and the moment it writes, another actor acts.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from moto import mock_aws
+
+from mediajobs.errors import Conflict, Stopped
+from mediajobs.jobs import Job
+from mediajobs.life import Status
+from mediajobs.progress import TaskProgress, overall
+from mediajobs.stores import jobs, progress, queue, slots
+from mediajobs.stores.rows import JobRow
+from tests.conftest import make_tables
+
+ACCOUNTS = ("acme", "zeta")
+ACCOUNT_LIMIT, SYSTEM_LIMIT = 2, 3
+SETTINGS = {
+    "JOBS_TABLE": "JobsTable",
+    "KEYS_TABLE": "KeysTable",
+    "COUNTERS_TABLE": "CountersTable",
+    "ACCOUNT_CONCURRENCY": str(ACCOUNT_LIMIT),
+    "SYSTEM_CONCURRENCY": str(SYSTEM_LIMIT),
+}
+# Written down here a second time on purpose: from the design, not from the code.
+LEGAL = {
+    ("pending", "queued"), ("queued", "processing"), ("processing", "transcoding"), ("transcoding", "uploading"),
+    ("uploading", "completed"), ("failed", "queued"), ("cancelled", "queued"),
+} | {
+    (status, end)
+    for status in ("pending", "queued", "processing", "transcoding", "uploading")
+    for end in ("failed", "cancelled")
+}  # fmt: skip
+RUNNING = {"processing", "transcoding", "uploading"}
+
+Action = tuple[str, int, int]  # what, of which job, about which attempt
+actions = st.tuples(
+    st.sampled_from(["upload", "admit", "plan", "finish", "publish", "fail", "cancel", "retry", "report"]),
+    st.integers(0, 3),
+    st.integers(1, 3),
+)
+
+
+class JobLife(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.aws = mock_aws()
+        self.aws.start()
+        self.environment = patch.dict(os.environ, SETTINGS)
+        self.environment.start()
+        make_tables(boto3.client("dynamodb"))
+        self.ids: list[str] = []
+        self.steps: list[tuple[Job, Status]] = []
+        self.percent: dict[tuple[str, int], int] = {}
+
+    def teardown(self) -> None:
+        self.environment.stop()
+        self.aws.stop()
+
+    @precondition(lambda self: len(self.ids) < 4)
+    @rule(account=st.sampled_from(ACCOUNTS), priority=st.integers(1, 10))
+    def create(self, account: str, priority: int) -> None:
+        job_id, moment = f"J{len(self.ids)}", jobs.now()
+        jobs.create(
+            Job(
+                job_id=job_id,
+                account=account,
+                status=Status.PENDING,
+                priority=priority,
+                filename="a.mp4",
+                created_at=moment,
+                updated_at=moment,
+            )
+        )
+        self.ids.append(job_id)
+
+    @precondition(lambda self: self.ids)
+    @rule(action=actions, copies=st.integers(1, 2))
+    def act(self, action: Action, copies: int) -> None:
+        """One actor, perhaps twice: queues and streams deliver at least once."""
+        with self.recorded():
+            for _ in range(copies):
+                self.perform(action)
+
+    @precondition(lambda self: self.ids)
+    @rule(first=actions, second=actions)
+    def race(self, first: Action, second: Action) -> None:
+        """The second actor acts between the first one's read and its write."""
+        pending = [second]
+        commit = jobs._commit
+
+        def late(*arguments: Any) -> None:
+            if pending:
+                self.perform(pending.pop())
+            commit(*arguments)
+
+        with self.recorded(), patch.object(jobs, "_commit", late):
+            self.perform(first)
+
+    def recorded(self) -> Any:
+        commit = jobs._commit
+
+        def noting(job: Job, wanted: Status, *rest: Any) -> None:
+            commit(job, wanted, *rest)
+            self.steps.append((job, wanted))
+
+        return patch.object(jobs, "_commit", noting)
+
+    def perform(self, action: Action) -> None:
+        what, index, attempt = action
+        job_id = self.ids[index % len(self.ids)]
+        deeds: dict[str, Callable[[], Any]] = {
+            "upload": lambda: jobs.transition(job_id, Status.QUEUED, attempt=1),
+            "admit": lambda: [queue.admit(account) for account in ACCOUNTS],
+            "plan": lambda: jobs.transition(job_id, Status.TRANSCODING, attempt=attempt),
+            "finish": lambda: jobs.transition(job_id, Status.UPLOADING, attempt=attempt),
+            "publish": lambda: jobs.transition(job_id, Status.COMPLETED, attempt=attempt),
+            "fail": lambda: jobs.transition(job_id, Status.FAILED, attempt=attempt),
+            "cancel": lambda: jobs.transition(job_id, Status.CANCELLED),
+            "retry": lambda: jobs.transition(job_id, Status.QUEUED, retry=True),
+            "report": lambda: self.report(job_id, attempt, 10 * index),
+        }
+        with contextlib.suppress(Stopped, Conflict):
+            deeds[what]()
+
+    def report(self, job_id: str, attempt: int, percent: float) -> None:
+        progress.report(job_id, attempt, {"transcode_360p": TaskProgress(status="running", progress=percent)})
+        found = jobs.get(job_id)
+        assert found.status.value in RUNNING
+        assert found.attempt == attempt
+
+    @invariant()
+    def every_step_was_legal_and_made_once(self) -> None:
+        seen: set[tuple[str, int]] = set()
+        for before, wanted in self.steps:
+            assert (before.status.value, wanted.value) in LEGAL
+            assert (before.job_id, before.version) not in seen, "two steps from one version"
+            seen.add((before.job_id, before.version))
+
+    @invariant()
+    def rows_counters_and_queue_agree(self) -> None:
+        found = [jobs.get(job_id) for job_id in self.ids]
+        for account in ACCOUNTS:
+            mine = [job for job in found if job.account == account]
+            running = {job.job_id for job in mine if job.status.value in RUNNING}
+            assert slots.running(account) == running
+            assert len(running) <= ACCOUNT_LIMIT
+            waiting = {job.job_id for job in mine if job.status is Status.QUEUED}
+            assert {row.job_id for row in JobRow.waiting.query(account)} == waiting
+        assert slots.running() == {job.job_id for job in found if job.status.value in RUNNING}
+        assert len(slots.running()) <= SYSTEM_LIMIT
+
+    @invariant()
+    def progress_never_goes_back_and_is_100_only_when_completed(self) -> None:
+        for job_id in self.ids:
+            job, reported = jobs.get_with_progress(job_id)
+            if reported is None or reported.attempt != job.attempt:
+                continue
+            percent = overall(job.status, reported.tasks)
+            assert percent >= self.percent.get((job_id, job.attempt), 0)
+            assert (percent == 100) == (job.status is Status.COMPLETED)
+            self.percent[job_id, job.attempt] = percent
+
+
+JobLife.TestCase.settings = settings(
+    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestJobLife = pytest.mark.filterwarnings("default")(JobLife.TestCase)
