@@ -19,8 +19,8 @@ TAIL_LINES = 15
 _children: dict[int, "subprocess.Popen[bytes]"] = {}  # those of this process: it must collect them when they end
 
 
-def start(home: Home, name: str, arguments: list[str], environment: dict[str, str]) -> int:
-    """In a process group of its own, so that Ctrl-C in the terminal is not for it. Gives its id."""
+def start(home: Home, name: str, arguments: list[str], environment: dict[str, str], version: str = "") -> None:
+    """In a process group of its own, so that Ctrl-C in the terminal is not for it."""
     with log_file(home, name).open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -33,8 +33,7 @@ def start(home: Home, name: str, arguments: list[str], environment: dict[str, st
         )
     _children[process.pid] = process
     known = read_json(home.processes_file)
-    write_json(home.processes_file, {**known, name: {"pid": process.pid, "started": started_at(process.pid)}})
-    return process.pid
+    write_json(home.processes_file, {**known, name: _entry(process.pid, version)})
 
 
 def running(home: Home, name: str) -> int | None:
@@ -43,6 +42,11 @@ def running(home: Home, name: str) -> int | None:
     if not entry or not _alive(entry["pid"]):
         return None
     return int(entry["pid"]) if started_at(entry["pid"]) == entry["started"] else None
+
+
+def version(home: Home, name: str) -> str | None:
+    """What the running one was started with; None when none runs."""
+    return str(read_json(home.processes_file)[name]["version"]) if running(home, name) else None
 
 
 def wait_until(home: Home, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
@@ -88,6 +92,10 @@ def left(home: Home) -> list[int]:
 
 def log_file(home: Home, name: str) -> Path:
     return home.logs / f"{name}.log"
+
+
+def _entry(pid: int, version: str) -> dict[str, int | str | None]:
+    return {"pid": pid, "started": started_at(pid), "version": version}
 
 
 def _alive(pid: int) -> bool:

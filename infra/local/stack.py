@@ -1,5 +1,7 @@
 """Starts and stops a local stack: MiniStack, template.yaml in it, a worker, and a key to try it with."""
 
+import hashlib
+import json
 import os
 import re
 import signal
@@ -131,7 +133,7 @@ def _deploy(place: Home, port: int, template: Path, module: str, say: Callable[[
     deployed = deploy.deploy(emulator.session(url), template)
     outputs = {_snake(name): value for name, value in deployed.outputs.items()}
     environment = _environment(url, outputs)
-    with _worker_started(place, environment, deployed.activity, module):
+    with _worker_started(place, outputs, environment, deployed.activity, module):
         key = _key(place, environment) if "keys_table" in outputs else None
     stack = Stack(
         api_url=_api_url(port, deployed),
@@ -150,16 +152,31 @@ def _deploy(place: Home, port: int, template: Path, module: str, say: Callable[[
 
 
 @contextmanager
-def _worker_started(place: Home, environment: dict[str, str], activity: str, module: str) -> Iterator[None]:
-    """Something else can be done while it starts; afterwards it polls."""
-    processes.stop(place, "worker")  # one with the code of before; its tasks are resumed
+def _worker_started(
+    place: Home, outputs: dict[str, str], environment: dict[str, str], activity: str, module: str
+) -> Iterator[None]:
+    """Something else can be done while it starts; afterwards it polls.
+
+    One that runs is kept if it would be the same: each task brings the newest code anyhow, and goes on undisturbed.
+    """
     arguments = ["--activity", activity, "--claims", str(place.claims), "--module", module]
-    processes.start(
-        place, "worker", ["statemachine.worker", *arguments], {**environment, "TMPDIR": str(place.temporary)}
-    )
+    version = _version(outputs, arguments)
+    if processes.version(place, "worker") == version:
+        yield
+        return
+    processes.stop(place, "worker")
+    environment = {**environment, "TMPDIR": str(place.temporary)}
+    processes.start(place, "worker", ["statemachine.worker", *arguments], environment, version)
     yield
     log = processes.log_file(place, "worker")
     processes.wait_until(place, "worker", lambda: '"event": "polling"' in log.read_text(), WORKER_SECONDS)
+
+
+def _version(*told: object) -> str:
+    """Changes with what a worker is told and with its code."""
+    words = json.dumps(told, sort_keys=True).encode()
+    code = b"".join(path.read_bytes() for path in sorted((ROOT / "statemachine" / "worker").glob("*.py")))
+    return hashlib.sha256(words + code).hexdigest()
 
 
 def _key(place: Home, environment: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 
 from statemachine.worker.processes import kill_group, kill_marked
 
@@ -54,8 +55,9 @@ class Child:
         assert self._process.stderr is not None  # noqa: S101  (a pipe, see above)
         with self._process.stderr as lines:
             for line in lines:
-                sys.stderr.write(line)
                 self._last_lines.append(line.rstrip()[:LINE_LIMIT])
+                with suppress(OSError):  # a full disk must not block the task
+                    sys.stderr.write(line)
 
 
 def sweep(claim_id: str) -> list[int]:

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 BAD_INPUT = "BadInput"
-ERRORS = {65: BAD_INPUT, 75: "Transient", 77: "Stopped"}
+TRANSIENT = "Transient"
+ERRORS = {65: BAD_INPUT, 75: TRANSIENT, 77: "Stopped"}
 CRASHED = "TaskCrashed"
 TIMED_OUT = "TaskTimedOut"
 CAUSE_LIMIT = 32_768  # characters, as SendTaskFailure counts

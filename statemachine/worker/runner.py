@@ -54,6 +54,13 @@ class Runner:
             log("reported", task=claim.id, seconds=seconds, error=failure.error if failure else None)
         self._claims.forget(claim)
 
+    def refuse(self, claim: Claim, reason: str) -> None:
+        """For a task that was taken but cannot be kept: somebody else may try."""
+        try:
+            self._report(claim, TaskError(orders.TRANSIENT, reason))
+        except (LostError, StoppingError):
+            log("refusal_lost", task=claim.id)
+
     def _failure(self, claim: Claim) -> TaskError | None:
         """None: the task succeeded."""
         try:
@@ -61,8 +68,10 @@ class Runner:
             self._execute(order, _Heart(self._calls, claim), claim.id)
         except TaskError as failure:
             return failure
-        except OSError as error:  # no process to be had
-            return TaskError(orders.CRASHED, f"the task could not be started: {error}")
+        except (LostError, StoppingError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever went wrong here, the execution must hear of it
+            return TaskError(orders.CRASHED, f"the worker could not run the task: {error!r}")
         return None
 
     def _execute(self, order: Order, heart: "_Heart", claim_id: str) -> None:

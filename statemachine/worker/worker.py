@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from statemachine.worker.log import log
 from statemachine.worker.runner import LOOK_SECONDS, Runner
 from statemachine.worker.slots import Slots
 
-POLLS_IN_VAIN = 60  # half an hour of errors: then let the supervisor decide
+POLLS_IN_VAIN = 60  # about half an hour of errors: then whoever watches over the worker decides
 STOP_SECONDS = 5.0
 
 
@@ -27,6 +28,7 @@ class Worker:
         self._stopping = threading.Event()
         self._runner = Runner(self._claims, self._slots, module, self._stopping)
         self._polls = client.for_polls()
+        self._polls_in_vain = 0
         self._tasks: list[threading.Thread] = []
         self._failed: Exception | None = None
 
@@ -38,8 +40,9 @@ class Worker:
                 self._begin(claim)
             threading.Thread(target=self._poll_until_stopped, daemon=True).start()
             self._stopping.wait()
+            deadline = time.monotonic() + STOP_SECONDS
             for task in self._tasks:
-                task.join(timeout=STOP_SECONDS)
+                task.join(timeout=max(0.0, deadline - time.monotonic()))
             log("stopped", claims_kept=len(self._claims.all()))
         if self._failed:
             raise self._failed
@@ -50,34 +53,43 @@ class Worker:
     def _poll_until_stopped(self) -> None:
         """In a thread of its own: a long poll cannot be interrupted, but it can be left behind."""
         log("polling", activity=self._activity)
-        errors = 0
-        while not self._stopping.is_set():
-            if self._in_hand() >= self._slots.most_in_hand:
-                self._stopping.wait(LOOK_SECONDS)
-                continue
-            try:
-                self._poll()
-                errors = 0
-            except (BotoCoreError, ClientError) as error:
-                errors += 1
-                self._poll_failed(error, errors)
+        try:
+            while not self._stopping.is_set():
+                self._poll_when_free()
+        except Exception as error:  # noqa: BLE001 - raised again by run: a worker that no longer polls must not live on
+            self._failed = error
+            self.stop()
 
-    def _poll(self) -> None:
-        answer = self._polls.get_activity_task(activityArn=self._activity, workerName=f"{os.uname().nodename[:60]}")
-        if not answer.get("taskToken"):
+    def _poll_when_free(self) -> None:
+        if self._in_hand() >= self._slots.most_in_hand:
+            self._stopping.wait(LOOK_SECONDS)
             return
-        claim = Claim(answer["taskToken"], _parsed(answer["input"]))
-        self._claims.save(claim)
+        try:
+            answer = self._polls.get_activity_task(activityArn=self._activity, workerName=os.uname().nodename[:80])
+            self._polls_in_vain = 0
+        except (BotoCoreError, ClientError) as error:
+            self._poll_failed(error)
+            return
+        if answer.get("taskToken"):
+            self._take(Claim(answer["taskToken"], _parsed(answer["input"])))
+
+    def _take(self, claim: Claim) -> None:
+        try:
+            self._claims.save(claim)
+        except OSError as error:
+            log("claim_failed", task=claim.id, error=str(error))
+            self._runner.refuse(claim, f"the worker's disk refused the claim: {error}")
+            return
         log("taken", task=claim.id)
         if not self._stopping.is_set():
             self._begin(claim)
 
-    def _poll_failed(self, error: Exception, times: int) -> None:
-        log("poll_failed", error=str(error), times=times)
-        if times >= POLLS_IN_VAIN or client.code(error) == "ActivityDoesNotExist":
-            self._failed = error
-            self.stop()
-        self._stopping.wait(client.pause(times))
+    def _poll_failed(self, error: Exception) -> None:
+        self._polls_in_vain += 1
+        log("poll_failed", error=str(error), times=self._polls_in_vain)
+        if self._polls_in_vain >= POLLS_IN_VAIN or client.code(error) == "ActivityDoesNotExist":
+            raise error
+        self._stopping.wait(client.pause(self._polls_in_vain))
 
     def _begin(self, claim: Claim) -> None:
         task = threading.Thread(target=self._runner.run, args=[claim], daemon=True)

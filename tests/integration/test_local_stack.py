@@ -18,6 +18,7 @@ import requests
 from infra import local
 from infra.local import checks, emulator, processes
 from infra.local.home import ROOT, Home
+from infra.local.packaging import package
 
 FUNCTION = """
 import os, urllib.request, greeting
@@ -160,7 +161,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
 
     (tmp_path / "layer/python/greeting.py").write_text("TEXT = 'goodbye from '")
     updated = up(port=stack.port)
-    assert updated.api_url == stack.api_url
+    assert updated == stack, "its processes and addresses are the same"
     assert hello(updated) == f"goodbye from {stack.endpoint_url}"
 
     assert local.down(tmp_path / "home")
@@ -214,6 +215,17 @@ def test_template_that_cannot_be_deployed_says_what_failed(up: Up, template: Pat
     with pytest.raises(local.StackError, match=r"Hello \(AWS::Lambda::Function\): \w+"):
         up()
     assert processes.left(Home(tmp_path / "home")) == []
+
+
+def test_same_code_makes_the_same_package(template: Path, tmp_path: Path) -> None:
+    first = package(template, "bucket")
+    (tmp_path / "layer/python/__pycache__").mkdir()
+    (tmp_path / "layer/python/__pycache__/greeting.pyc").write_bytes(b"left out")
+    os.utime(tmp_path / "function/app.py", (1, 1))
+    assert package(template, "bucket") == first
+    (tmp_path / "function/app.py").write_text("changed")
+    changed = package(template, "bucket")
+    assert len({artifact.key for artifact in changed.artifacts} - {artifact.key for artifact in first.artifacts}) == 1
 
 
 def test_port_in_use_names_its_user_and_the_cure(up: Up) -> None:
