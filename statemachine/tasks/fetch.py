@@ -21,7 +21,6 @@ _CHUNK = 1 << 20
 # A server that dribbles would hold a machine for days.
 _SLOWEST_BYTES = 64 << 10
 _SLOWEST_SECONDS = 30.0
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({401, 403, 404, 410})
 _TASK = "store_source"
 
@@ -39,7 +38,7 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
         try:
             with _open(session, url) as response:
                 _copy(response, write, max_bytes, on_progress)
-        except requests.exceptions.InvalidURL as error:
+        except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
             raise _bad_url("it is malformed") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _unreachable(url, f"the connection failed ({type(error).__name__})", retryable=True) from error
@@ -55,11 +54,12 @@ def _open(session: requests.Session, url: str) -> requests.Response:
     for _ in range(_MAX_REDIRECTS + 1):
         _check_url(url)
         response = session.get(url, stream=True, allow_redirects=False, timeout=_TIMEOUT)
-        if response.status_code not in _REDIRECTS:
+        target = session.get_redirect_target(response)
+        if target is None:
             _check_answer(response, url)
             return response
         response.close()
-        url = urljoin(url, response.headers.get("Location", ""))
+        url = urljoin(url, target)
     raise _unreachable(url, f"it redirects more than {_MAX_REDIRECTS} times")
 
 

@@ -70,7 +70,8 @@ def _fetched(context: Context, url: str, key: str) -> Stored:
 def _copy_from_s3(context: Context, url: str, key: str) -> None:
     """S3 copies by itself: no byte comes through here."""
     bucket, _, source = url.removeprefix("s3://").partition("/")
-    if bucket not in _allowed_buckets():
+    # Our own bucket has everybody's sources.
+    if bucket == context.objects.bucket or bucket not in _allowed_buckets():
         raise JobError(
             "source_forbidden_address",
             f"The bucket {bucket!r} is not among those that sources are taken from (SOURCE_BUCKETS).",

@@ -79,7 +79,8 @@ def transcribe(
 ) -> Transcript:
     """What is said in mono samples of 16 kHz. `on_progress` gets the fraction that is done, from 0 to 1.
 
-    The language is found in the first window in which somebody speaks, and holds for the rest.
+    The language is found in the first window in which somebody speaks, and holds for the rest. Its probability is None
+    where there was nothing to find: it was asked for, the model knows but one, or nobody speaks.
     """
     found, probability, segments = language, None, []
     for start, end in windows(samples):
@@ -89,7 +90,8 @@ def transcribe(
             segments.append(_segment(segment, offset))
             on_progress(min(segments[-1].end * SAMPLE_RATE, end) / len(samples))
         if found is None and segments:
-            found, probability = info.language, float(info.language_probability)
+            found = info.language
+            probability = float(info.language_probability) if info.all_language_probs else None
         on_progress(end / len(samples))
     return Transcript(tuple(segments), found, probability, len(samples) / SAMPLE_RATE, engine.model, task)
 

@@ -214,6 +214,7 @@ def test_a_proxy_in_the_environment_does_not_connect_in_our_place(
         "film.mp4",
         "https:///film",
         "https://[",
+        "https://example.com:99999/film",
     ],
 )
 def test_only_https_urls_are_taken(objects: Objects, url: str) -> None:
@@ -314,7 +315,7 @@ def test_an_object_of_an_allowed_bucket_is_copied_by_s3(objects: Objects, monkey
 
 
 def test_an_object_of_any_other_bucket_is_refused(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_BUCKETS", "archive")
+    monkeypatch.setenv("SOURCE_BUCKETS", "archive,media")  # media is where everybody's sources are
     objects.client.create_bucket(Bucket="vault")
     objects.client.put_object(Bucket="vault", Key="film", Body=b"film")
 

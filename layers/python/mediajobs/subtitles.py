@@ -37,7 +37,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """`language` and its probability are None where nobody spoke. `duration` is the audio's, in seconds."""
+    """`language` is None where nobody spoke, its probability where it was not measured. `duration` is in seconds."""
 
     segments: tuple[Segment, ...]
     language: str | None
