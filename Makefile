@@ -21,6 +21,36 @@ $(VENV)/.ready: infra/setup.sh pyproject.toml $(LOCKS)/uv.txt $(LOCKS)/dev.txt
 	@infra/setup.sh $(VENV) $(LOCKS)
 	@touch $@
 
+demo: setup ## A real video through the real thing; FILE=some.mp4 for yours.
+	@$(BIN)/mediajobs demo $(FILE)
+
+test: check ## All checks and tests, the fast ones first.
+	@$(BIN)/python -m pytest
+
+check: setup ## Lint, types, templates.
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m infra.lint
+
+fast: setup ## The tests that need neither a stack nor media.
+	@$(BIN)/python -m pytest tests/unit tests/integration
+
+up: setup ## A stack on this machine, kept until `make down`. MEDIAJOBS_PORT names its port.
+	@$(BIN)/mediajobs up
+
+down: ## Stop it, and whatever a crash left behind.
+	@if [ -x $(BIN)/mediajobs ]; then $(BIN)/mediajobs down; fi
+
+key: setup ## A new API key with the default limits, alone on the last line.
+	@$(BIN)/mediajobs keys create --account demo
+
+bench: setup ## The figures of docs/benchmarks.md.
+	@$(BIN)/python -m tests.load
+
+package: setup ## What a deployment uploads, in .build/.
+	@$(BIN)/python -m infra.package
+
 lock: setup ## Resolve the pinned versions again, with hashes.
 	@infra/lock.sh $(BIN)/uv $(LOCKS)
 

@@ -14,3 +14,4 @@ pip==26.2.1'
 compile dev.txt pyproject.toml --group tasks --group local --group test
 compile layer.txt -c "$locks/dev.txt" pyproject.toml
 compile tasks.txt -c "$locks/dev.txt" pyproject.toml --group tasks
+compile cuda.txt - <<<'nvidia-cublas-cu12'
