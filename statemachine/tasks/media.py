@@ -1,5 +1,6 @@
 """The task that makes renditions, audio, thumbnail and HLS index: decoded once, streamed to S3."""
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -122,9 +123,11 @@ class _Run:
         return manifest
 
     def _take_back(self) -> None:
-        for upload in self._uploads:
-            upload.abort()
-        self._objects.delete(*(output.key for output in self._outputs))
+        with contextlib.ExitStack() as steps:  # each is tried, whatever becomes of the others
+            for upload in self._uploads:
+                steps.callback(upload.abort)
+            for output in self._outputs:
+                steps.callback(self._objects.delete, output.key)
 
     def _key(self, name: str) -> str:
         return output_prefix(self._context.job_id) + name

@@ -22,7 +22,15 @@ INPUT_OPTIONS: dict[str, str | int] = {
     "reconnect_delay_max": 8,  # seconds
     "max_pixels": limits.MAX_PIXELS,
 }
-UNREACHABLE = ("Server returned", "Connection refused", "Connection timed out", "Connection reset", "Network is")
+# Not "Server returned 4XX": that is a 416, for a file that points behind its own end.
+UNREACHABLE = (
+    "Server returned 40",
+    "Server returned 5",
+    "Connection re",
+    "timed out",
+    "Network is",
+    "Failed to resolve",
+)
 
 
 def inspect(url: str) -> dict[str, Any]:
@@ -43,7 +51,7 @@ def decodes(url: str, stream: int) -> bool:
     try:
         _ffprobe(url, options, frames.extend)
     except Failed as failure:
-        if is_unreachable(failure.stderr):
+        if failure.returncode < 0 or is_unreachable(failure.stderr):
             raise unreadable(failure) from failure
         return False
     return bool(frames.strip())
@@ -60,7 +68,7 @@ def end_time(url: str, streams: set[int], *, start: float | None = None) -> floa
     try:
         _ffprobe(url, [*interval, *entries], last.feed)
     except Failed as failure:
-        if is_unreachable(failure.stderr):
+        if failure.returncode < 0 or is_unreachable(failure.stderr):
             raise unreadable(failure) from failure
     return last.end
 

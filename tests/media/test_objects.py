@@ -53,6 +53,14 @@ def test_an_aborted_upload_leaves_nothing(objects: Objects) -> None:
         sink.write(b"more")
 
 
+def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: Objects) -> None:
+    sink = objects.sink("forgotten", "video/mp4")
+    sink.write(BODY[: uploads.PART])
+    objects.abort_uploads("forgotten")
+    sink.abort()
+    assert objects.size("forgotten") is None
+
+
 def test_a_part_that_fails_is_told_and_leaves_nothing(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
         raise ConnectionError("no storage")

@@ -5,6 +5,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -70,7 +72,14 @@ class Sink:
         self._ended = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._upload_id is not None:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=self._upload_id)
+            self._forget(self._upload_id)
+
+    def _forget(self, upload_id: str) -> None:
+        try:
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=upload_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":  # somebody else has forgotten it: a later run
+                raise
 
     def _finish(self) -> None:
         if self._upload_id is None:
