@@ -18,6 +18,7 @@ from mediajobs.errors import JobError
 _TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces
 _MAX_REDIRECTS = 5
 _CHUNK = 1 << 20
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "mediajobs"}
 # A server that dribbles would hold a machine for days.
 _SLOWEST_BYTES = 64 << 10
 _SLOWEST_SECONDS = 30.0
@@ -30,18 +31,17 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
     unknown. Raises JobError: source_unreachable (retryable where another try may help), source_not_found,
     source_forbidden_address, source_too_large, source_url_scheme.
     """
-    with requests.Session() as session:
-        session.trust_env = False  # a proxy would connect in our place, unchecked; a netrc would lend its passwords
-        session.headers["Accept-Encoding"] = "identity"
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, _CheckedAdapter())
-        try:
-            with _open(session, url) as response:
-                _copy(response, write, max_bytes, on_progress)
-        except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
-            raise _bad_url("it is malformed") from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _unreachable(url, f"the connection failed ({type(error).__name__})", retryable=True) from error
+    # No session: it would lend proxies and passwords from its surroundings, and read a redirect's body, however long.
+    adapter = _CheckedAdapter()
+    try:
+        with _open(adapter, url) as response:
+            _copy(response, write, max_bytes, on_progress)
+    except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
+        raise _bad_url("it is malformed") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _unreachable(url, f"the connection failed ({type(error).__name__})", retryable=True) from error
+    finally:
+        adapter.close()
 
 
 def private_allowed() -> bool:
@@ -49,18 +49,27 @@ def private_allowed() -> bool:
     return os.environ.get("ALLOW_PRIVATE_SOURCES", "").lower() == "true"
 
 
-def _open(session: requests.Session, url: str) -> requests.Response:
+def _open(adapter: HTTPAdapter, url: str) -> requests.Response:
     """The answer at the end of the redirects, each checked like the first URL."""
     for _ in range(_MAX_REDIRECTS + 1):
         _check_url(url)
-        response = session.get(url, stream=True, allow_redirects=False, timeout=_TIMEOUT)
-        target = session.get_redirect_target(response)
-        if target is None:
+        request = requests.Request("GET", url, headers=_HEADERS).prepare()
+        response = adapter.send(request, stream=True, timeout=_TIMEOUT)
+        if not response.is_redirect:
             _check_answer(response, url)
             return response
         response.close()
-        url = urljoin(url, target)
+        url = _target(response, url)
     raise _unreachable(url, f"it redirects more than {_MAX_REDIRECTS} times")
+
+
+def _target(response: requests.Response, url: str) -> str:
+    """Where a redirect leads. HTTP's headers are Latin-1, what servers write into this one is UTF-8."""
+    location = response.headers["Location"].encode("latin-1").decode(errors="replace")
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _bad_url("it redirects to a malformed one") from error
 
 
 def _check_url(url: str) -> None:

@@ -86,6 +86,11 @@ def chunked(*pieces: bytes, ends: bool = True) -> Answer:
 def endless(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.end_headers()
+    pour(request)
+
+
+def pour(request: BaseHTTPRequestHandler) -> None:
+    """Writes until nobody reads any more."""
     while True:
         request.wfile.write(bytes(1 << 16))
 

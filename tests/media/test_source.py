@@ -1,6 +1,7 @@
 import hashlib
 import socket
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,19 @@ def test_redirects_are_followed_to_their_end(objects: Objects, private_allowed: 
         assert source.store(context) == expected(context, b"film")
 
 
+def test_the_body_of_a_redirect_is_not_read(objects: Objects, private_allowed: None) -> None:
+    def endless_redirect(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", "/film")
+        request.end_headers()
+        sites.pour(request)
+
+    with site({"/1": endless_redirect, "/film": body(b"film")}) as server:
+        context = wanting(objects, f"{server.url}/1")
+
+        assert source.store(context) == expected(context, b"film")
+
+
 def test_redirects_without_end_are_given_up(objects: Objects, private_allowed: None) -> None:
     with site({"/round": redirect("/round")}) as server:
         error = refusal(wanting(objects, f"{server.url}/round"))
@@ -155,7 +169,7 @@ def test_a_redirect_to_a_private_address_is_not_followed(objects: Objects, secur
 
 
 @pytest.mark.parametrize(
-    "target", ["http://127.0.0.1:1/film", "file:///etc/passwd", "https://me:secret@127.0.0.1/film"]
+    "target", ["http://127.0.0.1:1/film", "file:///etc/passwd", "https://me:secret@127.0.0.1/film", "//["]
 )
 def test_a_redirect_is_checked_like_the_first_url(objects: Objects, secure: Path, target: str) -> None:
     with site({"/film": redirect(target)}, certificate=secure) as server:
