@@ -142,11 +142,11 @@ MODELS = {model.name: model for model in (_BASE, _TINY_EN)}
 
 
 def pull(name: str = DEFAULT, into: Path = MODELS_DIR, on_progress: OnProgress | None = None) -> Path:
-    """The folder of a model whose every file is checked, fetched first if it is not there. Raises ModelError."""
-    model = _known(name)
+    """The folder of a model, fetched and every file of it checked if it is not there. Raises ModelError."""
     home = into / name
-    if _is_whole(home, model):
+    if _is_usable(home):
         return home
+    model = _known(name)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into, prefix=f".{name}-") as scratch:
         fetched = _fetch(model, Path(scratch), on_progress or _silently)

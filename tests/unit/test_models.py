@@ -128,6 +128,7 @@ def test_a_model_that_was_put_there_by_hand_counts_as_installed(tmp_path: Path) 
     (tmp_path / "empty").mkdir()
 
     assert installed(tmp_path) == ["large-v3"]
+    assert pull("large-v3", tmp_path) == tmp_path / "large-v3"
 
 
 def test_the_command_names_the_cure(tmp_path: Path) -> None:
