@@ -9,7 +9,7 @@ import ffmpeg
 
 from mediajobs.ladder import KEYFRAME_SECONDS, Plan, Rendition, Size
 from mediajobs.source import SourceFacts
-from statemachine.tasks.probe import INPUT_OPTIONS
+from statemachine.tasks.probe import DECODE_OPTIONS
 
 PROGRESS = "progress"  # the pipe beside those of the renditions
 AUDIO_FILE = "audio.mp3"  # in a file, as its header is written last
@@ -45,7 +45,7 @@ TONE_MAP: tuple[tuple[str, dict[str, str | int]], ...] = (
 
 def command(source: SourceFacts, plan: Plan, url: str, pipes: Mapping[str, int], folder: Path) -> list[str]:
     """The arguments. `pipes` has the number of a pipe for each rendition, by name, and for `progress`."""
-    given = ffmpeg.input(url, **INPUT_OPTIONS)  # type: ignore[no-untyped-call]
+    given = ffmpeg.input(url, **DECODE_OPTIONS)  # type: ignore[no-untyped-call]
     pictures, sounds = _decoded_video(given, source, plan), _decoded_audio(given, source, plan)
     outputs = []
     if plan.thumbnail:
@@ -124,7 +124,7 @@ def _audio(sound: Any, folder: Path) -> Any:
 def _thumbnail(picture: Any, size: Size, source: SourceFacts, folder: Path) -> Any:
     """Candidates from the first seconds: of each few frames the one that is most like the others, so no flash."""
     picture = picture.filter("setpts", "PTS-STARTPTS").filter("trim", end=THUMBNAIL_SECONDS)
-    picture = _scale(picture.filter("fps", fps=THUMBNAIL_RATE), size)
+    picture = _scale(picture.filter("fps", fps=THUMBNAIL_RATE, round="up"), size)  # up: one frame is one candidate
     if source.video and source.video.hdr:
         picture = _tone_mapped(picture)
     picture = picture.filter("thumbnail", n=THUMBNAIL_BATCH)

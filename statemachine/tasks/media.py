@@ -106,8 +106,10 @@ class _Run:
 
     def _thumbnail(self, folder: Path, size: Size) -> Output:
         """The candidate with the most detail: a black or blurred frame makes a small JPEG."""
-        largest = max(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
-        stored = self._objects.upload_file(largest, self._key(THUMBNAIL_KEY), "image/jpeg")
+        candidates = sorted(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
+        if not candidates:
+            raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
+        stored = self._objects.upload_file(candidates[-1], self._key(THUMBNAIL_KEY), "image/jpeg")
         shape = {"width": size.width, "height": size.height}
         return Output(name="thumbnail", **stored._asdict(), content_type="image/jpeg", **shape)
 

@@ -20,8 +20,8 @@ INPUT_OPTIONS: dict[str, str | int] = {
     "reconnect": 1,
     "reconnect_on_network_error": 1,
     "reconnect_delay_max": 8,  # seconds
-    "max_pixels": limits.MAX_PIXELS,
 }
+DECODE_OPTIONS = INPUT_OPTIONS | {"max_pixels": limits.MAX_PIXELS}
 # Not "Server returned 4XX": that is a 416, for a file that points behind its own end.
 UNREACHABLE = (
     "Server returned 40",
@@ -49,7 +49,7 @@ def decodes(url: str, stream: int) -> bool:
     frames = bytearray()
     options = ["-select_streams", str(stream), "-read_intervals", "%+1", "-show_entries", "frame=pts", "-of", "csv=p=0"]
     try:
-        _ffprobe(url, options, frames.extend)
+        _ffprobe(url, ["-max_pixels", str(limits.MAX_PIXELS), *options], frames.extend)
     except Failed as failure:
         if failure.returncode < 0 or is_unreachable(failure.stderr):
             raise unreadable(failure) from failure
@@ -113,6 +113,9 @@ class _LastPacket:
 
 
 def _ffprobe(url: str, options: list[str], consume: Any) -> None:
-    fence = [argument for name, value in INPUT_OPTIONS.items() for argument in (f"-{name}", str(value))]
-    command = ["ffprobe", "-hide_banner", "-v", "error", *fence, *options, "-i", url]
+    command = ["ffprobe", "-hide_banner", "-v", "error", *_arguments(INPUT_OPTIONS), *options, "-i", url]
     run(lambda _: command, {STDOUT: consume}, limits=limits.PROBE, stall_seconds=limits.STALL_SECONDS)
+
+
+def _arguments(options: dict[str, str | int]) -> list[str]:
+    return [argument for name, value in options.items() for argument in (f"-{name}", str(value))]

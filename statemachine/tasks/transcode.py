@@ -1,5 +1,6 @@
 """One run of ffmpeg that makes all outputs of a plan, and the names of what can go wrong with it."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -63,5 +64,10 @@ def _named(failure: runner.Failed) -> JobError:
         return JobError(
             "source_unavailable", "the source could not be read from storage; retry the job", retryable=True
         )
-    words = failure.stderr.splitlines()[-1] if failure.stderr else f"exit code {failure.returncode}"
-    return JobError("transcode_failed", f"ffmpeg could not transcode the file ({words}); export it anew")
+    return JobError("transcode_failed", f"ffmpeg could not transcode the file ({_last_words(failure)}); export it anew")
+
+
+def _last_words(failure: runner.Failed) -> str:
+    """ffmpeg's last line that says something, without the addresses of its objects."""
+    lines = [line for line in failure.stderr.splitlines() if "Last message repeated" not in line]
+    return re.sub(r"\[(\w+) @ 0x[0-9a-f]+\] ?", r"\1: ", lines[-1]) if lines else f"exit code {failure.returncode}"

@@ -72,6 +72,20 @@ def halves(url: str) -> tuple[float, float]:
     return (gray[0] + gray[1]) / 2, (gray[2] + gray[3]) / 2
 
 
+def combing(path: Path | str) -> float:
+    """How much neighbouring lines of the tenth frame differ, where lines two apart do not: the mark of interlacing."""
+    width, height = 640, 360
+    select = ["-vf", "select=eq(n\\,10)", "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    gray = output("-i", str(path), *select)
+    rows = [gray[y * width : (y + 1) * width] for y in range(height)]
+    triples = (
+        (a, b, c)
+        for over, row, under in zip(rows, rows[1:], rows[2:], strict=False)
+        for a, b, c in zip(over, row, under, strict=True)
+    )
+    return sum(max(0, min(abs(a - b), abs(b - c)) - abs(a - c)) for a, b, c in triples) / (width * height)
+
+
 def loudness(url: str, start: float, end: float) -> float:
     """The mean level between two times, in dB of full scale."""
     samples = output("-ss", str(start), "-to", str(end), "-i", url, "-ac", "1", "-f", "f32le", "-")

@@ -1,11 +1,13 @@
 """What the media task makes of all kinds of sources."""
 
 import hashlib
+import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mediajobs.errors import JobError
 from mediajobs.options import Options
 from mediajobs.stores.objects import Objects
 from statemachine.tasks import media, runner
@@ -181,6 +183,27 @@ def test_ten_bit_hevc_becomes_eight_bit_sdr(objects: Objects, tmp_path: Path, tr
     entries = samples.read(made.url("360p"), "stream=pix_fmt,color_transfer", "-select_streams", "v")
     assert entries[0][0] == "yuv420p"
     assert entries[0][1] not in {"smpte2084", "arib-std-b67"}
+
+
+def test_a_single_frame_gives_a_rendition_and_a_thumbnail(objects: Objects, tmp_path: Path) -> None:
+    samples.ffmpeg(*samples.picture("640x360", 1), "-frames:v", "1", *samples.VIDEO, tmp_path / "clip.mp4")
+    assert sorted(room.make(objects, tmp_path / "clip.mp4").outputs) == ["360p", "thumbnail"]
+
+
+def test_interlaced_video_is_deinterlaced(objects: Objects, tmp_path: Path) -> None:
+    interlaced = ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme"]
+    made = room.make(objects, samples.clip(tmp_path / "clip.mp4", "640x360", 1, "50", interlaced))
+    assert samples.combing(made.url("360p")) < 0.5 * samples.combing(tmp_path / "clip.mp4")
+
+
+def test_damaged_media_is_named(objects: Objects, tmp_path: Path) -> None:
+    whole = samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=["-movflags", "faststart"]).read_bytes()
+    third = len(whole) // 3
+    context = room.validated(room.job(objects, whole[:third] + random.Random(1).randbytes(2 * third)))  # noqa: S311
+    with pytest.raises(JobError) as caught:
+        media.run(context)
+    assert caught.value.code == "transcode_failed"
+    assert "0x" not in caught.value.message
 
 
 def test_late_audio_stays_in_step(objects: Objects, tmp_path: Path) -> None:

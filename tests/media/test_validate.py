@@ -167,6 +167,11 @@ def test_what_is_over_a_limit_is_refused(
     assert code_of(objects, small) == code
 
 
+def test_a_picture_that_ffmpeg_would_not_decode_is_named_too_large(objects: Objects, tmp_path: Path) -> None:
+    samples.ffmpeg(*samples.picture("9000x4000", 0.04), *samples.VIDEO, tmp_path / "clip.mp4")
+    assert code_of(objects, tmp_path / "clip.mp4") == "too_large_picture"
+
+
 def test_validation_tells_how_far_it_is(objects: Objects, small: Path) -> None:
     context = room.job(objects, small)
     validate.run(context)
