@@ -20,7 +20,7 @@ os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_N
 
 def template() -> dict[str, Any]:
     """template.yaml as data."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())  # type: ignore[no-untyped-call]
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
     return parsed
 
 

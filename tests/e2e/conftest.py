@@ -1,0 +1,89 @@
+"""One stack for all end-to-end tests, and a client of its API that knows nothing but the contract."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from infra.local import Stack, down, up
+
+PATIENCE = 120.0  # seconds for a short job on a busy machine
+DEMO = Path(__file__).parents[1] / "media" / "demo" / "speech.mp4"
+TERMINAL = ("completed", "failed", "cancelled")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    home = tmp_path_factory.mktemp("stack")
+    try:
+        yield up(0, home)
+    finally:
+        down(home)
+
+
+@dataclass(frozen=True)
+class Api:
+    url: str
+    key: str
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"X-API-Key": self.key} | options.pop("headers", {})
+        return requests.request(method, self.url + path, headers=headers, timeout=30, allow_redirects=False, **options)
+
+    def create(self, **fields: Any) -> dict[str, Any]:
+        answer = self.ask("POST", "/jobs", json=fields)
+        assert answer.status_code in (201, 202), answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    def submit(self, path: Path, **fields: Any) -> str:
+        """Uploads a file as the answer says, and gives the job's id."""
+        created = self.create(filename=path.name, size_bytes=path.stat().st_size, **fields)
+        upload = created["upload"]
+        with path.open("rb") as body:
+            answer = requests.put(upload["url"], data=body, headers=upload["headers"], timeout=60)
+        assert answer.ok, answer.text
+        return str(created["job_id"])
+
+    def document(self, job_id: str) -> dict[str, Any]:
+        answer = self.ask("GET", f"/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def watch(
+        self, job_id: str, until: Callable[[dict[str, Any]], bool] | None = None, seconds: float = PATIENCE
+    ) -> list[dict[str, Any]]:
+        """Every different document up to the one that is wanted, or else the last."""
+        wanted = until or (lambda document: document["status"] in TERMINAL)
+        seen: list[dict[str, Any]] = []
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            document = self.document(job_id)
+            if not seen or document != seen[-1]:
+                seen.append(document)
+            if wanted(document):
+                return seen
+            time.sleep(0.1)
+        raise AssertionError(f"not reached in {seconds} s; the last document: {seen[-1]}")
+
+    def finish(self, job_id: str) -> dict[str, Any]:
+        """The document of the completed job."""
+        document = self.watch(job_id)[-1]
+        assert document["status"] == "completed", document["error"]
+        return document
+
+    def download(self, job_id: str, output: str) -> bytes:
+        answer = self.ask("GET", f"/jobs/{job_id}/download/{output}")
+        assert answer.status_code == 302, answer.text
+        return requests.get(answer.headers["Location"], timeout=30).content
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Api:
+    assert stack.api_key is not None
+    return Api(stack.api_url, stack.api_key)

@@ -1,0 +1,161 @@
+"""The main job on the deployed stack: a real video with real speech goes in, everything comes out."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jiwer
+import m3u8
+import pysubs2
+import pytest
+import requests
+import webvtt
+
+from infra.local import Stack
+from tests.e2e.conftest import DEMO, Api
+
+TRANSCRIPT = DEMO.with_suffix(".transcript.txt")
+
+
+@pytest.fixture(scope="module")
+def history(api: Api) -> list[dict[str, Any]]:
+    """Every document that a client saw of the demo's job, to its end."""
+    seen = api.watch(api.submit(DEMO, user_metadata={"of": "tests"}))
+    assert seen[-1]["status"] == "completed", seen[-1]["error"]
+    return seen
+
+
+@pytest.fixture(scope="module")
+def done(history: list[dict[str, Any]]) -> dict[str, Any]:
+    return history[-1]
+
+
+@pytest.fixture(scope="module")
+def files(api: Api, done: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every output, downloaded as a client does."""
+    folder = tmp_path_factory.mktemp("outputs")
+    names = ["360p", "720p", "audio", "thumbnail", *(f"transcript_{form}" for form in ("txt", "srt", "vtt", "json"))]
+    paths = {name: folder / name for name in names}
+    for name, path in paths.items():
+        path.write_bytes(api.download(done["job_id"], name))
+    return paths
+
+
+def probe(path: Path | str, *options: str) -> dict[str, Any]:
+    command = ["ffprobe", "-v", "error", "-of", "json", *options, str(path)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    return found
+
+
+def test_the_statuses_come_in_their_order(history: list[dict[str, Any]]) -> None:
+    order = ["pending", "queued", "processing", "transcoding", "uploading", "completed"]
+    seen = [document["status"] for document in history]
+    assert sorted(seen, key=order.index) == seen
+    assert seen[-1] == "completed"
+
+
+def test_progress_never_goes_back_and_is_100_only_at_the_end(history: list[dict[str, Any]]) -> None:
+    overall = [document["progress"]["overall_progress"] for document in history]
+    assert overall == sorted(overall)
+    assert all(
+        (document["progress"]["overall_progress"] == 100) == (document["status"] == "completed") for document in history
+    )
+    for task in history[-1]["progress"]["tasks"]:
+        percent = [document["progress"]["tasks"][task]["progress"] for document in history]
+        assert percent == sorted(percent), task
+        assert percent[-1] == 100, task
+
+
+def test_the_document_says_what_the_source_is(done: dict[str, Any]) -> None:
+    source = done["source"]
+    assert source["filename"] == DEMO.name
+    assert source["size_bytes"] == DEMO.stat().st_size
+    assert source["file_hash"] == hashlib.sha256(DEMO.read_bytes()).hexdigest()
+    assert source["resolution"] == "1280x720"
+    assert done["user_metadata"] == {"of": "tests"}
+    assert all(seconds > 0 for seconds in done["processing_time"].values())
+
+
+def test_every_output_lasts_as_long_as_the_source(done: dict[str, Any], files: dict[str, Path]) -> None:
+    seconds = float(probe(DEMO, "-show_entries", "format=duration")["format"]["duration"])
+    for name in ("360p", "720p", "audio"):
+        made = float(probe(files[name], "-show_entries", "format=duration")["format"]["duration"])
+        assert made == pytest.approx(seconds, abs=0.1), name
+    assert done["source"]["duration_seconds"] == pytest.approx(seconds, abs=0.1)
+
+
+def test_keyframes_line_up_across_the_renditions(files: dict[str, Path]) -> None:
+    def keyframes(path: Path) -> list[str]:
+        options = ["-select_streams", "v", "-skip_frame", "nokey", "-show_entries", "frame=pts_time"]
+        return [frame["pts_time"] for frame in probe(path, *options)["frames"]]
+
+    assert keyframes(files["360p"]) == keyframes(files["720p"])
+    assert len(keyframes(files["720p"])) > 3
+
+
+def test_sizes_and_ratios_are_those_of_the_real_files(done: dict[str, Any], files: dict[str, Path]) -> None:
+    for name in ("360p", "720p"):
+        size = files[name].stat().st_size
+        assert done["outputs"][name]["size_bytes"] == size
+        assert done["outputs"][name]["compression_ratio"] == pytest.approx(DEMO.stat().st_size / size, abs=0.001)
+    assert done["outputs"]["audio"]["size_bytes"] == files["audio"].stat().st_size
+    assert probe(files["thumbnail"], "-show_entries", "stream=codec_name")["streams"] == [{"codec_name": "mjpeg"}]
+
+
+def test_the_manifest_has_every_object_with_its_size_and_hash(stack: Stack, done: dict[str, Any]) -> None:
+    client = boto3.client("s3", endpoint_url=stack.endpoint_url, region_name=stack.region)
+    bucket, prefix = stack.outputs["media_bucket"], f"outputs/{done['job_id']}/"
+    manifest = json.loads(client.get_object(Bucket=bucket, Key=f"{prefix}manifest.json")["Body"].read())
+    for output in manifest["outputs"]:
+        body = client.get_object(Bucket=bucket, Key=output["key"])["Body"].read()
+        assert (len(body), hashlib.sha256(body).hexdigest()) == (output["size_bytes"], output["sha256"])
+    listed = {entry["Key"] for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]}
+    made = {output["key"] for output in manifest["outputs"]}
+    assert {key for key in listed if "manifest" not in key} == made
+    assert len(made) == 8
+
+
+def test_the_transcript_says_what_was_said(done: dict[str, Any], files: dict[str, Path]) -> None:
+    plain = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])
+    said = plain(" ".join(TRANSCRIPT.read_text().split()).replace("-", " "))
+    heard = plain(" ".join(files["transcript_txt"].read_text().split()).replace("-", " "))
+    assert jiwer.wer(said, heard) < 0.05
+    assert done["outputs"]["transcription"]["language"] == "en"
+    assert done["outputs"]["transcription"]["whisper_model"] == "base"
+    assert done["outputs"]["transcription"]["word_count"] == pytest.approx(len(said.split()), abs=5)
+
+
+def test_independent_parsers_accept_the_subtitles(files: dict[str, Path]) -> None:
+    cues = pysubs2.load(str(files["transcript_srt"]), format_="srt")
+    captions = webvtt.read(str(files["transcript_vtt"]))
+    assert len(cues) == len(captions) > 2
+    assert all(cue.start < cue.end for cue in cues)
+    words = [
+        word for segment in json.loads(files["transcript_json"].read_text())["segments"] for word in segment["words"]
+    ]
+    assert all(word["start"] <= word["end"] for word in words)
+
+
+def test_hls_plays_from_the_master_playlist_to_the_last_frame(api: Api, done: dict[str, Any]) -> None:
+    url = f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}"
+    master = m3u8.loads(requests.get(url, timeout=30).text, uri=url)
+    assert [variant.stream_info.resolution for variant in master.playlists] == [(640, 360), (1280, 720)]
+    for variant in master.playlists:
+        assert variant.stream_info.codecs.startswith("avc1.")
+        assert "mp4a.40.2" in variant.stream_info.codecs
+        playlist = m3u8.loads(requests.get(variant.absolute_uri, timeout=30).text)
+        name = f"{variant.stream_info.resolution[1]}p"
+        assert len(playlist.segments) == done["outputs"]["hls"][name]["segments_count"]
+        assert variant.stream_info.bandwidth >= variant.stream_info.average_bandwidth
+    options = ["-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames"]
+    frames = probe(DEMO, *options)["streams"][0]["nb_read_frames"]
+    played = probe(url, *options)
+    assert played["programs"][0]["streams"][0]["nb_read_frames"] == frames
+
+
+def test_a_second_look_costs_nothing(api: Api, done: dict[str, Any]) -> None:
+    etag = api.ask("GET", f"/jobs/{done['job_id']}").headers["ETag"]
+    assert api.ask("GET", f"/jobs/{done['job_id']}", headers={"If-None-Match": etag}).status_code == 304
