@@ -46,15 +46,20 @@ def free_port(port: int) -> int:
 
 
 def _by_whom(port: int) -> str:
-    """ " by …", or nothing where the system does not tell."""
+    """Empty where the system does not tell."""
     pid = _listener(port)
     if pid is None:
         return ""
-    home = next((entry for entry in environment(pid) if entry.startswith(f"{MARK}=".encode())), None)
-    if home:
-        return f" by the stack in {home.decode().partition('=')[2]}"
-    command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    return f" by process {pid} ({command[:80]})"
+    homes = [entry.partition(b"=")[2] for entry in environment(pid) if entry.startswith(f"{MARK}=".encode())]
+    return f" by the stack in {homes[0].decode()}" if homes else f" by process {pid} ({_command(pid)})"
+
+
+def _command(pid: int) -> str:
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return "gone"
+    return words.replace(b"\0", b" ").decode(errors="replace").strip()[:80]
 
 
 def _listener(port: int) -> int | None:

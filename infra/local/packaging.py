@@ -37,7 +37,7 @@ def package(path: Path, bucket: str) -> Package:
 
     The keys name the content, so the same code gives the same template.
     """
-    template = yaml_parse(path.read_text())  # type: ignore[no-untyped-call]
+    template = yaml_parse(path.read_text())
     artifacts: dict[str, Artifact] = {}
     for properties, name in _local_paths(template):
         artifact = _artifact(path.parent / properties[name])

@@ -51,6 +51,9 @@ class Stack:
         return _environment(self.endpoint_url, self.outputs)
 
 
+FIELDS = {entry.name for entry in fields(Stack)}
+
+
 def up(
     port: int | None = None,
     home: Path = ROOT / ".local",
@@ -105,7 +108,8 @@ def usage(stack: Stack) -> str:
         f"AWS        {stack.endpoint_url} (region {stack.region})",
         f"details    {Home(Path(stack.home)).stack_file}",
         "",
-        f"curl -H 'X-API-Key: {stack.api_key}' {stack.api_url}/jobs",
+        f"curl -H 'X-API-Key: {stack.api_key}' -H 'Content-Type: application/json' \\",
+        f'  -d \'{{"filename": "video.mp4"}}\' {stack.api_url}/jobs',
     ]
     return "\n".join(lines)
 
@@ -131,7 +135,7 @@ def _deploy(place: Home, port: int, template: Path, module: str, say: Callable[[
     say(f"deploying {template.name}")
     url = emulator.endpoint(port)
     deployed = deploy.deploy(emulator.session(url), template)
-    outputs = {_snake(name): value for name, value in deployed.outputs.items()}
+    outputs = _outputs(deployed)
     environment = _environment(url, outputs)
     with _worker_started(place, outputs, environment, deployed.activity, module):
         key = _key(place, environment) if "keys_table" in outputs else None
@@ -199,37 +203,38 @@ def _environment(url: str, outputs: dict[str, str]) -> dict[str, str]:
     return {**emulator.client_environment(url), **named, "MODELS_DIR": str(MODELS)}
 
 
-def _snake(name: str) -> str:
-    """JobsTable is jobs_table in stack.json and JOBS_TABLE in the environment."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def _outputs(deployed: Deployed) -> dict[str, str]:
+    """JobsTable is jobs_table in stack.json and JOBS_TABLE in the environment. ApiUrl is AWS's: ours is another."""
+    named = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): value for name, value in deployed.outputs.items()}
+    return {name: value for name, value in named.items() if name not in FIELDS}
 
 
 def _api_url(port: int, deployed: Deployed) -> str:
     apis = deployed.resources.get("AWS::ApiGateway::RestApi", [""])
     stages = deployed.resources.get("AWS::ApiGateway::Stage", ["local"])
-    return f"http://localhost:{port}/restapis/{apis[0]}/{stages[0]}/_user_request_"
+    return f"{emulator.endpoint(port)}/restapis/{apis[0]}/{stages[0]}/_user_request_"
 
 
 def _ws_url(port: int, deployed: Deployed) -> str | None:
     apis = deployed.resources.get("AWS::ApiGatewayV2::Api")
     stages = deployed.resources.get("AWS::ApiGatewayV2::Stage", ["local"])
-    return f"ws://localhost:{port}/_aws/execute-api/{apis[0]}/{stages[0]}" if apis else None
+    return f"ws://127.0.0.1:{port}/_aws/execute-api/{apis[0]}/{stages[0]}" if apis else None
 
 
 def _running(place: Home) -> Stack | None:
     """The stack whose MiniStack is alive and answers."""
     saved = _saved(place)
-    alive = saved is not None and processes.running(place, "ministack") is not None
-    return saved if alive and saved is not None and emulator.answers(saved.port) else None
+    if saved is None or processes.running(place, "ministack") is None:
+        return None
+    return saved if emulator.answers(saved.port) else None
 
 
 def _saved(place: Home) -> Stack | None:
     saved = read_json(place.stack_file)
     if not saved:
         return None
-    names = {entry.name for entry in fields(Stack)}
-    known = {name: value for name, value in saved.items() if name in names}
-    return Stack(**known, outputs={name: value for name, value in saved.items() if name not in names})
+    known = {name: value for name, value in saved.items() if name in FIELDS}
+    return Stack(**known, outputs={name: value for name, value in saved.items() if name not in FIELDS})
 
 
 def _port(port: int | None) -> int:

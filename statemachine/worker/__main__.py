@@ -7,7 +7,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.worker.claims import InUseError
+from statemachine.worker.claims import InUse
 from statemachine.worker.worker import Worker
 
 
@@ -20,7 +20,7 @@ def main() -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())
         worker.run()
-    except (InUseError, BotoCoreError, ClientError) as error:
+    except (InUse, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"worker: {error}\n")
         return 1
     return 0

@@ -22,7 +22,7 @@ class Claim:
         return hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
 
-class InUseError(Exception):
+class InUse(Exception):
     """Another worker holds these claims."""
 
 
@@ -33,14 +33,12 @@ class Claims:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Two workers with the same claims would both resume them. Raises InUseError."""
+        """Two workers with the same claims would both resume them. Raises InUse."""
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InUseError(
-                    f"another worker uses {self.folder}: stop it, or give --claims another folder"
-                ) from None
+                raise InUse(f"another worker uses {self.folder}: stop it, or give --claims another folder") from None
             yield
 
     def save(self, claim: Claim) -> None:
@@ -58,7 +56,7 @@ class Claims:
 
     def all(self) -> list[Claim]:
         """Oldest first. A file that is no claim (a full disk, a curious editor) stops no worker from starting."""
-        paths = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        paths = sorted(self.folder.glob("*.json"), key=_age)
         return [claim for claim in map(_read, paths) if claim is not None]
 
     def _path(self, claim: Claim) -> Path:
@@ -72,9 +70,16 @@ class Claims:
             os.close(descriptor)
 
 
+def _age(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # it has just been forgotten
+        return 0
+
+
 def _read(path: Path) -> Claim | None:
     try:
         saved = json.loads(path.read_text())
         return Claim(saved["token"], saved["input"])
-    except (ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

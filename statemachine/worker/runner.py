@@ -23,11 +23,11 @@ LONGEST_TASK_SECONDS = 82_800.0  # as in the state machine; not every endpoint h
 REPORTS = 30  # tries, about ten minutes
 
 
-class LostError(Exception):
+class Lost(Exception):
     """The state machine no longer waits for this task."""
 
 
-class StoppingError(Exception):
+class Stopping(Exception):
     """The worker is being stopped: the claim stays for the next one."""
 
 
@@ -45,9 +45,9 @@ class Runner:
         try:
             failure = self._failure(claim)
             self._report(claim, failure)
-        except StoppingError:
+        except Stopping:
             return
-        except LostError:
+        except Lost:
             log("lost", task=claim.id)
         else:
             seconds = round(time.monotonic() - started, 3)
@@ -58,7 +58,7 @@ class Runner:
         """For a task that was taken but cannot be kept: somebody else may try."""
         try:
             self._report(claim, TaskError(orders.TRANSIENT, reason))
-        except (LostError, StoppingError):
+        except (Lost, Stopping):
             log("refusal_lost", task=claim.id)
 
     def _failure(self, claim: Claim) -> TaskError | None:
@@ -68,7 +68,7 @@ class Runner:
             self._execute(order, _Heart(self._calls, claim), claim.id)
         except TaskError as failure:
             return failure
-        except (LostError, StoppingError):
+        except (Lost, Stopping):
             raise
         except Exception as error:  # noqa: BLE001 - whatever went wrong here, the execution must hear of it
             return TaskError(orders.CRASHED, f"the worker could not run the task: {error!r}")
@@ -99,24 +99,24 @@ class Runner:
 
     def _look(self, heart: "_Heart") -> None:
         if self._stopping.is_set():
-            raise StoppingError
+            raise Stopping
         heart.beat_when_due()
 
     def _report(self, claim: Claim, failure: TaskError | None) -> None:
         for times in range(REPORTS):
             if self._stopping.is_set():
-                raise StoppingError
+                raise Stopping
             try:
                 self._send(claim.token, failure)
             except (BotoCoreError, ClientError) as error:
                 if client.is_lost(error):
-                    raise LostError from None
+                    raise Lost from None
                 log("report_failed", task=claim.id, error=client.code(error), times=times)
                 self._stopping.wait(client.pause(times))
             else:
                 return
         log("report_given_up", task=claim.id)
-        raise StoppingError
+        raise Stopping
 
     def _send(self, token: str, failure: TaskError | None) -> None:
         if failure is None:
@@ -132,7 +132,7 @@ class _Heart:
         self._due = time.monotonic()  # at once: a resumed task may have been given to somebody else
 
     def beat_when_due(self) -> None:
-        """Raises LostError. That nobody can be reached ends no task: the work may be done before they are back."""
+        """Raises Lost. That nobody can be reached ends no task: the work may be done before they are back."""
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + HEARTBEAT_SECONDS
@@ -140,5 +140,5 @@ class _Heart:
             self._calls.send_task_heartbeat(taskToken=self._claim.token)
         except (BotoCoreError, ClientError) as error:
             if client.is_lost(error):
-                raise LostError from None
+                raise Lost from None
             log("heartbeat_failed", task=self._claim.id, error=client.code(error))

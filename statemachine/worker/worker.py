@@ -33,7 +33,7 @@ class Worker:
         self._failed: Exception | None = None
 
     def run(self) -> None:
-        """Until `stop` is called. Raises InUseError, and what made polling impossible."""
+        """Until `stop` is called. Raises InUse, and what made polling impossible."""
         with self._claims.owned():
             for claim in self._claims.all():
                 log("resumed", task=claim.id, left_processes=len(sweep(claim.id)))

@@ -73,6 +73,7 @@ Resources:
     Type: AWS::Serverless::StateMachine
     Properties: {DefinitionUri: pipeline.asl.json, DefinitionSubstitutions: {TaskResource: !Ref TaskResource}}
 Outputs:
+  ApiUrl: {Value: !Sub "https://${Api}.execute-api.${AWS::Region}.amazonaws.com/${Stage}"}
   JobsTable: {Value: !Ref Jobs}
   MediaBucket: {Value: !Ref Media}
   StateMachine: {Value: !Ref Pipeline}

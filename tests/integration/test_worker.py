@@ -15,7 +15,7 @@ from infra.local import emulator, processes
 from infra.local.checks import free_port
 from infra.local.home import ROOT, Home
 from statemachine.worker.claims import Claim, Claims
-from statemachine.worker.processes import environment, started_at
+from statemachine.worker.processes import started_at
 
 TOY = """
 import pathlib, signal, os, subprocess, sys, time
@@ -42,7 +42,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home.make()
     (home.path / "toy.py").write_text(TOY)
     try:
-        emulator.start(home, free_port(0))
         yield home
     finally:
         processes.stop_all(home)
@@ -50,12 +49,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def states(home: Home) -> Any:
-    url = next(
-        entry.decode().partition("=")[2]
-        for entry in environment(processes.running(home, "ministack") or 0)
-        if entry.startswith(b"AWS_ENDPOINT_URL=")
-    )
-    return emulator.session(url).client("stepfunctions")
+    port = free_port(0)
+    emulator.start(home, port)
+    return emulator.session(emulator.endpoint(port)).client("stepfunctions")
 
 
 class Pipe:
