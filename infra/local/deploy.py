@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ LOCAL = {
     "TaskHeartbeatSeconds": "60",
     "SystemConcurrency": "4",  # a worker runs three kinds of task side by side: more would only wait past its priority
 }
+BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
 DEPLOY_SECONDS = 120.0
 LOOK_SECONDS = 0.1
 CONFIG = Config(proxies={}, connect_timeout=5, read_timeout=60)
@@ -116,10 +118,16 @@ def _settle(formation: "CloudFormationClient") -> str | None:
 
 
 def _what_failed(formation: "CloudFormationClient") -> str:
-    events = formation.describe_stack_events(StackName=STACK)["StackEvents"]
+    """Of this deployment alone. Events come newest first."""
+    events = takewhile(
+        lambda event: (
+            event["ResourceType"] != "AWS::CloudFormation::Stack" or event["ResourceStatus"] not in BEGINNINGS
+        ),
+        formation.describe_stack_events(StackName=STACK)["StackEvents"],
+    )
     return "\n".join(
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'no reason')}"
-        for event in reversed(events)
+        for event in reversed(list(events))
         if event["ResourceStatus"].endswith("_FAILED")
     )
 
