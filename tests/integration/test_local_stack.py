@@ -24,8 +24,11 @@ FUNCTION = """
 import os, urllib.request, greeting
 
 def handler(event, context):
-    for record in event.get("Records", []):
-        url = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BUCKET']}/{record['dynamodb']['Keys']['id']['S']}"
+    seen = [record["dynamodb"]["Keys"]["id"]["S"] for record in event.get("Records", [])]
+    if event.get("source") == "aws.states":
+        seen.append(event["detail"]["name"])
+    for name in seen:
+        url = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BUCKET']}/{name}"
         urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=5)
     return {"statusCode": 200, "body": greeting.TEXT + os.environ["AWS_ENDPOINT_URL"]}
 """
@@ -68,6 +71,7 @@ Resources:
       Environment: {Variables: {BUCKET: !Ref Media}}
       Events:
         Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /hello, Method: get}}
+        Ended: {Type: EventBridgeRule, Properties: {Pattern: {source: [aws.states], detail: {status: [FAILED]}}}}
         Change: {Type: DynamoDB, Properties: {Stream: !GetAtt Jobs.StreamArn, StartingPosition: TRIM_HORIZON}}
   Pipeline:
     Type: AWS::Serverless::StateMachine
@@ -165,13 +169,14 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     assert updated == stack, "its processes and addresses are the same"
     assert hello(updated) == f"goodbye from {stack.endpoint_url}"
 
+    broken = start_task(updated, 60).rpartition(":")[2]
     assert local.down(tmp_path / "home")
     again = up(port=stack.port)
     assert again.outputs == stack.outputs
     assert hello(again) == f"goodbye from {stack.endpoint_url}"
-    assert keys(again) == ["first"]
+    assert "first" in keys(again)
     change(again, "second")
-    until(lambda: keys(again) == ["first", "second"])
+    until(lambda: set(keys(again)) == {"first", "second", broken})  # who runs is told to have failed
     execution = start_task(again, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
 
