@@ -1,7 +1,8 @@
 """Our transcription against faster-whisper's batched pipeline by hand: `python -m tests.load.bench_transcribe [N]`.
 
-Both have the same loaded model, the same two minutes of speech and the same settings, in turn. CPU is user and system
-time of all threads; the least of the rounds counts, since others may use the machine too. Target: ratio at most 1.05.
+Both have the same loaded model, the same two minutes of speech and the same settings, in turn; by hand with the
+pipeline's own batch of 8. CPU is user and system time of all threads; the least of the rounds counts, since others may
+use the machine too. Target: ratio at most 1.05.
 """
 
 import sys
