@@ -1,4 +1,5 @@
 import pytest
+
 from mediajobs.addresses import is_public
 
 PUBLIC = [

@@ -7,6 +7,7 @@ import pytest
 import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mediajobs.subtitles import Segment, Transcript, Word, cues, to_json, to_srt, to_txt, to_vtt, word_count
 
 WORDS = "And so, my fellow Americans, ask not what your country can do for you. Ask what you can do for your country."
