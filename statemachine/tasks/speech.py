@@ -46,11 +46,7 @@ class Engine:
 def load(home: Path) -> Engine:
     """The model in a folder, on the GPU if there is one that works. Raises JobError where the folder has no model."""
     if not all((home / file).is_file() for file in ("model.bin", "config.json", "tokenizer.json")):
-        raise JobError(
-            "model_not_available",
-            f"The speech model {home.name!r} is not installed on this machine. "
-            f"Get it with: mediajobs models pull {home.name} --into {home.parent}; or ask for another model.",
-        )
+        raise _not_available(home, "is not installed on this machine")
     import ctranslate2  # type: ignore[import-untyped]
 
     if ctranslate2.get_cuda_device_count():
@@ -58,7 +54,10 @@ def load(home: Path) -> Engine:
             return _warm(_engine(home, "cuda", "float16"))
         except RuntimeError as error:  # CTranslate2's only error: a driver or CUDA library that is missing or too old
             logger.warning("the GPU cannot be used, the CPU is: %s", error)
-    return _engine(home, "cpu", "int8")
+    try:
+        return _engine(home, "cpu", "int8")
+    except RuntimeError as error:
+        raise _not_available(home, f"cannot be loaded ({error})") from error
 
 
 def check_language(engine: Engine, language: str | None) -> None:
@@ -141,6 +140,14 @@ def _segment(segment: Any, offset: float) -> Segment:
         for word in segment.words
     )
     return Segment(segment.text, offset + float(segment.start), offset + float(segment.end), words)
+
+
+def _not_available(home: Path, reason: str) -> JobError:
+    return JobError(
+        "model_not_available",
+        f"The speech model {home.name!r} {reason}. "
+        f"Get it with: mediajobs models pull {home.name} --into {home.parent}; or ask for another model.",
+    )
 
 
 def _engine(home: Path, device: str, compute_type: str) -> Engine:

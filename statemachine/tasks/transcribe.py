@@ -50,8 +50,6 @@ def _finished(context: Context) -> TaskManifest | None:
 
 def _made(context: Context) -> TaskManifest:
     source = context.source
-    if not context.options.transcription.enabled:
-        return _nothing(context, "transcription was not asked for")
     if source is None or source.audio is None:
         return _nothing(context, "source has no audio")
     started = time.monotonic()

@@ -187,6 +187,16 @@ def test_a_model_that_is_not_there_is_named_with_its_cure(objects: Objects, tmp_
     assert (caught.value.code, caught.value.retryable) == ("model_not_available", False)
 
 
+def test_a_damaged_model_is_named(tmp_path: Path) -> None:
+    for file in ("model.bin", "config.json", "tokenizer.json"):
+        (tmp_path / file).write_bytes(b"{}")
+
+    with pytest.raises(JobError, match="cannot be loaded") as caught:
+        speech.load(tmp_path)
+
+    assert caught.value.code == "model_not_available"
+
+
 @pytest.mark.parametrize("name", ["..", ".", ".hidden"])
 def test_a_model_name_does_not_leave_the_folder_of_models(objects: Objects, models_dir: Path, name: str) -> None:
     context, _ = spoken(objects, DEMO, models_dir / "base")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pysubs2
 import pytest
 import webvtt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediajobs.subtitles import Segment, Transcript, Word, cues, to_json, to_srt, to_txt, to_vtt, word_count
@@ -33,6 +33,7 @@ segments = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(segments, max_size=6))
 def test_cues_are_in_order_apart_short_and_narrow(spoken: list[Segment]) -> None:
     made = cues(transcript(*spoken))
@@ -43,6 +44,7 @@ def test_cues_are_in_order_apart_short_and_narrow(spoken: list[Segment]) -> None
     assert all(0 < len(line) <= 42 and line == " ".join(line.split()) for cue in made for line in cue.lines)
 
 
+@settings(deadline=None)
 @given(st.lists(segments, max_size=6))
 def test_nothing_that_was_said_is_lost_between_cues(spoken: list[Segment]) -> None:
     said = "".join(word.text for segment in spoken for word in segment.words or [Word(segment.text, 0, 0)])
@@ -51,6 +53,7 @@ def test_nothing_that_was_said_is_lost_between_cues(spoken: list[Segment]) -> No
     assert _letters(shown) == _letters(said)
 
 
+@settings(deadline=None)
 @given(st.lists(segments, max_size=6))
 def test_vtt_reads_back_as_the_cues(spoken: list[Segment]) -> None:
     read = webvtt.from_string(to_vtt(transcript(*spoken)))
@@ -60,6 +63,7 @@ def test_vtt_reads_back_as_the_cues(spoken: list[Segment]) -> None:
     assert [round(caption.start_in_seconds) for caption in read.captions] == [cue.start_ms // 1000 for cue in expected]
 
 
+@settings(deadline=None)
 @given(st.lists(segments, max_size=6))
 def test_srt_has_one_well_formed_block_a_cue(spoken: list[Segment]) -> None:
     blocks = to_srt(transcript(*spoken)).split("\n\n") if cues(transcript(*spoken)) else []
@@ -69,6 +73,7 @@ def test_srt_has_one_well_formed_block_a_cue(spoken: list[Segment]) -> None:
     assert all(block.count("-->") == 1 for block in blocks)
 
 
+@settings(deadline=None)
 @given(st.lists(segments, max_size=6))
 def test_json_is_valid_whatever_the_model_gave(spoken: list[Segment]) -> None:
     def refuse(constant: str) -> None:
