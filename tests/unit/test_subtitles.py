@@ -19,8 +19,8 @@ SPEECH = Segment(
 )
 
 
-def transcript(*segments: Segment, language: str = "en") -> Transcript:
-    return Transcript(segments, language, 0.98, 11.0, "base")
+def transcript(*segments: Segment, language: str = "en", task: str = "transcribe") -> Transcript:
+    return Transcript(segments, language, 0.98, 11.0, "base", task)
 
 
 times = st.floats(min_value=-1, max_value=500_000) | st.floats()
@@ -137,6 +137,16 @@ def test_languages_without_blanks_break_between_characters_that_count_twice() ->
 
     assert "".join(line for cue in made for line in cue.lines) == spoken
     assert all(len(line) <= 21 for cue in made for line in cue.lines)
+
+
+def test_a_translation_from_such_a_language_has_whole_words() -> None:
+    parts = [" An", "tici", "pation", " is", " every", "thing"]
+    words = tuple(Word(part, number / 2, number / 2 + 0.5) for number, part in enumerate(parts))
+    translated = transcript(Segment("".join(parts), 0, 3, words), language="ja", task="translate")
+
+    assert word_count(translated) == 3
+    document = json.loads(to_json(translated))
+    assert [word["word"] for word in document["segments"][0]["words"]] == ["Anticipation", "is", "everything"]
 
 
 def test_what_clings_to_a_word_is_no_word_and_starts_no_line() -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 LINE_COLUMNS = 42
-CUE_LINES = 2
 CUE_MS = 7_000
 _READABLE_MS = 1_000  # a cue stays this long where the next one leaves it room
 _UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my"})  # written without blanks
 _LONGEST = 1e6  # seconds; later times are no times
 _PAUSE_MS = 1_000  # a silence that a cue does not reach across
 _SENTENCE_COLUMNS = 20  # a cue this wide ends with its sentence
+_SRT_LOOK_ALIKES = str.maketrans("<>{}", "‹›()")  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,18 @@ def to_json(transcript: Transcript) -> str:
         "task": transcript.task,
         "word_count": word_count(transcript),
         "text": " ".join(filter(None, map(_clean_text, transcript.segments))),
-        "segments": [_segment_json(number, segment) for number, segment in enumerate(transcript.segments)],
+        "segments": [_segment_json(number, segment, transcript) for number, segment in enumerate(transcript.segments)],
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
 def word_count(transcript: Transcript) -> int:
-    return sum(len(_words(segment, transcript.language)) for segment in transcript.segments)
+    return sum(len(_words(segment, transcript)) for segment in transcript.segments)
 
 
 def cues(transcript: Transcript) -> list[Cue]:
     """Cues of at most 2 lines of 42 columns and 7 s, in order, each longer than nothing, none over another."""
-    pieces = [piece for segment in transcript.segments for piece in _pieces(_words(segment, transcript.language))]
+    pieces = [piece for segment in transcript.segments for piece in _pieces(_words(segment, transcript))]
     return _in_time([Cue(group[0].start_ms, group[-1].end_ms, _lines(group)) for group in _groups(pieces)])
 
 
@@ -112,10 +112,13 @@ class _Piece:
     opens: bool  # the first of its segment
 
 
-def _words(segment: Segment, language: str | None) -> list[Word]:
-    """What reads as words: where blanks part them, a `-hearted` that clings to `cold` belongs to it."""
+def _words(segment: Segment, transcript: Transcript) -> list[Word]:
+    """What reads as words: where blanks part them, a `-hearted` that clings to `cold` belongs to it.
+
+    A translation is into English, although the model parts its words as the language it comes from would have it.
+    """
     words = segment.words or _evenly(segment)
-    if language in _UNSPACED:
+    if transcript.language in _UNSPACED and transcript.task != "translate":
         return list(words)
     whole: list[Word] = []
     for word in words:
@@ -243,9 +246,6 @@ def _payload(cue: Cue, written: Callable[[str], str]) -> str:
     return "\n".join(map(written, cue.lines))
 
 
-_SRT_LOOK_ALIKES = str.maketrans("<>{}", "‹›()")  # noqa: RUF001
-
-
 def _srt_text(text: str) -> str:
     return text.translate(_SRT_LOOK_ALIKES)
 
@@ -265,7 +265,7 @@ def _ms(seconds: float) -> int:
     return round(min(max(seconds, 0.0), _LONGEST) * 1000) if math.isfinite(seconds) else 0
 
 
-def _segment_json(number: int, segment: Segment) -> dict[str, Any]:
+def _segment_json(number: int, segment: Segment, transcript: Transcript) -> dict[str, Any]:
     words = [
         {
             "word": word.text.strip(),
@@ -273,7 +273,7 @@ def _segment_json(number: int, segment: Segment) -> dict[str, Any]:
             "end": _number(word.end),
             "probability": _number(word.probability),
         }
-        for word in segment.words
+        for word in (_words(segment, transcript) if segment.words else [])
     ]
     text = {"id": number, "start": _number(segment.start), "end": _number(segment.end), "text": _clean_text(segment)}
     return {**text, "words": words}
