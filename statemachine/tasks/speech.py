@@ -93,7 +93,7 @@ def transcribe(
             on_progress(min(segments[-1].end * SAMPLE_RATE, end) / len(samples))
         if found is None and segments:
             found = info.language
-            probability = float(info.language_probability) if info.all_language_probs else None
+            probability = round(float(info.language_probability), 3) if info.all_language_probs else None
         on_progress(end / len(samples))
     return Transcript(tuple(segments), found, probability, len(samples) / SAMPLE_RATE, engine.model, task)
 
