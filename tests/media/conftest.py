@@ -9,7 +9,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from mediajobs.stores.objects import Objects
-from tests.media import samples
+from tests.media import room, samples
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +29,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds, smaller than any rendition; its index comes first."""
     path = tmp_path_factory.mktemp("small") / "small.mp4"
     return samples.clip(path, "320x180", 2, options=["-movflags", "faststart"])
+
+
+@pytest.fixture(scope="session")
+def whole(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> room.Made:
+    """All outputs of a source of 9 s that is large enough for every rendition."""
+    path = tmp_path_factory.mktemp("whole") / "clip.mp4"
+    return room.make(objects, samples.clip(path, "1280x720", 9, "15000/1001"))

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import threading
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -56,6 +57,8 @@ def test_an_aborted_upload_leaves_nothing(objects: Objects) -> None:
 def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: Objects) -> None:
     sink = objects.sink("forgotten", "video/mp4")
     sink.write(BODY[: uploads.PART])
+    while sink.uploaded < uploads.PART:
+        time.sleep(0.01)
     objects.abort_uploads("forgotten")
     sink.abort()
     assert objects.size("forgotten") is None

@@ -14,7 +14,7 @@ import pytest
 from mediajobs.errors import JobError, Stopped
 from mediajobs.stores import sink
 from mediajobs.stores.objects import Objects
-from statemachine.tasks import limits, media, runner
+from statemachine.tasks import limits, media, probe, runner
 from statemachine.tasks.context import Context
 from tests.media import room, samples
 
@@ -22,10 +22,16 @@ FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
-def slow(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """A validated job whose transcode takes some seconds."""
+def twelve_seconds(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Context:
     source = tmp_path_factory.mktemp("slow") / "clip.mp4"
-    return room.validated(room.job(objects, samples.clip(source, "1280x720", 12)))
+    return room.validated(room.job(objects, samples.clip(source, "640x360", 12, "10")))
+
+
+@pytest.fixture
+def slow(twelve_seconds: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+    """A validated job whose transcode takes two seconds even on a fast machine."""
+    monkeypatch.setitem(probe.DECODE_OPTIONS, "readrate", 6)
+    return twelve_seconds
 
 
 def children(name: str) -> list[int]:
@@ -35,7 +41,7 @@ def children(name: str) -> list[int]:
 
 
 def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool]:
-    return lambda percent: percent.get("transcode_720p", 0) > 60 and then()
+    return lambda percent: percent.get("transcode_360p", 0) > 60 and then()
 
 
 def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> room.Recorder:
@@ -45,7 +51,7 @@ def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> room
 
 
 def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink, "PART", 64 << 10)  # so that parts are up by then
+    monkeypatch.setattr(sink, "PART", 16 << 10)  # so that parts are up by then
     seen: list[str] = []
 
     def look() -> bool:
@@ -76,7 +82,7 @@ def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
     with pytest.raises(JobError) as caught:
         run_with(slow, in_the_middle(kill))
     assert (caught.value.code, caught.value.retryable) == ("ffmpeg_killed", True)
-    assert caught.value.task == "transcode_720p"
+    assert caught.value.task == "transcode_360p"
     assert room.keys(slow) == []
 
 
