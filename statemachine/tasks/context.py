@@ -1,5 +1,6 @@
 """What a task is given, and how it tells of its progress."""
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -60,28 +61,24 @@ def load(job_id: str, attempt: int) -> Context:
 
 
 class StoreReporter:
-    """Reports to the job's progress item: at most one write in 2 s, except when a task begins or ends."""
+    """Reports to the job's progress item: a task is written at most every 2 s, except when it begins or ends."""
 
     def __init__(self, job_id: str, attempt: int) -> None:
         self._job_id = job_id
         self._attempt = attempt
         self._percent: dict[str, float] = {}
-        self._unwritten: set[str] = set()
-        self._written_at = 0.0
+        self._written_at: dict[str, float] = {}
 
     def update(self, **percent: float) -> None:
+        moment = time.monotonic()
         for task, value in percent.items():
             # 100 is for finish() alone.
             self._percent[task] = max(self._percent.get(task, 0.0), min(round(value, 1), 99.9))
-            self._unwritten.add(task)
-        if time.monotonic() - self._written_at >= _SECONDS_BETWEEN_WRITES:
-            self._write(
-                {task: TaskProgress(status="running", progress=self._percent[task]) for task in self._unwritten}
-            )
-            self._unwritten.clear()
+        due = [task for task in percent if moment - self._written_at.get(task, -math.inf) >= _SECONDS_BETWEEN_WRITES]
+        self._write({task: TaskProgress(status="running", progress=self._percent[task]) for task in due})
+        self._written_at |= dict.fromkeys(due, moment)
 
     def finish(self, *tasks: str) -> None:
-        self._unwritten.difference_update(tasks)
         self._write({task: TaskProgress(status="completed", progress=100.0) for task in tasks})
 
     def skip(self, **reasons: str) -> None:
@@ -90,7 +87,6 @@ class StoreReporter:
     def _write(self, tasks: dict[str, TaskProgress]) -> None:
         if tasks:
             progress.report(self._job_id, self._attempt, tasks)
-            self._written_at = time.monotonic()
 
 
 def _with_defaults(job: Job) -> Options:
