@@ -4,21 +4,23 @@ Exit codes: 0 done; 65 bad input, a retry would not help; 75 try again later; 77
 """
 
 import argparse
+import contextlib
 import importlib
 import sys
 import time
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.jobs import manifest_key
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import Failure
 from mediajobs.stores import jobs, progress
 from statemachine.tasks.context import Context, load
 
 DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, 77
+DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
 _MAIN_WORK = {"validate": "validate_video", "media": "upload_outputs", "transcribe": "transcribe_video"}
 
 logger = Logger(service="mediajobs-tasks")
@@ -47,7 +49,7 @@ def _attempt(task: str, job_id: str, attempt: int) -> int:
     except JobError as error:
         failure = Failure(code=error.code, message=error.message, task=error.task or _MAIN_WORK[task])
         retryable = error.retryable
-    except (BotoCoreError, ClientError) as error:
+    except DEPENDENCY as error:
         logger.exception("a dependency failed")
         message = f"Storage or database could not be reached ({type(error).__name__}). The task is tried again."
         failure = Failure(code="dependency_unavailable", message=message, task=_MAIN_WORK[task])
@@ -55,7 +57,8 @@ def _attempt(task: str, job_id: str, attempt: int) -> int:
     else:
         logger.info("done", seconds=round(time.monotonic() - started, 3))
         return DONE
-    progress.record_failure(job_id, attempt, failure)
+    with contextlib.suppress(*DEPENDENCY):  # where the reason cannot be kept, the exit code still says what to do
+        progress.record_failure(job_id, attempt, failure)
     logger.warning("failed", code=failure.code, reason=failure.message)
     return TRY_AGAIN if retryable else BAD_INPUT
 
@@ -73,7 +76,7 @@ def _validate(context: Context) -> None:
         outputs=[],
         seconds={"validate_video": round(time.monotonic() - started, 3)},
     )
-    context.objects.write_json(manifest_key(context.job_id, "validate"), manifest.model_dump(mode="json"))
+    context.keep(manifest)
 
 
 if __name__ == "__main__":

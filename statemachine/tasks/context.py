@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mediajobs.errors import Stopped
-from mediajobs.jobs import Job
+from mediajobs.jobs import Job, manifest_key
 from mediajobs.life import RUNNING
+from mediajobs.manifests import TaskManifest
 from mediajobs.options import Options
 from mediajobs.progress import TaskProgress
 from mediajobs.source import SourceFacts
@@ -40,6 +41,19 @@ class Context:
     objects: Objects
     reporter: Reporter
     models_dir: Path
+
+    def made_before(self, task: str) -> TaskManifest | None:
+        """What an earlier run of the task made, if all of it is still there: then there is nothing left to do."""
+        found = self.objects.read_json(manifest_key(self.job_id, task))
+        if found is None:
+            return None
+        manifest = TaskManifest.model_validate(found)
+        whole = all(self.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
+        return manifest if whole else None
+
+    def keep(self, manifest: TaskManifest) -> None:
+        """Written last: the proof that the task is complete."""
+        self.objects.write_json(manifest_key(self.job_id, manifest.task), manifest.model_dump(mode="json"))
 
 
 def load(job_id: str, attempt: int) -> Context:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mediajobs import ladder
 from mediajobs.errors import JobError
-from mediajobs.jobs import manifest_key, output_prefix, source_key
+from mediajobs.jobs import output_prefix, source_key
 from mediajobs.ladder import Plan, Size
 from mediajobs.manifests import Output, TaskManifest
 from mediajobs.source import SourceFacts
@@ -29,7 +29,7 @@ def run(context: Context) -> TaskManifest:
         raise JobError("not_validated", "the source has not been validated; retry the job from its start")
     plan = ladder.plan(context.source, context.options)
     context.reporter.skip(**{TASKS[absent.name]: absent.reason for absent in plan.absent})
-    manifest = _earlier(context)
+    manifest = context.made_before(TASK)
     if manifest is not None:
         context.reporter.finish(*tasks_of(plan), UPLOAD)
         return manifest
@@ -40,16 +40,6 @@ def run(context: Context) -> TaskManifest:
         raise
     context.reporter.finish(UPLOAD)
     return manifest
-
-
-def _earlier(context: Context) -> TaskManifest | None:
-    """What an earlier run made, if all of it is still there."""
-    found = context.objects.read_json(manifest_key(context.job_id, TASK))
-    if found is None:
-        return None
-    manifest = TaskManifest.model_validate(found)
-    whole = all(context.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
-    return manifest if whole else None
 
 
 class _Run:
@@ -121,7 +111,7 @@ class _Run:
             absent=list(self._plan.absent),
             seconds=self._marks.seconds,
         )
-        self._objects.write_json(manifest_key(self._context.job_id, TASK), manifest.model_dump(mode="json"))
+        self._context.keep(manifest)
         return manifest
 
     def _take_back(self) -> None:

@@ -57,7 +57,7 @@ def run(
     """
     tail = _Tail()
     with _drained({**readers, STDERR: tail.add}) as (pipes, drains):
-        numbers = {name: drains_to for name, drains_to in pipes.items() if name not in {STDOUT, STDERR}}
+        numbers = {name: number for name, number in pipes.items() if name not in {STDOUT, STDERR}}
         child = subprocess.Popen(
             fenced(build(numbers), limits),
             stdin=subprocess.DEVNULL,
@@ -158,11 +158,14 @@ def _watch(
             drain.join(TICK_SECONDS / len(drains))
             if drain.error is not None:
                 raise drain.error
+        if not any(drain.is_alive() for drain in drains):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(TICK_SECONDS)
         total = sum(drain.total for drain in drains)
         if total != written:
             written, since = total, time.monotonic()
         elif time.monotonic() - since > stall_seconds:
-            raise JobError("stalled", f"ffmpeg made nothing for {stall_seconds:.0f} s; try again", retryable=True)
+            raise JobError("stalled", f"ffmpeg made nothing for {stall_seconds:.0f} s; retry the job", retryable=True)
         tick()
     for drain in drains:
         if drain.error is not None:

@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError
 
 from mediajobs.errors import JobError
 from mediajobs.jobs import source_key
+from mediajobs.requests import LARGEST_SOURCE
 from mediajobs.stores.objects import Stored
 from statemachine.tasks.context import Context
 from statemachine.tasks.fetch import fetch
 
 _TASK = "store_source"
-_MAX_BYTES = 50 << 30
 _COPY = TransferConfig(
     multipart_threshold=1 << 30, multipart_chunksize=256 << 20
 )  # bytes; S3 copies up to 5 GB at once
@@ -102,4 +102,4 @@ def _check_size(size: int) -> None:
 
 
 def _max_bytes() -> int:
-    return int(os.environ.get("MAX_SOURCE_BYTES", _MAX_BYTES))
+    return int(os.environ.get("MAX_SOURCE_BYTES", LARGEST_SOURCE))

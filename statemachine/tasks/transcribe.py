@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mediajobs import subtitles
 from mediajobs.errors import JobError
-from mediajobs.jobs import manifest_key, output_prefix, source_key
+from mediajobs.jobs import output_prefix, source_key
 from mediajobs.manifests import Absent, Output, TaskManifest
 from mediajobs.source import SourceFacts
 from mediajobs.subtitles import Transcript
@@ -27,25 +27,15 @@ _FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
 
 def run(context: Context) -> TaskManifest:
     """Raises JobError (model_not_available, language_not_supported, those of reading the source), Stopped."""
-    manifest = _finished(context)
+    manifest = context.made_before(MANIFEST)
     if manifest is None:
         manifest = _made(context)
-        context.objects.write_json(manifest_key(context.job_id, MANIFEST), manifest.model_dump(mode="json"))
+        context.keep(manifest)
     if manifest.absent:
         context.reporter.skip(**{TASK: manifest.absent[0].reason})
     else:
         context.reporter.finish(TASK)
     return manifest
-
-
-def _finished(context: Context) -> TaskManifest | None:
-    """What an earlier run made, if all of it is there."""
-    found = context.objects.read_json(manifest_key(context.job_id, MANIFEST))
-    if found is None:
-        return None
-    manifest = TaskManifest.model_validate(found)
-    whole = all(context.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
-    return manifest if whole else None
 
 
 def _made(context: Context) -> TaskManifest:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from mediajobs.options import Options
 
 _METADATA_BYTES = 16 * 1024
-LARGEST_SOURCE = 100 * 10**9
+LARGEST_SOURCE = 50 * 2**30  # bytes
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 

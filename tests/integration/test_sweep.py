@@ -1,0 +1,88 @@
+"""What was lost on the way is done again by the sweep."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from mediajobs.jobs import Job
+from mediajobs.life import Status
+from mediajobs.stores import executions, jobs, queue, sweep
+from mediajobs.times import rfc3339
+
+pytestmark = pytest.mark.usefixtures("cloud")
+EMPTY = '{"StartAt": "Here", "States": {"Here": {"Type": "Succeed"}}}'
+
+
+@pytest.fixture
+def states(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    client = boto3.client("stepfunctions")
+    role = "arn:aws:iam::123456789012:role/pipeline"
+    machine = client.create_state_machine(name="pipeline", definition=EMPTY, roleArn=role)["stateMachineArn"]
+    monkeypatch.setenv("STATE_MACHINE", machine)
+    monkeypatch.setenv("TASK_HEARTBEAT_SECONDS", "60")
+    executions._client.cache_clear()
+    return client
+
+
+@pytest.fixture
+def admitted(states: Any) -> None:
+    """A job that runs, as far as the books say."""
+    moment = jobs.now()
+    jobs.create(
+        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
+    )
+    queue.admit("acme")
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Two minutes without a sign of life go by."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(minutes=2)
+
+    return lambda: monkeypatch.setattr(sweep, "datetime", Clock)
+
+
+def started(states: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = states.list_executions(stateMachineArn=os.environ["STATE_MACHINE"])["executions"]
+    return found
+
+
+def test_a_waiting_job_whose_event_was_lost_is_admitted(states: Any) -> None:
+    moment = rfc3339(datetime.now(UTC))
+    jobs.create(
+        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
+    )
+    assert sweep.sweep() == ["J"]
+    assert jobs.get("J").status is Status.PROCESSING
+    assert sweep.sweep() == []
+
+
+@pytest.mark.usefixtures("admitted")
+def test_an_admitted_job_that_was_never_started_is_started(states: Any, later: Callable[[], None]) -> None:
+    sweep.sweep()
+    assert started(states) == [], "it may still be on its way"
+    later()
+    sweep.sweep()
+    sweep.sweep()
+    assert [execution["name"] for execution in started(states)] == ["J-1"]
+    assert jobs.get("J").status is Status.PROCESSING
+
+
+@pytest.mark.usefixtures("admitted")
+def test_a_job_whose_execution_ended_without_a_word_fails(states: Any, later: Callable[[], None]) -> None:
+    executions.start("J", 1, account="acme", priority=5)
+    states.stop_execution(executionArn=started(states)[0]["executionArn"])
+    later()
+    sweep.sweep()
+    job = jobs.get("J")
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert job.error.code == "stopped"
