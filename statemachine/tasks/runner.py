@@ -154,19 +154,29 @@ def _watch(
 ) -> None:
     written, since = -1, time.monotonic()
     while child.poll() is None or any(drain.is_alive() for drain in drains):
-        for drain in drains:
-            drain.join(TICK_SECONDS / len(drains))
-            if drain.error is not None:
-                raise drain.error
-        if not any(drain.is_alive() for drain in drains):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(TICK_SECONDS)
+        _wait(child, drains)
         total = sum(drain.total for drain in drains)
         if total != written:
             written, since = total, time.monotonic()
         elif time.monotonic() - since > stall_seconds:
-            raise JobError("stalled", f"ffmpeg made nothing for {stall_seconds:.0f} s; retry the job", retryable=True)
+            reason = f"ffmpeg made nothing for {stall_seconds:.0f} s; retry the job"
+            raise JobError("stalled", reason, retryable=True)
         tick()
+    _raise_failure(drains)
+
+
+def _wait(child: subprocess.Popen[bytes], drains: list[_Drain]) -> None:
+    """A tick, less where everything ends before; raises what a reader has raised."""
+    alive = [drain for drain in drains if drain.is_alive()]
+    for drain in alive:
+        drain.join(TICK_SECONDS / len(alive))
+    if not alive:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(TICK_SECONDS)
+    _raise_failure(drains)
+
+
+def _raise_failure(drains: list[_Drain]) -> None:
     for drain in drains:
         if drain.error is not None:
             raise drain.error
