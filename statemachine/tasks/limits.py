@@ -21,5 +21,5 @@ PROBE = Limits(cpu_seconds=600, memory_bytes=MEMORY_BYTES)
 
 
 def transcode(duration_seconds: float) -> Limits:
-    """A minute, and a minute of CPU for each second of media: ten times what 8K HEVC needs."""
+    """A minute of CPU for each second of media, and one more: a 720p source takes half a second for each."""
     return Limits(cpu_seconds=60 + int(60 * duration_seconds), memory_bytes=MEMORY_BYTES, file_bytes=4 * GIB)

@@ -123,6 +123,16 @@ def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: Objects, sma
     assert "http" not in caught.value.message
 
 
+def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Objects, small: Path) -> None:
+    context = room.validated(room.job(objects, small))
+    assert context.source is not None
+    longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
+    with pytest.raises(JobError) as caught:
+        run_with(longer, lambda _: False)
+    assert (caught.value.code, caught.value.retryable) == ("incomplete_output", True)
+    assert room.keys(context) == []
+
+
 def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: Objects, tmp_path: Path) -> None:
     context = room.validated(room.job(objects, samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
     objects.client.create_multipart_upload(Bucket=objects.bucket, Key=f"outputs/{context.job_id}/360p.mp4")
