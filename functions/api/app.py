@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import elsewhere, health, jobs, stream
+from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
 
 app = Chalice(app_name="api")
@@ -14,7 +15,8 @@ app.api.cors = True
 logger = Logger()
 
 for noun in (health, jobs, stream):
-    app.register_blueprint(noun.blueprint)
+    for route in noun.routes.all:
+        app.route(route.path, methods=[route.method])(door(app, route))
 
 
 @app.middleware("http")

@@ -1,16 +1,16 @@
 """What every route has in common: who is asking, what they sent, and what becomes of an exception."""
 
-import functools
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Chalice, Request, Response
 from pydantic import BaseModel, ValidationError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.problems import Problem, of_validation
+from chalicelib.routes import Asked, KeyIn, Route
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import is_job_id
 from mediajobs.jobs import Job
@@ -18,35 +18,15 @@ from mediajobs.stores import jobs, keys
 from mediajobs.stores.keys import Caller
 
 _LARGEST_BODY = 1024 * 1024
-
-Body = TypeVar("Body", bound=BaseModel)
-Headers = dict[str, str | list[str]]
+_NOBODY = Caller(key_id="", account="")
 
 
-def authenticated(blueprint: Blueprint, *, key_in_query: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Gives a view the caller as its first argument. `key_in_query`: players and EventSource cannot set headers."""
+def door(app: Chalice, route: Route) -> Callable[..., Response]:
+    """The route's view behind its checks; whatever it raises becomes a problem."""
 
-    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(view)
-        def door(**path: str) -> Any:
-            request = blueprint.current_request
-            key = request.headers.get("x-api-key")
-            if key is None and key_in_query:
-                key = query_key(request)
-            return view(_caller(key), **path)
-
-        return guarded(door)
-
-    return decorate
-
-
-def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns what a view raises into a problem."""
-
-    @functools.wraps(view)
-    def door(**path: str) -> Any:
+    def opened(**path: str) -> Response:
         try:
-            return view(**path)
+            return route.view(_asked(app.current_request, route), **path)
         except ValidationError as error:
             raise of_validation(error) from error
         except NotFound as error:
@@ -56,24 +36,19 @@ def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
         except (BotoCoreError, ClientError, PynamoDBException) as error:
             raise _unavailable() from error
 
-    return door
-
-
-def read(model: type[Body], request: Request) -> Body:
-    """The body as the model says. Raises Problem and ValidationError."""
-    raw = request.raw_body
-    if len(raw) > _LARGEST_BODY:
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
-    if not raw:
-        raise Problem(HTTPStatus.BAD_REQUEST, "This call needs a JSON body.")
-    return model.model_validate_json(raw)
+    return opened
 
 
 def own_job(caller: Caller, job_id: str) -> Job:
     """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
+    return owned(caller, jobs.get(checked_id(job_id)))
+
+
+def checked_id(job_id: str) -> str:
+    """Raises NotFound for what cannot be a job's id, without a look into the table."""
     if not is_job_id(job_id):
         raise NotFound(job_id)
-    return owned(caller, jobs.get(job_id))
+    return job_id
 
 
 def owned(caller: Caller, job: Job) -> Job:
@@ -82,8 +57,7 @@ def owned(caller: Caller, job: Job) -> Job:
     return job
 
 
-def query_key(request: Request) -> str | None:
-    """The key in the query, for those who cannot set headers."""
+def key_in_query(request: Request) -> str | None:
     return request.query_params.get("api_key") if request.query_params else None
 
 
@@ -91,14 +65,41 @@ def redirect(url: str) -> Response:
     return Response("", status_code=HTTPStatus.FOUND.value, headers={"Location": url, "Cache-Control": "no-store"})
 
 
-def _caller(key: str | None) -> Caller:
-    cure = "Send your API key in the header X-API-Key."
+def _asked(request: Request, route: Route) -> Asked:
+    caller = _caller(request, route.key) if route.key else _NOBODY
+    body = _body(route.body, request) if route.body else None
+    query = route.query.model_validate(_query(request)) if route.query else None
+    return Asked(request, caller, body, query)
+
+
+def _caller(request: Request, key_in: KeyIn) -> Caller:
+    key = request.headers.get("x-api-key")
+    if key is None and key_in == "query":
+        key = key_in_query(request)
     if not key:
-        raise Problem(HTTPStatus.UNAUTHORIZED, f"The API key is missing. {cure}")
+        raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is missing. Send it in the header X-API-Key.")
     caller = keys.authenticate(key)
     if caller is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is malformed, unknown or revoked. Make a new one.")
     return caller
+
+
+def _body(model: type[BaseModel], request: Request) -> BaseModel:
+    raw = request.raw_body
+    if len(raw) > _LARGEST_BODY:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
+    if not raw:
+        raise Problem(HTTPStatus.BAD_REQUEST, "This call needs a JSON body.")
+    return model.model_validate_json(raw)
+
+
+def _query(request: Request) -> dict[str, Any]:
+    """Every parameter by name; one that is repeated has a list. The key is not for the view."""
+    given = request.query_params
+    if not given:
+        return {}
+    lists = {name: given.getlist(name) for name in given if name != "api_key"}
+    return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
 
 
 def _unavailable() -> Problem:

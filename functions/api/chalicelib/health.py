@@ -1,19 +1,23 @@
 """`/` and `/health`: open to everybody, touching nothing."""
 
-from typing import Any
+from http import HTTPStatus
 
-from chalice.app import Blueprint
+from chalice.app import Response
 
 import mediajobs
+from chalicelib.routes import Asked, Routes, json_answer
+from mediajobs.documents import Health, Home
 
-blueprint = Blueprint(__name__)
-
-
-@blueprint.route("/", methods=["GET"])
-def home() -> dict[str, Any]:
-    return {"service": "mediajobs", "version": mediajobs.__version__, "health": "/health", "jobs": "/jobs"}
+routes = Routes("service")
 
 
-@blueprint.route("/health", methods=["GET"])
-def health() -> dict[str, str]:
-    return {"status": "healthy"}
+@routes.route("GET", "/", {HTTPStatus.OK: Home}, key=None)
+def home(_asked: Asked) -> Response:
+    """What this is, and where to go on."""
+    return json_answer(Home(version=mediajobs.__version__))
+
+
+@routes.route("GET", "/health", {HTTPStatus.OK: Health}, key=None)
+def health(_asked: Asked) -> Response:
+    """Whether the service answers at all."""
+    return json_answer(Health())

@@ -5,91 +5,83 @@ import os
 from http import HTTPStatus
 from typing import Any
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 from ulid import ULID
 
-from chalicelib.doors import Headers, authenticated, own_job, owned, read, redirect
+from chalicelib.doors import checked_id, own_job, owned, redirect
 from chalicelib.problems import Problem
+from chalicelib.routes import Asked, Headers, Routes, json_answer
 from mediajobs import documents, life
-from mediajobs.errors import JobError, NotFound
-from mediajobs.ids import is_job_id
+from mediajobs.documents import CreatedJob, JobDocument, JobStatus
+from mediajobs.errors import JobError
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.names import OUTPUT_KEYS, download_name
 from mediajobs.requests import CompleteUpload, CreateJob
 from mediajobs.stores import jobs, queue, uploads
-from mediajobs.stores.keys import Caller
 from mediajobs.stores.objects import Objects
 from mediajobs.uploads import parts_for
 
-blueprint = Blueprint(__name__)
+routes = Routes("jobs")
 
 
-@blueprint.route("/jobs", methods=["POST"])
-@authenticated(blueprint)
-def create(caller: Caller) -> Response:
-    wanted = read(CreateJob, blueprint.current_request)
+@routes.route("POST", "/jobs", {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob}, body=CreateJob)
+def create(asked: Asked) -> Response:
+    """Create a job, and say where its source is to be uploaded."""
+    wanted: CreateJob = asked.body
     _check_source_url(wanted.source_url)
     moment = jobs.now()
     job = Job(
         job_id=str(ULID()),
-        account=caller.account,
+        account=asked.caller.account,
         status=Status.QUEUED if wanted.source_url else Status.PENDING,
         created_at=moment,
         updated_at=moment,
         **wanted.model_dump(exclude={"options"}),
         options=wanted.options,
     )
-    upload = None if wanted.source_url else _upload(job)
-    answer: dict[str, Any] = {"job_id": job.job_id, "status": job.status}
-    if upload is None:
-        jobs.create(job)
-    else:
-        answer["upload"], upload_id = upload
-        jobs.create(job.model_copy(update={"upload_id": upload_id}))
+    upload, upload_id = (None, None) if wanted.source_url else _upload(job)
+    jobs.create(job.model_copy(update={"upload_id": upload_id}))
     status = HTTPStatus.CREATED if upload else HTTPStatus.ACCEPTED
-    return Response(answer, status_code=status.value, headers={"Location": f"/jobs/{job.job_id}"})
+    answer = CreatedJob.model_validate({"job_id": job.job_id, "status": job.status, "upload": upload})
+    return json_answer(answer, status, {"Location": f"/jobs/{job.job_id}"})
 
 
-@blueprint.route("/jobs/{job_id}/upload/complete", methods=["POST"])
-@authenticated(blueprint)
-def complete_upload(caller: Caller, job_id: str) -> Response:
-    wanted = read(CompleteUpload, blueprint.current_request)
-    job = own_job(caller, job_id)
+@routes.route("POST", "/jobs/{job_id}/upload/complete", {HTTPStatus.ACCEPTED: JobStatus}, body=CompleteUpload)
+def complete_upload(asked: Asked, job_id: str) -> Response:
+    """End an upload in parts."""
+    job = own_job(asked.caller, job_id)
     if job.upload_id is None:
         raise Problem(HTTPStatus.CONFLICT, "This job has no multipart upload: it starts when its source has arrived.")
     if job.status is Status.PENDING:
         try:
-            uploads.complete(source_key(job_id), job.upload_id, wanted.parts)
+            uploads.complete(source_key(job_id), job.upload_id, asked.body.parts)
         except JobError as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message) from error
-    return Response({"job_id": job_id, "status": job.status}, status_code=HTTPStatus.ACCEPTED.value)
+    return json_answer(JobStatus(job_id=job_id, status=job.status), HTTPStatus.ACCEPTED)
 
 
-@blueprint.route("/jobs/{job_id}", methods=["GET"])
-@authenticated(blueprint)
-def get(caller: Caller, job_id: str) -> Response:
-    if not is_job_id(job_id):
-        raise NotFound(job_id)
-    job, progress = jobs.get_with_progress(job_id)
+@routes.route("GET", "/jobs/{job_id}", {HTTPStatus.OK: JobDocument, HTTPStatus.NOT_MODIFIED: None})
+def get(asked: Asked, job_id: str) -> Response:
+    """Everything about a job."""
+    job, progress = jobs.get_with_progress(checked_id(job_id))
     document = documents.job_document(
-        owned(caller, job),
+        owned(asked.caller, job),
         progress,
         queue_position=queue.position(job),
         model=os.environ["DEFAULT_WHISPER_MODEL"],
     )
-    body = document.model_dump_json()
-    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    etag = f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
     headers: Headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if etag in (blueprint.current_request.headers.get("if-none-match") or ""):
+    if etag in asked.headers.get("if-none-match", ""):
         return Response("", status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
-    return Response(body, headers=headers | {"Content-Type": "application/json"})
+    return json_answer(document, headers=headers)
 
 
-@blueprint.route("/jobs/{job_id}/download/{output}", methods=["GET"])
-@authenticated(blueprint)
-def download(caller: Caller, job_id: str, output: str) -> Response:
-    job = own_job(caller, job_id)
+@routes.route("GET", "/jobs/{job_id}/download/{output}", {HTTPStatus.FOUND: None})
+def download(asked: Asked, job_id: str, output: str) -> Response:
+    """Redirect to an output's presigned URL."""
+    job = own_job(asked.caller, job_id)
     if output not in OUTPUT_KEYS:
         choices = ", ".join(OUTPUT_KEYS)
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no output {output}. There are: {choices}.")

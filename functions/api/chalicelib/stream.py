@@ -3,10 +3,11 @@
 from http import HTTPStatus
 from urllib.parse import quote
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
-from chalicelib.doors import Headers, authenticated, own_job, query_key
+from chalicelib.doors import key_in_query, own_job
 from chalicelib.problems import Problem
+from chalicelib.routes import Asked, Headers, Routes
 from mediajobs import hls
 from mediajobs.documents import has_hls
 from mediajobs.jobs import manifest_key
@@ -16,25 +17,26 @@ from mediajobs.stores.keys import Caller
 from mediajobs.stores.objects import Objects
 
 _SECONDS = 12 * 3600  # longer than anybody watches in one go
+_PLAYLIST = "application/vnd.apple.mpegurl"
 
-blueprint = Blueprint(__name__)
+routes = Routes("stream")
 
 
-@blueprint.route("/stream/{job_id}/master.m3u8", methods=["GET"])
-@authenticated(blueprint, key_in_query=True)
-def master(caller: Caller, job_id: str) -> Response:
-    renditions = _renditions(caller, job_id, Objects.from_environment())
+@routes.route("GET", "/stream/{job_id}/master.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")
+def master(asked: Asked, job_id: str) -> Response:
+    """The master playlist."""
+    renditions = _renditions(asked.caller, job_id, Objects.from_environment())
     # A player that gave its key in the query gives no header for the next playlist either.
-    key = query_key(blueprint.current_request)
+    key = key_in_query(asked.request)
     query = f"?api_key={quote(key)}" if key else ""
     return _playlist(hls.master(renditions, lambda name: f"{name}/playlist.m3u8{query}"))
 
 
-@blueprint.route("/stream/{job_id}/{rendition}/playlist.m3u8", methods=["GET"])
-@authenticated(blueprint, key_in_query=True)
-def media(caller: Caller, job_id: str, rendition: str) -> Response:
+@routes.route("GET", "/stream/{job_id}/{rendition}/playlist.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")
+def media(asked: Asked, job_id: str, rendition: str) -> Response:
+    """One rendition's playlist: byte ranges of one presigned URL."""
     objects = Objects.from_environment()
-    for output in _renditions(caller, job_id, objects):
+    for output in _renditions(asked.caller, job_id, objects):
         if output.name == rendition:
             return _playlist(hls.media(output, objects.presigned_get(output.key, expires=_SECONDS)))
     raise Problem(HTTPStatus.NOT_FOUND, f"This job has no rendition {rendition}.")
@@ -54,5 +56,5 @@ def _renditions(caller: Caller, job_id: str, objects: Objects) -> list[Output]:
 
 
 def _playlist(text: str) -> Response:
-    headers: Headers = {"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "private, no-store"}
+    headers: Headers = {"Content-Type": _PLAYLIST, "Cache-Control": "private, no-store"}
     return Response(text, headers=headers)

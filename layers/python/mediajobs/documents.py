@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from mediajobs import eta
 from mediajobs.jobs import Job, OutputSummary
@@ -101,6 +101,55 @@ class JobDocument(BaseModel):
     processing_time: dict[str, float | None]
     user_metadata: dict[str, Any] | None
     error: ErrorDocument | None
+
+
+class JobStatus(BaseModel):
+    job_id: str
+    status: Status
+
+
+class UploadPart(BaseModel):
+    part_number: int
+    url: str
+    size: int
+
+
+class _Sparse(BaseModel):
+    """Without the fields that are null."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_there(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class Upload(_Sparse):
+    """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
+
+    method: str = "PUT"
+    url: str | None = None
+    headers: dict[str, str] | None = None
+    parts: list[UploadPart] | None = None
+    complete_url: str | None = None
+    expires_at: str
+
+
+class CreatedJob(_Sparse):
+    """`upload` is there unless the source is fetched."""
+
+    job_id: str
+    status: Status
+    upload: Upload | None = None
+
+
+class Home(BaseModel):
+    service: str = "mediajobs"
+    version: str
+    health: str = "/health"
+    jobs: str = "/jobs"
+
+
+class Health(BaseModel):
+    status: str = "healthy"
 
 
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:

@@ -1,0 +1,71 @@
+"""A route is declared once; validation, handler and OpenAPI come from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+
+from chalice.app import Request, Response
+from pydantic import BaseModel
+
+from mediajobs.stores.keys import Caller
+
+# Where the API key may be: players and EventSource cannot set headers. None: the route is open to everybody.
+KeyIn = Literal["header", "query"] | None
+Model = type[BaseModel]
+Headers = dict[str, str | list[str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that passed its door. `caller`, `body` and `query` are there where the route declares them."""
+
+    request: Request
+    caller: Caller
+    body: Any = None
+    query: Any = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] = self.request.headers
+        return headers
+
+
+View = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    view: View
+    answers: Mapping[HTTPStatus, Model | str | None]  # a model, a media type, or nothing
+    body: Model | None = None
+    query: Model | None = None
+    key: KeyIn = "header"
+
+    @property
+    def summary(self) -> str:
+        return (self.view.__doc__ or self.view.__name__).strip().splitlines()[0]
+
+
+@dataclass
+class Routes:
+    """The routes of one noun."""
+
+    noun: str
+    all: list[Route] = field(default_factory=list)
+
+    def route(self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any) -> Callable[[View], View]:
+        """Decorates `view(asked, **path)`; `more`: body, query, key."""
+
+        def decorate(view: View) -> View:
+            self.all.append(Route(method, path, view, answers, **more))
+            return view
+
+        return decorate
+
+
+def json_answer(document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: Headers | None = None) -> Response:
+    kind: Headers = {"Content-Type": "application/json"}
+    return Response(document.model_dump_json(), status_code=status.value, headers=kind | (headers or {}))
