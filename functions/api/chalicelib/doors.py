@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, Request, Response
@@ -26,7 +26,7 @@ def door(app: Chalice, route: Route) -> Callable[..., Response]:
 
     def opened(**path: str) -> Response:
         try:
-            return route.view(_asked(app.current_request, route), **path)
+            return route.view(_asked(cast(Request, app.current_request), route), **path)
         except ValidationError as error:
             raise of_validation(error) from error
         except NotFound as error:
