@@ -26,7 +26,7 @@ def door(app: Chalice, route: Route) -> Callable[..., Response]:
 
     def opened(**path: str) -> Response:
         try:
-            return route.view(_asked(cast(Request, app.current_request), route), **path)
+            return route.view(_asked(cast("Request", app.current_request), route), **path)
         except ValidationError as error:
             raise of_validation(error) from error
         except NotFound as error:

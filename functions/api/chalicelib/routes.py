@@ -56,7 +56,9 @@ class Routes:
     noun: str
     all: list[Route] = field(default_factory=list)
 
-    def route(self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any) -> Callable[[View], View]:
+    def route(
+        self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any
+    ) -> Callable[[View], View]:
         """Decorates `view(asked, **path)`; `more`: body, query, key."""
 
         def decorate(view: View) -> View:
