@@ -11,9 +11,10 @@ from ulid import ULID
 from chalicelib.doors import checked_id, own_job, owned, redirect
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import documents, life
+from mediajobs import life
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
 from mediajobs.errors import JobError
+from mediajobs.job_document import job_document
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.names import OUTPUT_KEYS, download_name
@@ -65,7 +66,7 @@ def complete_upload(asked: Asked, job_id: str) -> Response:
 def get(asked: Asked, job_id: str) -> Response:
     """Everything about a job."""
     job, progress = jobs.get_with_progress(checked_id(job_id))
-    document = documents.job_document(
+    document = job_document(
         owned(asked.caller, job),
         progress,
         queue_position=queue.position(job),

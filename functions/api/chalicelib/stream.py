@@ -9,7 +9,7 @@ from chalicelib.doors import key_in_query, own_job
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes
 from mediajobs import hls
-from mediajobs.documents import has_hls
+from mediajobs.job_document import has_hls
 from mediajobs.jobs import manifest_key
 from mediajobs.life import TERMINAL
 from mediajobs.manifests import Output
