@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import elsewhere, health, jobs, stream
+from chalicelib import about, elsewhere, health, jobs, stream
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
 
@@ -14,8 +14,10 @@ app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
 
-for noun in (health, jobs, stream):
-    for route in noun.routes.all:
+NOUNS = [health.routes, jobs.routes, stream.routes]
+
+for noun in [*NOUNS, about.routes_about(NOUNS)]:
+    for route in noun.all:
         app.route(route.path, methods=[route.method])(door(app, route))
 
 

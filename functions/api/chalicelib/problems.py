@@ -1,13 +1,29 @@
 """Every error as an RFC 9457 problem document: the one place where exceptions become HTTP."""
 
-import json
 from http import HTTPStatus
-from typing import Any
 
 from chalice.app import ChaliceUnhandledError, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 CONTENT_TYPE = "application/problem+json"
+
+
+class Invalid(BaseModel):
+    """Where a value is, and what is wrong with it."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Invalid] | None = None
 
 
 class Problem(ChaliceUnhandledError):
@@ -19,7 +35,7 @@ class Problem(ChaliceUnhandledError):
         detail: str,
         *,
         slug: str | None = None,
-        errors: list[dict[str, Any]] | None = None,
+        errors: list[Invalid] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -30,17 +46,17 @@ class Problem(ChaliceUnhandledError):
         self.headers = headers or {}
 
     def response(self, path: str) -> Response:
-        document: dict[str, Any] = {
-            "type": f"urn:mediajobs:problem:{self.slug}",
-            "title": self.status.phrase,
-            "status": self.status.value,
-            "detail": self.detail,
-            "instance": path,
-        }
-        if self.errors is not None:
-            document["errors"] = self.errors
+        document = ProblemDocument(
+            type=f"urn:mediajobs:problem:{self.slug}",
+            title=self.status.phrase,
+            status=self.status.value,
+            detail=self.detail,
+            instance=path,
+            errors=self.errors,
+        )
         headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
-        return Response(json.dumps(document), status_code=self.status.value, headers=headers)
+        body = document.model_dump_json(exclude_none=True)
+        return Response(body, status_code=self.status.value, headers=headers)
 
 
 def of_validation(error: ValidationError) -> Problem:
@@ -48,8 +64,8 @@ def of_validation(error: ValidationError) -> Problem:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if any(entry["type"] == "json_invalid" for entry in found):
         return Problem(HTTPStatus.BAD_REQUEST, "The body is not valid JSON.")
-    errors = [{"loc": list(entry["loc"]), "msg": entry["msg"]} for entry in found]
-    first = f"{'.'.join(str(part) for part in errors[0]['loc']) or 'body'}: {errors[0]['msg']}"
+    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"]) for entry in found]
+    first = f"{'.'.join(str(part) for part in errors[0].loc) or 'body'}: {errors[0].msg}"
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
 
 

@@ -1,0 +1,69 @@
+"""The docs page: the OpenAPI document as plain HTML. No script, nothing from elsewhere."""
+
+import json
+from html import escape
+from typing import Any
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --quiet: #888; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+code, pre { font: 14px/1.45 ui-monospace, monospace; } pre { overflow-x: auto; padding: .75rem; background: #8881; }
+details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; padding: .25rem .75rem; }
+summary { cursor: pointer; padding: .35rem 0; } summary b { display: inline-block; min-width: 4.5rem; }
+summary span, .quiet { color: var(--quiet); } table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; vertical-align: top; border-top: 1px solid var(--line); padding: .3rem .75rem .3rem 0; }
+"""
+
+
+def page(document: dict[str, Any]) -> str:
+    info = document["info"]
+    operations = "".join(
+        _operation(method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    )
+    schemas = "".join(_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])} "
+        f'<span class="quiet">Version {escape(info["version"])}.</span></p>'
+        "<p>Send your API key in the header <code>X-API-Key</code>. Errors are problem documents (RFC 9457). "
+        'For machines: <a href="openapi.json">openapi.json</a>.</p>'
+        f"<h2>Calls</h2>{operations}<h2>Documents</h2>{schemas}</html>"
+    )
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    title = f"<b>{method}</b> <code>{escape(path)}</code> <span>{escape(operation['summary'])}</span>"
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    takes = f"<p>Body: {_kind(body)}</p>" if body else ""
+    parameters = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}<td>{_kind(each['schema'])}"
+        for each in operation["parameters"]
+    )
+    answers = "".join(
+        f"<tr><td>{status}<td>{escape(answer['description'])}<td>{_content(answer)}"
+        for status, answer in operation["responses"].items()
+    )
+    table = f"<table>{parameters}</table>" if parameters else ""
+    open_to_all = "" if operation["security"] else '<p class="quiet">Needs no key.</p>'
+    return f"<details><summary>{title}</summary>{open_to_all}{takes}{table}<table>{answers}</table></details>"
+
+
+def _content(answer: dict[str, Any]) -> str:
+    return ", ".join(f"{escape(kind)}: {_kind(what['schema'])}" for kind, what in answer.get("content", {}).items())
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A link to the document, or the schema itself where it has no name."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    return f"<code>{escape(json.dumps({key: value for key, value in schema.items() if key != 'title'}))}</code>"
+
+
+def _schema(name: str, schema: dict[str, Any]) -> str:
+    title = f"<summary><code>{escape(name)}</code> <span>{escape(schema.get('description', ''))}</span></summary>"
+    return f'<details id="{escape(name)}">{title}<pre>{escape(json.dumps(schema, indent=2))}</pre></details>'
