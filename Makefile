@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := infra/locks
-FILE ?=
+export FILE ?=
 
 .PHONY: help setup demo test check fast up down key bench package lock clean
 
@@ -22,7 +22,7 @@ $(VENV)/.ready: infra/setup.sh pyproject.toml $(LOCKS)/uv.txt $(LOCKS)/dev.txt
 	@touch $@
 
 demo: setup ## A real video through the real thing; FILE=some.mp4 for yours.
-	@$(BIN)/mediajobs demo $(FILE)
+	@$(BIN)/mediajobs demo $${FILE:+"$$FILE"}
 
 test: check ## All checks and tests, the fast ones first.
 	@$(BIN)/python -m pytest
