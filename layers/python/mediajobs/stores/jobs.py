@@ -112,11 +112,6 @@ def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
     )
 
 
-def record_upload(job_id: str, upload_id: str) -> None:
-    """Keeps the id of the multipart upload that the client is going to fill."""
-    JobRow(job_id, JOB).update([JobRow.upload_id.set(upload_id)], condition=JobRow.status == Status.PENDING.value)
-
-
 def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admission: slots.Admission | None) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
     unchanged = (JobRow.version == job.version) & (JobRow.status == job.status.value)
