@@ -41,6 +41,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "JOBS_TABLE": "JobsTable",
         "KEYS_TABLE": "KeysTable",
         "COUNTERS_TABLE": "CountersTable",
+        "IDEMPOTENCY_TABLE": "IdempotencyTable",
         "MEDIA_BUCKET": "media",
         "ACCOUNT_CONCURRENCY": "2",
         "SYSTEM_CONCURRENCY": "3",

@@ -6,13 +6,21 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import about, elsewhere, health, jobs, stream
+from chalicelib import about, elsewhere, health, jobs, limits, stream
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
 
 app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
+
+# What a page of another origin may read, beside the body.
+READABLE = "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+EVERYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": READABLE,
+    "Vary": "Accept-Encoding",  # the gateway compresses
+}
 
 NOUNS = [health.routes, jobs.routes, stream.routes]
 
@@ -23,7 +31,11 @@ for noun in [*NOUNS, about.routes_about(NOUNS)]:
 
 @app.middleware("http")
 def every_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Problems in one shape, a request id, and one log line: the path, never the query, where a key may be."""
+    """Problems in one shape, the headers that are everywhere, and one log line.
+
+    It has the path, never the query, where a key may be.
+    """
+    limits.begin()
     path = event.to_original_event().get("path") or event.context["path"]
     try:
         if event.path == elsewhere.CATCH_ALL:
@@ -34,6 +46,6 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
             logger.error("dependency failed", exc_info=problem.__cause__)
         response = problem.response(path)
     request_id = event.context.get("requestId") or str(uuid.uuid4())
-    response.headers |= {"X-Request-Id": request_id, "Access-Control-Allow-Origin": "*"}
+    response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | limits.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
     return response

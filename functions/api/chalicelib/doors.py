@@ -9,12 +9,13 @@ from chalice.app import Chalice, Request, Response
 from pydantic import BaseModel, ValidationError
 from pynamodb.exceptions import PynamoDBException
 
+from chalicelib import limits
 from chalicelib.problems import Problem, of_validation
 from chalicelib.routes import Asked, KeyIn, Route
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import is_job_id
 from mediajobs.jobs import Job
-from mediajobs.stores import jobs, keys
+from mediajobs.stores import jobs
 from mediajobs.stores.keys import Caller
 
 _LARGEST_BODY = 1024 * 1024
@@ -26,7 +27,8 @@ def door(app: Chalice, route: Route) -> Callable[..., Response]:
 
     def opened(**path: str) -> Response:
         try:
-            return route.view(_asked(cast("Request", app.current_request), route), **path)
+            asked = _asked(cast("Request", app.current_request), route)
+            return _answer(route, asked, path)
         except ValidationError as error:
             raise of_validation(error) from error
         except NotFound as error:
@@ -65,6 +67,14 @@ def redirect(url: str) -> Response:
     return Response("", status_code=HTTPStatus.FOUND.value, headers={"Location": url, "Cache-Control": "no-store"})
 
 
+def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
+    if route.method != "POST" or not route.key or asked.headers.get("idempotency-key") is None:
+        return route.view(asked, **path)
+    from chalicelib import idempotency  # most requests do without, and start sooner
+
+    return idempotency.answer(asked.request, asked.caller, lambda: route.view(asked, **path))
+
+
 def _asked(request: Request, route: Route) -> Asked:
     caller = _caller(request, route.key) if route.key else _NOBODY
     body = _body(route.body, request) if route.body else None
@@ -78,7 +88,7 @@ def _caller(request: Request, key_in: KeyIn) -> Caller:
         key = key_in_query(request)
     if not key:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is missing. Send it in the header X-API-Key.")
-    caller = keys.authenticate(key)
+    caller = limits.admit(key)
     if caller is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is malformed, unknown or revoked. Make a new one.")
     return caller

@@ -1,9 +1,10 @@
 """Every error as an RFC 9457 problem document: the one place where exceptions become HTTP."""
 
 from http import HTTPStatus
+from typing import Any
 
 from chalice.app import ChaliceUnhandledError, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -16,7 +17,8 @@ class Invalid(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate."""
+    """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate,
+    `violated-policies` for what was too much."""
 
     type: str
     title: str
@@ -24,10 +26,12 @@ class ProblemDocument(BaseModel):
     detail: str
     instance: str
     errors: list[Invalid] | None = None
+    violated_policies: list[str] | None = Field(None, serialization_alias="violated-policies")
 
 
 class Problem(ChaliceUnhandledError):
-    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do; `slug` names the kind."""
+    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do; `slug` names the kind, if it is our own,
+    and `type` one that is known elsewhere. `more` are further members of the document."""
 
     def __init__(
         self,
@@ -35,27 +39,28 @@ class Problem(ChaliceUnhandledError):
         detail: str,
         *,
         slug: str | None = None,
-        errors: list[Invalid] | None = None,
+        type: str | None = None,  # noqa: A002 - the member's name
         headers: dict[str, str] | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.slug = slug or status.phrase.lower().replace(" ", "-")
-        self.errors = errors
+        self.type = type or f"urn:mediajobs:problem:{slug or status.phrase.lower().replace(' ', '-')}"
+        self.more = more
         self.headers = headers or {}
 
     def response(self, path: str) -> Response:
         document = ProblemDocument(
-            type=f"urn:mediajobs:problem:{self.slug}",
+            type=self.type,
             title=self.status.phrase,
             status=self.status.value,
             detail=self.detail,
             instance=path,
-            errors=self.errors,
+            **self.more,
         )
         headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
-        body = document.model_dump_json(exclude_none=True)
+        body = document.model_dump_json(exclude_none=True, by_alias=True)
         return Response(body, status_code=self.status.value, headers=headers)
 
 

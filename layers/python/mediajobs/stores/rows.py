@@ -12,12 +12,12 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from mediajobs.stores.environment import FromEnvironment
 
-JOB, PROGRESS = "job", "progress"
+JOB, PROGRESS, DELETED = "job", "progress", "deleted"
 
 
 @cache
@@ -49,6 +49,8 @@ class JobRow(Model):
     status = UnicodeAttribute()
     version = NumberAttribute()
     attempt = NumberAttribute()
+    base_attempt = NumberAttribute(null=True)
+    earlier = JSONAttribute(null=True)
     priority = NumberAttribute()
     filename = UnicodeAttribute()
     content_type = UnicodeAttribute(null=True)
@@ -89,8 +91,34 @@ class ProgressRow(Model):
     failure = JSONAttribute(null=True)
 
 
+class AccountIndex(GlobalSecondaryIndex["KeyRow"]):
+    """The keys of an account, the oldest first. What changes with every request is not in it."""
+
+    class Meta:
+        index_name = "accounts"
+        projection = IncludeProjection(["revoked_at", "requests_per_minute"])
+
+    account = UnicodeAttribute(hash_key=True)
+    created_at = UnicodeAttribute(range_key=True)
+
+
+class DeletedRow(Model):
+    """Jobs table, item `deleted`: what is left of a deleted job until the last of its files is surely gone.
+
+    It lies in the index of waiting jobs, in a queue of its own, by the moment at which the files are looked for.
+    """
+
+    class Meta:
+        table_name = FromEnvironment("JOBS_TABLE")
+
+    job_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True, default=DELETED)
+    queue = UnicodeAttribute()
+    queue_rank = UnicodeAttribute()
+
+
 class KeyRow(Model):
-    """ApiKeys table."""
+    """ApiKeys table. `window_used` requests were counted in the window that ends at `window_ends` (milliseconds)."""
 
     class Meta:
         table_name = FromEnvironment("KEYS_TABLE")
@@ -101,6 +129,9 @@ class KeyRow(Model):
     created_at = UnicodeAttribute()
     revoked_at = UnicodeAttribute(null=True)
     requests_per_minute = NumberAttribute()
+    window_ends = NumberAttribute(null=True)
+    window_used = NumberAttribute(null=True)
+    accounts = AccountIndex()
 
 
 class CounterRow(Model):

@@ -1,0 +1,60 @@
+"""`Idempotency-Key`: a POST that is sent again is not done again."""
+
+import json
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib.problems import Problem
+from mediajobs.stores import idempotency
+from mediajobs.stores.idempotency import Answer, InFlight, OtherRequest
+from mediajobs.stores.keys import Caller
+
+HEADER = "idempotency-key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Response:
+    """What the view answers, or what it answered the first time.
+
+    The key counts within an account and a path. Only answers below 400 are kept: a refused request did nothing, so it
+    may be tried again, put right or not. Raises Problem: 400 for a malformed key, 409 while the first request has no
+    answer, 422 where the key belongs to another body.
+    """
+    key = request.headers[HEADER]
+    if _KEY.fullmatch(key) is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key must have 1 to 255 visible ASCII characters.")
+    scope = (caller.account, request.method, request.to_original_event()["path"], key)
+    try:
+        kept, replayed = idempotency.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
+    except InFlight as error:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "The first request with this Idempotency-Key is not answered yet. Try again in a few seconds.",
+            slug="idempotency-key-in-flight",
+            headers={"Retry-After": "2"},
+        ) from error
+    except OtherRequest as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "This Idempotency-Key was used for another body. Use a new key for a new request.",
+            slug="idempotency-key-reused",
+        ) from error
+    headers = kept["headers"] | ({"Idempotency-Replayed": "true"} if replayed else {})
+    return Response(kept["body"], status_code=kept["status"], headers=headers)
+
+
+def _body(request: Request) -> Any:
+    """As JSON, so that neither spaces nor the order of names make a difference."""
+    raw = request.raw_body
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw.hex() if isinstance(raw, bytes) else raw
+
+
+def _dump(response: Response) -> Answer:
+    return {"status": response.status_code, "headers": dict(response.headers), "body": response.body}

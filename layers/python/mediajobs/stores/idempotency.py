@@ -1,0 +1,86 @@
+"""Answers that are given twice: a repeated request gets what the first one got, for a day.
+
+Powertools' idempotency utility keeps them. Importing it takes a while: it is for requests that ask for it alone.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
+    IdempotencyPersistenceLayerError,
+    IdempotencyValidationError,
+)
+
+from mediajobs.stores.environment import setting
+from mediajobs.stores.rows import connection
+
+_SECONDS = 24 * 3600
+
+Answer = dict[str, Any]  # JSON
+
+
+class InFlight(Exception):
+    """The first request with this key has no answer yet."""
+
+
+class OtherRequest(Exception):
+    """The key was used for another request."""
+
+
+def once(key: Sequence[str], request: Any, make: Callable[[], Answer], context: Any) -> tuple[Answer, bool]:
+    """The answer, and whether it is a replay. `request` is JSON: what has to be the same the second time.
+
+    Whatever `make` raises is raised again, and forgets the key. A process that dies while it makes the answer blocks
+    the key until Lambda's `context` would have ended it. Raises InFlight, OtherRequest and botocore's errors.
+    """
+    made: list[Answer] = []
+    replayed: list[Answer] = []
+
+    def run(*, data: Any) -> Answer:  # noqa: ARG001 - Powertools reads it
+        made.append(make())
+        return made[0]
+
+    def replay(response: Any, idempotent_data: Any) -> Any:  # noqa: ARG001 - Powertools names it
+        replayed.append(response)
+        return response
+
+    config = IdempotencyConfig(
+        event_key_jmespath="key",
+        payload_validation_jmespath="request",
+        hash_function="sha256",
+        expires_after_seconds=_SECONDS,
+        lambda_context=context,
+        response_hook=replay,
+    )
+    guarded: Any = idempotent_function(
+        run, data_keyword_argument="data", persistence_store=_records(), config=config, key_prefix="answer"
+    )
+    try:
+        answer: Answer = guarded(data={"key": list(key), "request": request})
+    except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
+        raise InFlight from error
+    except IdempotencyValidationError as error:
+        raise OtherRequest from error
+    except IdempotencyPersistenceLayerError as error:
+        if not made:
+            raise error.__cause__ or error from None
+        answer = made[0]  # it was done, and only could not be noted: saying so beats having it done again
+    return answer, bool(replayed)
+
+
+def _records() -> DynamoDBPersistenceLayer:
+    return _records_in(setting("IDEMPOTENCY_TABLE"))
+
+
+@cache
+def _records_in(table: str) -> DynamoDBPersistenceLayer:
+    client: Any = connection().client
+    return DynamoDBPersistenceLayer(table, boto3_client=client)
