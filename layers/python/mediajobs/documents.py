@@ -1,6 +1,6 @@
 """The documents that clients get."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -92,6 +92,22 @@ class ErrorDocument(BaseModel):
     retry_count: int
 
 
+class EarlierAttemptError(BaseModel):
+    message: str
+    code: str
+    task: str | None
+
+
+class EarlierAttemptDocument(BaseModel):
+    """An attempt that was retried. `started_at` is null where it never left the queue."""
+
+    attempt: int
+    status: Status
+    started_at: str | None
+    completed_at: str | None
+    error: EarlierAttemptError | None
+
+
 class JobDocument(BaseModel):
     job_id: str
     status: Status
@@ -107,11 +123,55 @@ class JobDocument(BaseModel):
     processing_time: dict[str, float | None]
     user_metadata: dict[str, Any] | None
     error: ErrorDocument | None
+    earlier_attempts: list[EarlierAttemptDocument]
 
 
 class JobStatus(BaseModel):
     job_id: str
     status: Status
+
+
+class CancelledJob(JobStatus):
+    message: str
+
+
+class RetriedJob(JobStatus):
+    attempt: int
+
+
+class PrioritisedJob(JobStatus):
+    priority: int
+    message: str
+
+
+class DeletedJob(BaseModel):
+    """`files_deleted` counts objects: the source, and everything that was made of it."""
+
+    job_id: str
+    deleted: bool = True
+    files_deleted: int
+
+
+class JobBrief(JobStatus):
+    """A job in a few words. `overall_progress` in percent."""
+
+    priority: int
+    filename: str
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+    overall_progress: int
+
+
+class MissingJob(BaseModel):
+    job_id: str
+    error: Literal["not_found", "forbidden"]
+
+
+class BatchStatusDocument(BaseModel):
+    """One entry for each id, in the order in which they were asked for."""
+
+    jobs: list[JobBrief | MissingJob]
 
 
 class UploadPart(BaseModel):

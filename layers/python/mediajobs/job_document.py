@@ -2,6 +2,7 @@
 
 from mediajobs import eta
 from mediajobs.documents import (
+    EarlierAttemptDocument,
     ErrorDocument,
     FileDocument,
     HlsDocument,
@@ -17,7 +18,7 @@ from mediajobs.documents import (
 from mediajobs.jobs import Job, OutputSummary
 from mediajobs.life import Status, tasks_for
 from mediajobs.options import RenditionName
-from mediajobs.progress import Progress, TaskProgress, current_task, overall
+from mediajobs.progress import Progress, TaskProgress, carried, current_task, overall
 
 _NOT_REQUESTED = "not requested"
 _FORMATS = ("txt", "srt", "vtt", "json")
@@ -34,7 +35,7 @@ _TIMES = (
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
     """The whole document. `model`: the Whisper model where the job names none."""
     current = progress if progress is not None and progress.attempt == job.attempt else None
-    tasks = current.tasks if current else {name: TaskProgress() for name in tasks_for(job.options)}
+    tasks = current.tasks if current else _tasks_to_come(job, progress)
     return JobDocument(
         job_id=job.job_id,
         status=job.status,
@@ -50,7 +51,13 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         processing_time={name: job.processing_time.get(name) for name in _TIMES},
         user_metadata=job.user_metadata,
         error=_error(job),
+        earlier_attempts=[EarlierAttemptDocument.model_validate(attempt.model_dump()) for attempt in job.earlier],
     )
+
+
+def _tasks_to_come(job: Job, earlier: Progress | None) -> dict[str, TaskProgress]:
+    """Those of an attempt that was not admitted yet."""
+    return {name: TaskProgress() for name in tasks_for(job.options)} | carried(earlier, job.base_attempt)
 
 
 def _progress(

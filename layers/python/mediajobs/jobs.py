@@ -19,8 +19,19 @@ class OutputSummary(BaseModel):
     segments_count: int | None = None
 
 
+class EarlierAttempt(BaseModel):
+    """An attempt that failed or was cancelled, as it ended."""
+
+    attempt: int
+    status: Status
+    started_at: str | None = None
+    completed_at: str | None = None
+    error: Failure | None = None
+
+
 class Job(BaseModel):
-    """The one truth about a job. Sizes in bytes, times RFC 3339. `version` counts the changes of its status."""
+    """The one truth about a job. Sizes in bytes, times RFC 3339. `version` counts the changes of its status;
+    `base_attempt` is the attempt that last began from the start: what earlier ones made does not count any more."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +40,8 @@ class Job(BaseModel):
     status: Status
     version: int = 1
     attempt: int = 1
+    base_attempt: int = 1
+    earlier: list[EarlierAttempt] = []
     priority: int = 5
     filename: str
     content_type: str | None = None
@@ -51,6 +64,10 @@ class Job(BaseModel):
 
 def source_key(job_id: str) -> str:
     return f"sources/{job_id}/source"
+
+
+def source_prefix(job_id: str) -> str:
+    return f"sources/{job_id}/"
 
 
 def output_prefix(job_id: str) -> str:

@@ -19,6 +19,7 @@ class Status(StrEnum):
 
 RUNNING = frozenset({Status.PROCESSING, Status.TRANSCODING, Status.UPLOADING})
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 
 _ROAD = (
     Status.PENDING,
@@ -31,7 +32,6 @@ _ROAD = (
 _NEXT: dict[Status, frozenset[Status]] = {
     here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in itertools.pairwise(_ROAD)
 } | {status: frozenset() for status in TERMINAL}
-_RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 
 MAX_ATTEMPTS = 5
 
@@ -67,7 +67,7 @@ def judge(current: Status, wanted: Status, *, same_attempt: bool = True, retry: 
     if not same_attempt:
         return Verdict.STALE
     if retry:
-        return Verdict.GO if current in _RETRYABLE and wanted is Status.QUEUED else Verdict.ILLEGAL
+        return Verdict.GO if current in RETRYABLE and wanted is Status.QUEUED else Verdict.ILLEGAL
     if current is wanted:
         return Verdict.ALREADY
     return Verdict.GO if wanted in _NEXT[current] else Verdict.ILLEGAL

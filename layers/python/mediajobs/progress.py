@@ -1,7 +1,7 @@
 """How far a job is, computed from what its tasks report."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,6 +9,15 @@ from pydantic import BaseModel
 from mediajobs.life import TERMINAL, WEIGHTS, Status
 
 TaskStatus = Literal["pending", "running", "completed", "skipped", "failed"]
+_OVER = frozenset({"completed", "skipped"})
+# A stage's last task -> all of its tasks: what one container does.
+_STAGES = {
+    "validate_video": ("validate_video", "store_source"),
+    "transcribe_video": ("transcribe_video",),
+    "upload_outputs": tuple(
+        task for task in WEIGHTS if task not in {"validate_video", "store_source", "transcribe_video"}
+    ),
+}
 
 
 class TaskProgress(BaseModel):
@@ -39,9 +48,26 @@ class Progress(BaseModel):
     rates: dict[str, list[float]] = {}
 
 
-def fresh(tasks: Iterable[str], *, attempt: int, now: str, rates: dict[str, list[float]] | None = None) -> Progress:
-    """The progress of an attempt that begins."""
-    return Progress(attempt=attempt, tasks={t: TaskProgress() for t in tasks}, updated_at=now, rates=rates or {})
+def fresh(
+    names: Iterable[str],
+    *,
+    attempt: int,
+    now: str,
+    rates: dict[str, list[float]] | None = None,
+    done: Mapping[str, TaskProgress] | None = None,
+) -> Progress:
+    """The progress of an attempt that begins. `done`: see `carried`."""
+    tasks = {name: TaskProgress() for name in names} | dict(done or {})
+    return Progress(attempt=attempt, tasks=tasks, updated_at=now, rates=rates or {})
+
+
+def carried(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgress]:
+    """What a retry finds done by an attempt that counts: whole stages, for one that ended half way is run again."""
+    if earlier is None or earlier.attempt < base_attempt:
+        return {}
+    tasks = earlier.tasks
+    over = [stage for last, stage in _STAGES.items() if last in tasks and tasks[last].status in _OVER]
+    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in _OVER}
 
 
 def overall(status: Status, tasks: dict[str, TaskProgress]) -> int:

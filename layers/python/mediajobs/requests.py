@@ -1,7 +1,7 @@
 """What clients may send."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -11,6 +11,7 @@ _METADATA_BYTES = 16 * 1024
 LARGEST_SOURCE = 50 * 2**30  # bytes
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+Priority = Annotated[int, Field(ge=1, le=10)]
 
 
 class _Body(BaseModel):
@@ -24,7 +25,7 @@ class CreateJob(_Body):
     size_bytes: Annotated[int, Field(ge=0, le=LARGEST_SOURCE)] | None = None
     content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
     source_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$")] | None = None
-    priority: Annotated[int, Field(ge=1, le=10)] = 5
+    priority: Priority = 5
     batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
     user_metadata: dict[str, Any] | None = None
     options: Options = Options()
@@ -40,6 +41,30 @@ class CreateJob(_Body):
 class UploadedPart(_Body):
     part_number: Annotated[int, Field(ge=1, le=10_000)]
     etag: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class RetryJob(_Body):
+    """`POST /jobs/{id}/retry`: from the task that failed, or everything anew."""
+
+    origin: Annotated[Literal["failed_task", "start"], Field(alias="from")] = "failed_task"
+
+
+class ChangePriority(_Body):
+    """`PATCH /jobs/{id}/priority`."""
+
+    priority: Priority
+
+
+class DeleteJob(_Body):
+    """The query of `DELETE /jobs/{id}`."""
+
+    delete_files: bool = True
+
+
+class BatchStatus(_Body):
+    """`POST /jobs/batch-status`. An id may come twice; it is answered twice."""
+
+    job_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=1000)]
 
 
 class CompleteUpload(_Body):

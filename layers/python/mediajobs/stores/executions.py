@@ -7,7 +7,10 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
+# The second is what an emulator says of an execution that is over; AWS answers as if it had been stopped.
+_NOTHING_TO_STOP = frozenset({"ExecutionDoesNotExist", "ValidationException"})
 _ALIVE = frozenset({"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"})
 
 
@@ -30,10 +33,21 @@ def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
         return
 
 
+def stop(job_id: str, attempt: int) -> None:
+    """Aborts the attempt's execution, and with it the Batch job that it waits for: Step Functions terminates that.
+
+    An execution that is over, or that never began, is none to stop.
+    """
+    try:
+        _client().stop_execution(executionArn=_arn(job_id, attempt), error="Cancelled", cause="The job was cancelled.")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOTHING_TO_STOP:
+            raise
+
+
 def how_it_ended(job_id: str, attempt: int) -> str | None:
     """`FAILED`, `TIMED_OUT` or `ABORTED` where the execution is over without success; None while it is well."""
-    machine = os.environ["STATE_MACHINE"].replace(":stateMachine:", ":execution:")
-    status: str = _client().describe_execution(executionArn=f"{machine}:{_name(job_id, attempt)}")["status"]
+    status: str = _client().describe_execution(executionArn=_arn(job_id, attempt))["status"]
     return None if status in _ALIVE else status
 
 
@@ -41,6 +55,10 @@ def attempt_of(name: str) -> tuple[str, int]:
     """The job and the attempt that an execution's name speaks of."""
     job_id, _, attempt = name.rpartition("-")
     return job_id, int(attempt)
+
+
+def _arn(job_id: str, attempt: int) -> str:
+    return f"{os.environ['STATE_MACHINE'].replace(':stateMachine:', ':execution:')}:{_name(job_id, attempt)}"
 
 
 def _name(job_id: str, attempt: int) -> str:

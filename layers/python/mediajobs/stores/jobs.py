@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError
+from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
 
-from mediajobs.errors import Conflict, NotFound
-from mediajobs.jobs import Job
+from mediajobs.errors import Conflict, NotFound, Stopped
+from mediajobs.jobs import EarlierAttempt, Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
-from mediajobs.stores import slots, waiting
+from mediajobs.stores import leftovers, slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
 from mediajobs.times import rfc3339
@@ -78,45 +79,95 @@ def transition(
     retry: bool = False,
     changes: Mapping[str, Any] | None = None,
     admission: slots.Admission | None = None,
+    known: Job | None = None,
 ) -> Outcome:
     """Moves the job to `wanted` if that is legal, exactly once; otherwise changes nothing and says why.
 
     `attempt`: the attempt that the wish is about; None: whichever runs. `changes`: attributes to set in the same
-    write. `admission` goes with `processing`: raises slots.Full when a limit is reached.
+    write. `admission` goes with `processing`: raises slots.Full when a limit is reached. `known`: the job where it has
+    just been read; the write is conditional all the same.
     Raises NotFound, and Conflict when others kept changing the job.
     """
     for tried in range(_TRIES):
-        job = get(job_id)
+        job = known if known is not None and not tried else get(job_id)
         verdict = judge(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
         if verdict is not Verdict.GO:
             return Outcome(verdict, job)
         if wanted is Status.QUEUED:
             waiting.note(job.account)
+        moment, given = now(), dict(changes or {})
         try:
-            _commit(job, wanted, now(), dict(changes or {}), admission)
+            _commit(job, wanted, moment, given, admission)
         except TransactWriteError as error:
             slots.raise_if_full(error, admission)
             if not _lost_race(error):
                 raise
             time.sleep(0.01 * 2**tried)
             continue
-        return Outcome(Verdict.GO, get(job_id))
+        return Outcome(Verdict.GO, _after(job, wanted, moment, given))
     raise Conflict(f"Job {job_id} keeps changing. Try again.")
 
 
 def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
-    """Keeps what validation found. Raises pynamodb's UpdateError where the attempt is over."""
-    JobRow(job_id, JOB).update(
-        [JobRow.source.set(facts.model_dump(mode="json"))],
-        condition=(JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
-    )
+    """Keeps what validation found. Raises Stopped where the attempt is over."""
+    try:
+        JobRow(job_id, JOB).update(
+            [JobRow.source.set(facts.model_dump(mode="json"))],
+            condition=(JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
+        )
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
+
+
+def set_priority(job: Job, priority: int) -> Job:
+    """Changes the priority, and with it the place of a job that waits. `job`: as it was just read.
+
+    Raises NotFound, and Conflict where the job is finished or others kept changing it.
+    """
+    for _ in range(_TRIES):
+        if job.status in TERMINAL:
+            raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
+        actions: list[Action] = [JobRow.priority.set(priority), JobRow.updated_at.set(now())]
+        if job.status is Status.QUEUED:
+            actions.append(JobRow.queue_rank.set(queue_rank(priority, job.job_id)))
+        try:
+            JobRow(job.job_id, JOB).update(actions, condition=JobRow.status == job.status.value)
+        except UpdateError as error:
+            if error.cause_response_code != "ConditionalCheckFailedException":
+                raise
+            job = get(job.job_id)
+            continue
+        return job.model_copy(update={"priority": priority})
+    raise Conflict(f"Job {job.job_id} keeps changing. Try again.")
+
+
+def remove(job: Job, *, with_leftovers: bool) -> bool:
+    """Removes a finished job, unless it has changed since it was read: then False. `with_leftovers`: see there."""
+    if job.status not in TERMINAL:
+        raise ValueError(f"job {job.job_id} is {job.status}")
+    try:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.delete(JobRow(job.job_id, JOB), condition=_unchanged(job))
+            transaction.delete(ProgressRow(job.job_id, PROGRESS))
+            if with_leftovers:
+                leftovers.note(transaction, job.job_id, job.created_at)
+    except TransactWriteError as error:
+        if not _lost_race(error):
+            raise
+        return False
+    return True
 
 
 def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admission: slots.Admission | None) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
-    unchanged = (JobRow.version == job.version) & (JobRow.status == job.status.value)
+    values, gone = _change(job, wanted, moment, changes)
+    attributes = JobRow.get_attributes()
+    actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
+    actions += [attributes[name].remove() for name in gone]
     with TransactWrite(connection=connection()) as transaction:
-        transaction.update(JobRow(job.job_id, JOB), _actions(job, wanted, moment, changes), condition=unchanged)
+        transaction.update(JobRow(job.job_id, JOB), actions, condition=_unchanged(job))
         if wanted is Status.PROCESSING:
             if admission is None:
                 raise ValueError("a job is admitted only under limits")
@@ -127,23 +178,37 @@ def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admi
             slots.release(transaction, job.account, job.job_id)
 
 
-def _actions(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> list[Action]:
+def _unchanged(job: Job) -> Condition:
+    """Nobody has moved the job, nor given it another priority: the queue's order is made of it."""
+    same: Condition = (JobRow.version == job.version) & (JobRow.status == job.status.value)
+    same &= JobRow.priority == job.priority
+    return same
+
+
+def _change(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Which attributes of the row get a value, and which go."""
     values: dict[str, Any] = {"status": wanted.value, "version": job.version + 1, "updated_at": moment} | changes
-    gone: list[str] = []
+    gone: set[str] = set()
     if wanted is Status.QUEUED:
         values |= {"queue": job.account, "queue_rank": queue_rank(job.priority, job.job_id)}
     if job.status is Status.QUEUED:
-        gone += ["queue", "queue_rank"]
+        gone |= {"queue", "queue_rank"}
     if wanted is Status.PROCESSING:
         values["started_at"] = moment
     if wanted in TERMINAL:
         values["completed_at"] = moment
     if job.status in TERMINAL:
+        ended = EarlierAttempt.model_validate(job.model_dump(include=set(EarlierAttempt.model_fields)))
         values["attempt"] = job.attempt + 1
-        gone += ["error", "completed_at", "started_at"]
-    attributes = JobRow.get_attributes()
-    actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
-    return actions + [attributes[name].remove() for name in gone]
+        values["earlier"] = [attempt.model_dump(mode="json") for attempt in (*job.earlier, ended)]
+        gone |= {"error", "completed_at", "started_at"}
+    return values, frozenset(gone)
+
+
+def _after(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> Job:
+    """The job as the change left it, without another read."""
+    values, gone = _change(job, wanted, moment, changes)
+    return Job.model_validate(job.model_dump(exclude=set(gone)) | values)
 
 
 def _lost_race(error: TransactWriteError) -> bool:

@@ -57,6 +57,15 @@ class Objects:
                 return None
             raise
 
+    def etag(self, key: str) -> str | None:
+        """Changes with the object's content. None where there is no such object."""
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key)["ETag"]
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
     def read_json(self, key: str) -> Any | None:
         """The parsed document, or None where there is no such object."""
         try:
@@ -116,6 +125,18 @@ class Objects:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def delete_all(self, prefix: str) -> int:
+        """Deletes every object below a prefix, which should end with a slash. Gives their number."""
+        count = 0
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            if keys := [entry["Key"] for entry in page.get("Contents", [])]:
+                wanted: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+                answer = self.client.delete_objects(Bucket=self.bucket, Delete=wanted)
+                if errors := answer.get("Errors"):
+                    raise OSError(f"S3 kept {len(errors)} objects: {errors[0].get('Code')}")
+                count += len(keys)
+        return count
 
     def delete(self, *keys: str) -> None:
         for key in keys:

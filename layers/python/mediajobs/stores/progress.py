@@ -39,6 +39,15 @@ def read(job_id: str) -> Progress | None:
         return None
 
 
+def is_over(job_id: str, attempt: int) -> bool:
+    """Whether nobody wants this attempt any more. One small consistent read."""
+    try:
+        row = ProgressRow.get(job_id, PROGRESS, consistent_read=True, attributes_to_get=["attempt", "stopped"])
+    except DoesNotExist:
+        return True
+    return bool(row.stopped or row.attempt != attempt)
+
+
 def stop(transaction: TransactWrite, job_id: str) -> None:
     """Adds to a transaction: from now on no report is taken."""
     transaction.update(

@@ -5,8 +5,8 @@ import os
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, queue_rank, tasks_for
-from mediajobs.progress import fresh
-from mediajobs.stores import jobs, rates, slots, waiting
+from mediajobs.progress import Progress, carried, fresh
+from mediajobs.stores import jobs, progress, rates, slots, waiting
 from mediajobs.stores.rows import JobRow
 
 _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep goes on
@@ -47,11 +47,16 @@ def _start(job_id: str) -> bool:
         job = jobs.get(job_id)
     except NotFound:  # the index lags behind a deletion
         return False
-    progress = fresh(tasks_for(job.options), attempt=job.attempt, now=jobs.now(), rates=rates.read())
     admission = slots.Admission(
         account_limit=int(os.environ["ACCOUNT_CONCURRENCY"]),
         system_limit=int(os.environ["SYSTEM_CONCURRENCY"]),
-        progress=progress,
+        progress=_beginning(job),
     )
     outcome = jobs.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission)
     return outcome.verdict is Verdict.GO
+
+
+def _beginning(job: Job) -> Progress:
+    """Nothing is done, or what a retry need not do again."""
+    done = carried(progress.read(job.job_id), job.base_attempt) if job.attempt > job.base_attempt else {}
+    return fresh(tasks_for(job.options), attempt=job.attempt, now=jobs.now(), rates=rates.read(), done=done)

@@ -13,9 +13,8 @@ from mediajobs.errors import Conflict, JobError
 from mediajobs.requests import UploadedPart
 from mediajobs.stores.environment import setting
 from mediajobs.times import rfc3339
-from mediajobs.uploads import Part
+from mediajobs.uploads import SECONDS_FOR_SINGLE, Part
 
-_SECONDS_FOR_SINGLE = 3600
 _SECONDS_FOR_PARTS = 24 * 3600
 _CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 
@@ -24,8 +23,8 @@ def single(key: str, content_type: str | None) -> dict[str, Any]:
     """The contract's `upload` for one PUT."""
     headers = {"Content-Type": content_type or "application/octet-stream"}
     parameters = {"Bucket": setting("MEDIA_BUCKET"), "Key": key, "ContentType": headers["Content-Type"]}
-    url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=_SECONDS_FOR_SINGLE, HttpMethod="PUT")
-    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _in(_SECONDS_FOR_SINGLE)}
+    url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=SECONDS_FOR_SINGLE, HttpMethod="PUT")
+    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _in(SECONDS_FOR_SINGLE)}
 
 
 def begin(key: str, content_type: str | None) -> str:
@@ -68,6 +67,15 @@ def complete(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
         if code == "NoSuchUpload":
             raise Conflict("This upload was completed before, or has expired.") from error
         raise
+
+
+def abort(key: str, upload_id: str) -> None:
+    """Forgets an upload in parts. One that is joined or gone is none to forget."""
+    try:
+        _client().abort_multipart_upload(Bucket=setting("MEDIA_BUCKET"), Key=key, UploadId=upload_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchUpload":
+            raise
 
 
 def _in(seconds: int) -> str:
