@@ -1,4 +1,4 @@
-"""Admits waiting jobs and starts an execution for each admitted one.
+"""Admits waiting jobs, starts an execution for each admitted one, and stops those of cancelled jobs.
 
 A job that entered `processing` is started by the event of that very change, so a crash between the two loses nothing;
 the execution's name makes a second start harmless.
@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.life import Status
-from mediajobs.stores import executions, queue
+from mediajobs.stores import executions, queue, steering
 from mediajobs.stores.sweep import sweep
 
 app = Chalice(app_name="scheduler")
@@ -20,12 +20,15 @@ logger = Logger()
 @app.on_cw_event({"source": ["mediajobs"]})
 def schedule(event: CloudWatchEvent) -> None:
     if event.source != "mediajobs":  # the clock
-        logger.info("sweep", admitted=sweep())
+        logger.info("sweep", admitted=sweep(), late_files_of=steering.remove_leftovers())
         return
     detail: dict[str, Any] = event.detail
     if detail["status"] == Status.PROCESSING:
         executions.start(detail["job_id"], detail["attempt"], account=detail["account"], priority=detail["priority"])
         logger.info("execution started", job_id=detail["job_id"], attempt=detail["attempt"])
         return
+    if detail["status"] == Status.CANCELLED:
+        executions.stop(detail["job_id"], detail["attempt"])
+        logger.info("execution stopped", job_id=detail["job_id"], attempt=detail["attempt"])
     admitted = queue.admit(detail["account"]) + queue.admit_all()
     logger.info("admission", account=detail["account"], admitted=admitted)

@@ -7,20 +7,20 @@ import argparse
 import contextlib
 import importlib
 import sys
+import threading
 import time
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
 
 from mediajobs.errors import JobError, Stopped
+from mediajobs.jobs import source_key
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import Failure
 from mediajobs.stores import jobs, progress
 from statemachine.tasks.context import Context, load
+from statemachine.tasks.watch import DEPENDENCY, STOPPED, watched
 
-DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, 77
-DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
+DONE, BAD_INPUT, TRY_AGAIN = 0, 65, 75
 _MAIN_WORK = {"validate": "validate_video", "media": "upload_outputs", "transcribe": "transcribe_video"}
 
 logger = Logger(service="mediajobs-tasks")
@@ -34,17 +34,18 @@ def main(arguments: list[str]) -> int:
     wanted = parser.parse_args(arguments)
     logger.append_keys(task=wanted.task, job_id=wanted.job_id, attempt=wanted.attempt)
     try:
-        return _attempt(wanted.task, wanted.job_id, wanted.attempt)
+        with watched(wanted.job_id, wanted.attempt) as over:
+            return _attempt(wanted.task, wanted.job_id, wanted.attempt, over)
     except Stopped as reason:
         logger.info("stopped", reason=str(reason))
         return STOPPED
 
 
-def _attempt(task: str, job_id: str, attempt: int) -> int:
+def _attempt(task: str, job_id: str, attempt: int, over: threading.Event) -> int:
     """Runs the task, and keeps the reason if it fails."""
     started = time.monotonic()
     try:
-        context = load(job_id, attempt)
+        context = load(job_id, attempt, over)
         _validate(context) if task == "validate" else importlib.import_module(f"statemachine.tasks.{task}").run(context)
     except JobError as error:
         failure = Failure(code=error.code, message=error.message, task=error.task or _MAIN_WORK[task])
@@ -64,9 +65,12 @@ def _attempt(task: str, job_id: str, attempt: int) -> int:
 
 
 def _validate(context: Context) -> None:
-    """Validation's result is what the job knows of its source; its manifest only says how long it took."""
+    """Validation's result is what the job knows of its source; its manifest says of which object, and how long it took."""
     from statemachine.tasks import validate
 
+    if context.validated_before():
+        context.reporter.finish("store_source", validate.TASK)
+        return
     started = time.monotonic()
     facts = validate.run(context)
     jobs.record_source(context.job_id, context.attempt, facts)
@@ -74,7 +78,8 @@ def _validate(context: Context) -> None:
         task="validate",
         attempt=context.attempt,
         outputs=[],
-        seconds={"validate_video": round(time.monotonic() - started, 3)},
+        seconds={validate.TASK: round(time.monotonic() - started, 3)},
+        facts={"etag": context.objects.etag(source_key(context.job_id))},
     )
     context.keep(manifest)
 

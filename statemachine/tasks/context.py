@@ -2,13 +2,14 @@
 
 import math
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mediajobs.errors import Stopped
-from mediajobs.jobs import Job, manifest_key
+from mediajobs.errors import NotFound, Stopped
+from mediajobs.jobs import Job, manifest_key, source_key
 from mediajobs.life import RUNNING
 from mediajobs.manifests import TaskManifest
 from mediajobs.options import Options
@@ -41,24 +42,38 @@ class Context:
     objects: Objects
     reporter: Reporter
     models_dir: Path
+    base_attempt: int = 1  # what earlier attempts made does not count
 
     def made_before(self, task: str) -> TaskManifest | None:
-        """What an earlier run of the task made, if all of it is still there: then there is nothing left to do."""
+        """What an earlier run of the task made, if it counts and all of it is still there: nothing is left to do."""
         found = self.objects.read_json(manifest_key(self.job_id, task))
         if found is None:
             return None
         manifest = TaskManifest.model_validate(found)
+        if manifest.attempt < self.base_attempt:
+            return None
         whole = all(self.objects.size(output.key) == output.size_bytes for output in manifest.outputs)
         return manifest if whole else None
+
+    def validated_before(self) -> bool:
+        """Whether what the job knows of its source is about the very object that is there now."""
+        manifest = self.made_before("validate")
+        if self.source is None or manifest is None:
+            return False
+        etag = self.objects.etag(source_key(self.job_id))
+        return etag is not None and manifest.facts.get("etag") == etag
 
     def keep(self, manifest: TaskManifest) -> None:
         """Written last: the proof that the task is complete."""
         self.objects.write_json(manifest_key(self.job_id, manifest.task), manifest.model_dump(mode="json"))
 
 
-def load(job_id: str, attempt: int) -> Context:
-    """Raises NotFound, and Stopped where the attempt is over."""
-    job = jobs.get(job_id)
+def load(job_id: str, attempt: int, over: threading.Event | None = None) -> Context:
+    """Raises Stopped where the attempt is over. From the moment at which `over` is set, every report does."""
+    try:
+        job = jobs.get(job_id)
+    except NotFound as error:
+        raise Stopped(f"job {job_id} was deleted") from error
     if job.attempt != attempt or job.status not in RUNNING:
         raise Stopped(f"job {job_id} is {job.status} in attempt {job.attempt}")
     return Context(
@@ -69,17 +84,19 @@ def load(job_id: str, attempt: int) -> Context:
         source=job.source,
         source_url=job.source_url,
         objects=Objects.from_environment(),
-        reporter=StoreReporter(job_id, attempt),
+        reporter=StoreReporter(job_id, attempt, over),
         models_dir=Path(os.environ.get("MODELS_DIR", "/models")),
+        base_attempt=job.base_attempt,
     )
 
 
 class StoreReporter:
     """Reports to the job's progress item: a task is written at most every 2 s, except when it begins or ends."""
 
-    def __init__(self, job_id: str, attempt: int) -> None:
+    def __init__(self, job_id: str, attempt: int, over: threading.Event | None = None) -> None:
         self._job_id = job_id
         self._attempt = attempt
+        self._over = over or threading.Event()
         self._percent: dict[str, float] = {}
         self._written_at: dict[str, float] = {}
 
@@ -99,6 +116,8 @@ class StoreReporter:
         self._write({task: TaskProgress(status="skipped", note=reason) for task, reason in reasons.items()})
 
     def _write(self, tasks: dict[str, TaskProgress]) -> None:
+        if self._over.is_set():
+            raise Stopped(f"attempt {self._attempt} of job {self._job_id} is over")
         if tasks:
             progress.report(self._job_id, self._attempt, tasks)
 

@@ -38,7 +38,6 @@ def run(context: Context) -> TaskManifest:
     except JobError as error:
         error.task = next(iter(tasks_of(plan)), UPLOAD)  # all are made at once: the first stands for them
         raise
-    context.reporter.finish(UPLOAD)
     return manifest
 
 
@@ -111,6 +110,7 @@ class _Run:
             absent=list(self._plan.absent),
             seconds=self._marks.seconds,
         )
+        self._reporter.finish(UPLOAD)  # raises Stopped while all can still be taken back
         self._context.keep(manifest)
         return manifest
 

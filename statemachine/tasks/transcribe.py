@@ -28,14 +28,24 @@ _FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
 def run(context: Context) -> TaskManifest:
     """Raises JobError (model_not_available, language_not_supported, those of reading the source), Stopped."""
     manifest = context.made_before(MANIFEST)
-    if manifest is None:
-        manifest = _made(context)
+    if manifest is not None:
+        _tell(context, manifest)
+        return manifest
+    manifest = _made(context)
+    try:
+        _tell(context, manifest)
         context.keep(manifest)
+    except BaseException:  # Stopped and a kill included: nothing half-made stays
+        context.objects.delete(*(output.key for output in manifest.outputs))
+        raise
+    return manifest
+
+
+def _tell(context: Context, manifest: TaskManifest) -> None:
     if manifest.absent:
         context.reporter.skip(**{TASK: manifest.absent[0].reason})
     else:
         context.reporter.finish(TASK)
-    return manifest
 
 
 def _made(context: Context) -> TaskManifest:

@@ -6,6 +6,7 @@ from mediajobs.documents import (
     ErrorDocument,
     FileDocument,
     HlsDocument,
+    JobBrief,
     JobDocument,
     OutputsDocument,
     PlaylistDocument,
@@ -34,8 +35,8 @@ _TIMES = (
 
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
     """The whole document. `model`: the Whisper model where the job names none."""
-    current = progress if progress is not None and progress.attempt == job.attempt else None
-    tasks = current.tasks if current else _tasks_to_come(job, progress)
+    current = _of_this_attempt(job, progress)
+    tasks = _tasks(job, progress)
     return JobDocument(
         job_id=job.job_id,
         status=job.status,
@@ -55,9 +56,31 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
     )
 
 
-def _tasks_to_come(job: Job, earlier: Progress | None) -> dict[str, TaskProgress]:
-    """Those of an attempt that was not admitted yet."""
-    return {name: TaskProgress() for name in tasks_for(job.options)} | carried(earlier, job.base_attempt)
+def job_brief(job: Job, progress: Progress | None) -> JobBrief:
+    """The job in a few words."""
+    current = _of_this_attempt(job, progress)
+    return JobBrief(
+        job_id=job.job_id,
+        status=job.status,
+        priority=job.priority,
+        filename=job.filename,
+        created_at=job.created_at,
+        updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
+        completed_at=job.completed_at,
+        overall_progress=overall(job.status, _tasks(job, progress)),
+    )
+
+
+def _of_this_attempt(job: Job, progress: Progress | None) -> Progress | None:
+    return progress if progress is not None and progress.attempt == job.attempt else None
+
+
+def _tasks(job: Job, progress: Progress | None) -> dict[str, TaskProgress]:
+    """The tasks of this attempt; before it was admitted, those to come."""
+    current = _of_this_attempt(job, progress)
+    if current is not None:
+        return current.tasks
+    return {name: TaskProgress() for name in tasks_for(job.options)} | carried(progress, job.base_attempt)
 
 
 def _progress(

@@ -51,7 +51,7 @@ def create(job: Job) -> None:
 def get(job_id: str) -> Job:
     """Raises NotFound."""
     try:
-        return _as_job(JobRow.get(job_id, JOB, consistent_read=True))
+        return as_job(JobRow.get(job_id, JOB, consistent_read=True))
     except DoesNotExist as error:
         raise NotFound(job_id) from error
 
@@ -62,7 +62,7 @@ def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
         job = transaction.get(JobRow, job_id, JOB)
         progress = transaction.get(ProgressRow, job_id, PROGRESS)
     try:
-        found = _as_job(job.get())
+        found = as_job(job.get())
     except DoesNotExist as error:
         raise NotFound(job_id) from error
     try:
@@ -222,6 +222,6 @@ def _attributes(job: Job) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ({}, [])}
 
 
-def _as_job(row: JobRow) -> Job:
+def as_job(row: JobRow) -> Job:
     values = row.attribute_values
     return Job.model_validate({name: value for name, value in values.items() if value is not None})

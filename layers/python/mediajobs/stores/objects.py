@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CHUNK = 8 << 20  # bytes
 READ_ATTEMPTS = 4
+_MOST_DELETED = 1000  # in a call
 _BROKEN_READ = (HTTPClientError, IncompleteReadError)
 
 __all__ = ["Objects", "Sink", "Stored"]
@@ -126,17 +127,20 @@ class Objects:
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes by key, of every object below a prefix."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
     def delete_all(self, prefix: str) -> int:
         """Deletes every object below a prefix, which should end with a slash. Gives their number."""
-        count = 0
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-            if keys := [entry["Key"] for entry in page.get("Contents", [])]:
-                wanted: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-                answer = self.client.delete_objects(Bucket=self.bucket, Delete=wanted)
-                if errors := answer.get("Errors"):
-                    raise OSError(f"S3 kept {len(errors)} objects: {errors[0].get('Code')}")
-                count += len(keys)
-        return count
+        keys = list(self.sizes(prefix))
+        for start in range(0, len(keys), _MOST_DELETED):
+            wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
+            answer: Any = self.client.delete_objects(Bucket=self.bucket, Delete=wanted)
+            if errors := answer.get("Errors"):
+                raise ClientError({"Error": errors[0]}, "DeleteObjects")
+        return len(keys)
 
     def delete(self, *keys: str) -> None:
         for key in keys:

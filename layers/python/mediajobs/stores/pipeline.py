@@ -5,7 +5,7 @@ from typing import Any
 from mediajobs import outcomes
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job, manifest_key
-from mediajobs.life import Status
+from mediajobs.life import RETRYABLE, Status
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import TaskProgress
 from mediajobs.stores import jobs, progress, rates
@@ -32,9 +32,16 @@ def publish(job_id: str, attempt: int) -> None:
     if job.status is not Status.UPLOADING or job.attempt != attempt:
         return
     objects = Objects.from_environment()
-    manifests = [found for task in ("validate", "media", "transcribe") if (found := _manifest(objects, job_id, task))]
+    found = [_manifest(objects, job_id, task) for task in ("validate", "media", "transcribe")]
+    manifests = [manifest for manifest in found if manifest is not None and manifest.attempt >= job.base_attempt]
     objects.write_json(manifest_key(job_id), outcomes.merged(job_id, job.source, manifests))
-    outcome = jobs.transition(job_id, Status.COMPLETED, attempt=attempt, changes=_results(job, manifests))
+    try:
+        outcome = jobs.transition(job_id, Status.COMPLETED, attempt=attempt, changes=_results(job, manifests))
+    except NotFound:  # it was deleted meanwhile
+        objects.delete(manifest_key(job_id))
+        return
+    if outcome.job.status in RETRYABLE:  # it was cancelled meanwhile
+        objects.delete(manifest_key(job_id))
     if outcome.verdict == "go" and job.source is not None:
         rates.learn(outcomes.stage_seconds(manifests), job.source.duration_seconds)
 

@@ -74,7 +74,8 @@ def _arrived(job: Job) -> dict[str, Any]:
     """What is to be noted of a source that came after its job was cancelled. Raises Conflict where none ever came."""
     if job.source is not None or job.source_url is not None:
         return {}
-    size = Objects.from_environment().size(source_key(job.job_id))
+    key = source_key(job.job_id)
+    size = Objects.from_environment().sizes(key).get(key)
     if size is None:
         raise Conflict("The source of this job was never uploaded. Create a new job and upload it there.")
     return {"size_bytes": size}

@@ -1,0 +1,57 @@
+"""`/jobs`: cancel, retry, reorder, delete, and ask after many at once."""
+
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib.doors import own_job
+from chalicelib.problems import Problem
+from chalicelib.routes import Asked, Routes, json_answer
+from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob
+from mediajobs.life import RUNNING, Verdict
+from mediajobs.requests import BatchStatus, ChangePriority, DeleteJob, RetryJob
+from mediajobs.stores import briefs, jobs, steering
+
+routes = Routes("jobs")
+
+
+@routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob})
+def cancel(asked: Asked, job_id: str) -> Response:
+    """Cancel a job. Its computing stops within seconds."""
+    outcome = steering.cancel(own_job(asked.caller, job_id))
+    if outcome.verdict is Verdict.ILLEGAL:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"Cannot cancel job with status: {outcome.job.status}")
+    return json_answer(CancelledJob(job_id=job_id, status=outcome.job.status, message="Job cancellation requested"))
+
+
+@routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob})
+def retry(asked: Asked, job_id: str) -> Response:
+    """Run a failed or cancelled job again, from the task that failed or from its start."""
+    wanted = RetryJob.model_validate_json(asked.request.raw_body or b"{}")
+    job = steering.retry(own_job(asked.caller, job_id), from_start=wanted.origin == "start")
+    return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
+
+
+@routes.route("PATCH", "/jobs/{job_id}/priority", {HTTPStatus.OK: PrioritisedJob}, body=ChangePriority)
+def prioritise(asked: Asked, job_id: str) -> Response:
+    """Change the place of a job that waits."""
+    job = jobs.set_priority(own_job(asked.caller, job_id), asked.body.priority)
+    message = (
+        "The job already runs, as fast as it would anyway. The priority counts if it is retried."
+        if job.status in RUNNING
+        else "The job waits with its new priority."
+    )
+    return json_answer(PrioritisedJob(job_id=job_id, status=job.status, priority=job.priority, message=message))
+
+
+@routes.route("DELETE", "/jobs/{job_id}", {HTTPStatus.OK: DeletedJob}, query=DeleteJob)
+def delete(asked: Asked, job_id: str) -> Response:
+    """Delete a job, by default with its source and its outputs. One that runs is cancelled first."""
+    count = steering.delete(own_job(asked.caller, job_id), with_files=asked.query.delete_files)
+    return json_answer(DeletedJob(job_id=job_id, files_deleted=count))
+
+
+@routes.route("POST", "/jobs/batch-status", {HTTPStatus.OK: BatchStatusDocument}, body=BatchStatus)
+def batch_status(asked: Asked) -> Response:
+    """How up to 1,000 jobs are, in the order of their ids."""
+    return json_answer(BatchStatusDocument(jobs=briefs.read(asked.body.job_ids, account=asked.caller.account)))
