@@ -41,6 +41,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "JOBS_TABLE": "JobsTable",
         "KEYS_TABLE": "KeysTable",
         "COUNTERS_TABLE": "CountersTable",
+        "TALLIES_TABLE": "TalliesTable",
         "IDEMPOTENCY_TABLE": "IdempotencyTable",
         "MEDIA_BUCKET": "media",
         "ACCOUNT_CONCURRENCY": "2",

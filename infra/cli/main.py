@@ -10,6 +10,7 @@ from infra.cli.failures import CommandError, show
 from infra.cli.jobs import download, status
 from infra.cli.keys import keys
 from infra.cli.models import models
+from infra.cli.stats import stats
 from infra.cli.submit import submit
 
 HELP = "Video in; renditions, audio, HLS, a thumbnail and a transcript out."
@@ -49,6 +50,7 @@ app.command(rich_help_panel="Try it")(demo)
 app.command(rich_help_panel="Jobs")(submit)
 app.command(rich_help_panel="Jobs")(status)
 app.command(rich_help_panel="Jobs")(download)
+app.command(rich_help_panel="Jobs")(stats)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")

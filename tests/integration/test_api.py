@@ -13,7 +13,7 @@ from mediajobs.jobs import manifest_key, source_key
 from mediajobs.life import Status
 from mediajobs.manifests import Fragment, Output
 from mediajobs.source import SourceFacts, VideoFacts
-from mediajobs.stores import jobs, keys, queue
+from mediajobs.stores import jobs, keys, queue, rollups
 from mediajobs.stores.objects import Objects
 from tests.doors import load
 
@@ -279,3 +279,21 @@ def test_neither_a_key_nor_a_presigned_url_is_in_the_log(ask: Ask, monkeypatch: 
     assert "/master.m3u8" in printed
     assert key not in printed
     assert "Signature" not in printed
+
+
+def test_statistics_are_the_accounts_own_and_for_the_span_that_is_asked_for(ask: Ask) -> None:
+    rollups.count(completed(ask))
+    rollups.count(create(ask))
+    found = ask("GET", "/jobs/stats").json_body
+    assert found["total_jobs"] == 2
+    assert found["status_breakdown"] == dict.fromkeys(Status, 0) | {"completed": 1, "pending": 1}
+    assert found["success_rate"] == 50.0
+    assert found["processing_metrics"]["total_video_duration_seconds"] == 8.0
+    assert found["storage"] == {"used_bytes": 1200, "source_bytes": 900, "output_bytes": 300}
+    today = jobs.now()[:10]
+    within = ask("GET", f"/jobs/stats?from_date={today}&to_date={today}").json_body
+    assert (within["total_jobs"], within["date_range"]["from"]) == (2, f"{today}T00:00:00.000Z")
+    assert ask("GET", "/jobs/stats?to_date=2020-01-01T00:00:00").json_body["total_jobs"] == 0
+    assert ask("GET", "/jobs/stats", key=keys.create("zeta")).json_body["total_jobs"] == 0
+    problem(ask("GET", "/jobs/stats?from_date=yesterday"), 422)
+    problem(ask("GET", "/jobs/stats?surprise=1"), 422)

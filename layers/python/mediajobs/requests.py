@@ -1,6 +1,8 @@
 """What clients may send."""
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -38,6 +40,31 @@ class CreateJob(_Body):
         return value
 
 
+class Span(_Body):
+    """Jobs created from `from_date` to `to_date`, both included; each may be left open.
+
+    RFC 3339; without an offset it is UTC, and a date alone is the whole day.
+    """
+
+    from_date: datetime | None = None
+    to_date: datetime | None = None
+
+    @field_validator("from_date", mode="before")
+    @classmethod
+    def _from_the_days_beginning(cls, value: Any) -> Any:
+        return f"{value}T00:00:00Z" if _is_day(value) else value
+
+    @field_validator("to_date", mode="before")
+    @classmethod
+    def _to_the_days_end(cls, value: Any) -> Any:
+        return f"{value}T23:59:59.999Z" if _is_day(value) else value
+
+    @field_validator("from_date", "to_date")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
 class UploadedPart(_Body):
     part_number: Annotated[int, Field(ge=1, le=10_000)]
     etag: Annotated[str, Field(min_length=1, max_length=128)]
@@ -71,3 +98,7 @@ class CompleteUpload(_Body):
     """`POST /jobs/{id}/upload/complete`: the parts, as S3 acknowledged them."""
 
     parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+
+
+def _is_day(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is not None

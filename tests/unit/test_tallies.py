@@ -1,0 +1,76 @@
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediajobs import tallies
+from mediajobs.jobs import Job, OutputSummary
+from mediajobs.life import Status
+from mediajobs.source import SourceFacts
+
+moments = st.integers(0, tallies.EPOCH_END - 1)
+spans = st.tuples(moments, moments).map(sorted)
+
+
+@given(spans, moments)
+def test_a_span_covers_just_the_moments_in_it_and_each_once(span: list[int], moment: int) -> None:
+    first, last = span
+    hits = len(set(tallies.cover(first, last)) & set(tallies.blocks_of(moment)))
+    assert hits == (first <= moment <= last)
+
+
+@given(spans)
+def test_its_own_ends_belong_to_a_span_and_their_neighbours_do_not(span: list[int]) -> None:
+    first, last = span
+    blocks = set(tallies.cover(first, last))
+    for moment, inside in ((first, 1), (last, 1), (first - 1, 0), (last + 1, 0)):
+        if 0 <= moment < tallies.EPOCH_END:
+            assert len(blocks & set(tallies.blocks_of(moment))) == inside
+
+
+@given(spans)
+def test_a_span_of_any_length_takes_fewer_than_200_blocks(span: list[int]) -> None:
+    blocks = list(tallies.cover(*span))
+    assert len(blocks) == len(set(blocks)) < 200
+
+
+def test_all_time_is_one_block() -> None:
+    assert len(list(tallies.cover(-5, 10**20))) == 1
+    assert list(tallies.cover(7, 6)) == []
+
+
+counts = st.dictionaries(st.sampled_from(["jobs.failed.5", "media_ms", "x"]), st.integers(0, 10**15))
+
+
+@given(counts, counts)
+def test_a_change_leads_from_one_tally_to_the_other(before: dict[str, int], after: dict[str, int]) -> None:
+    reached = tallies.added([before, tallies.change(before, after)])
+    assert {name: number for name, number in reached.items() if number} == {
+        name: number for name, number in after.items() if number
+    }
+
+
+def test_a_completed_job_counts_with_its_work() -> None:
+    source = SourceFacts(container="mp4", duration_seconds=8.5, size_bytes=900, sha256="", video=None, audio=None)
+    job = Job(
+        job_id="J",
+        account="a",
+        status=Status.COMPLETED,
+        priority=7,
+        filename="a",
+        created_at="",
+        updated_at="",
+        source=source,
+        outputs={"360p": OutputSummary(available=True, size_bytes=300)},
+        processing_time={"total_seconds": 2.25},
+    )
+    assert tallies.of_job(job) == {
+        "jobs.completed.7": 1, "output_bytes": 300, "source_bytes": 900, "processing_ms": 2250, "media_ms": 8500,
+    }  # fmt: skip
+    assert tallies.jobs_by_status(tallies.of_job(job)) == dict.fromkeys(Status, 0) | {Status.COMPLETED: 1}
+
+
+@given(st.integers(0, 2**41))
+def test_milliseconds_are_those_of_the_written_time(number: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number)
+    assert tallies.milliseconds(moment) == number
