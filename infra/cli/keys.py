@@ -1,17 +1,26 @@
 """`mediajobs keys`: keys for the API of the running stack or of any deployment."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from infra.cli import place
+from infra.cli.connection import AsJson, console
 from infra.cli.failures import CommandError, UsageError
+from infra.cli.screens import print_document
 
-keys = typer.Typer(help="Make keys for the API.", no_args_is_help=True)
+keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
 
 Account = Annotated[str, typer.Option(metavar="NAME", help="Whose jobs the key opens.", show_default=False)]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Requests a minute.")]
+NewLimit = Annotated[int, typer.Argument(min=1, metavar="N", help="Requests a minute.", show_default=False)]
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="As `keys list` shows it.", show_default=False)]
 Endpoint = Annotated[
     str | None, typer.Option(metavar="URL", help="An AWS endpoint of your own; KEYS_TABLE names the table there.")
 ]
@@ -23,17 +32,67 @@ def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) 
 
     It goes to the running stack. Where KEYS_TABLE is set, to that table, with the AWS settings of the environment.
     """
+    with _table(endpoint):
+        from mediajobs.stores.keys import create
+
+        key = create(account, requests_per_minute=limit)
+    typer.echo(key)
+
+
+@keys.command("list")
+def list_keys(account: Account, as_json: AsJson = False, endpoint: Endpoint = None) -> None:
+    """The keys of an account, the oldest first. The secrets are nowhere to be had."""
+    with _table(endpoint):
+        from mediajobs.stores.keys import of_account
+
+        found = of_account(account)
+    if as_json:
+        for key in found:
+            print_document(asdict(key))
+        return
+    table = Table.grid(padding=(0, 2))
+    for key in found:
+        state = Text(f"revoked {key.revoked_at}", "red") if key.revoked_at else Text("opens", "green")
+        table.add_row(key.key_id, f"since {key.created_at}", f"{key.requests_per_minute} a minute", state)
+    console().print(table if found else Text(f"The account {account} has no keys."))
+
+
+@keys.command("revoke")
+def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
+    """Make a key useless, at once and for good."""
+    with _table(endpoint, key_id):
+        from mediajobs.stores.keys import revoke
+
+        revoke(key_id)
+    console().print(Text(f"The key {key_id} is revoked."))
+
+
+@keys.command("limit")
+def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> None:
+    """Set how many requests a key may make in a minute, from now on."""
+    with _table(endpoint, key_id):
+        from mediajobs.stores.keys import limit
+
+        limit(key_id, requests)
+    console().print(Text(f"The key {key_id} may make {requests} requests a minute."))
+
+
+@contextmanager
+def _table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
+    """The table of keys, for the store; its errors as the command line's."""
     os.environ.update(_environment(endpoint))
     from botocore.exceptions import BotoCoreError, ClientError
     from pynamodb.exceptions import PynamoDBException
 
-    from mediajobs.stores.keys import create
+    from mediajobs.errors import NotFound
 
     try:
-        key = create(account, requests_per_minute=limit)
+        yield
+    except NotFound as error:
+        hint = "`mediajobs keys list --account NAME` shows those of an account."
+        raise CommandError(f"There is no key {key_id}.", hints=[hint]) from error
     except (PynamoDBException, BotoCoreError, ClientError) as error:
-        raise CommandError(f"The key could not be stored in {os.environ['KEYS_TABLE']}: {error}") from error
-    typer.echo(key)
+        raise CommandError(f"The table of keys {os.environ['KEYS_TABLE']} cannot be used: {error}") from error
 
 
 def _environment(endpoint: str | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from infra.local.home import write_private
+from mediajobs.limits import QuotaExceeded
 from mediajobs.stores import keys
 
 ACCOUNT = "demo"
@@ -15,10 +16,17 @@ ACCOUNT = "demo"
 def lasting(file: Path, limit: int) -> str:
     """The key in the file as long as the table knows it, else a new one. The limit is in requests a minute."""
     key = file.read_text().strip() if file.exists() else ""
-    if not key or keys.authenticate(key) is None:
+    if not key or not _opens(key):
         key = keys.create(ACCOUNT, requests_per_minute=limit)
         write_private(file, key)
     return key
+
+
+def _opens(key: str) -> bool:
+    try:
+        return keys.authenticate(key) is not None
+    except QuotaExceeded:
+        return True
 
 
 if __name__ == "__main__":

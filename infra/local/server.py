@@ -1,18 +1,17 @@
-"""MiniStack, with one repair: a poll whose client is gone takes no task.
+"""MiniStack with its repairs: to the API gateway, to the workers, and a poll whose client is gone takes no task.
 
 MiniStack goes on with GetActivityTask for 60 s after its client has left, and then gives the next task to nobody.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable
 from typing import Any
 
 import ministack.app
+from ministack.services import apigateway_v1, lambda_svc
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Any, Any, Any], Coroutine[Any, Any, Any]]
+from infra.local import gateway, workers
+from infra.local.gateway import App, Message, Receive, Send
 
 
 def without_ghosts(app: App) -> App:
@@ -54,5 +53,8 @@ async def _answer_or_leave(answering: Awaitable[Any], leaving: Awaitable[Message
 
 
 if __name__ == "__main__":
-    ministack.app.app = without_ghosts(ministack.app.app)
+    apigateway_v1._import_operation = gateway.with_responses(apigateway_v1._import_operation)
+    functions: Any = lambda_svc
+    functions.acquire_worker = workers.queueing(functions.acquire_worker)
+    ministack.app.app = gateway.compressing(without_ghosts(ministack.app.app))
     ministack.app.main()  # type: ignore[no-untyped-call]

@@ -27,7 +27,7 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
     key = request.headers[HEADER]
     if _KEY.fullmatch(key) is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key must have 1 to 255 visible ASCII characters.")
-    scope = (caller.account, request.method, request.to_original_event()["path"], key)
+    scope = (caller.account, request.method, request.path, request.uri_params, key)
     try:
         kept, replayed = idempotency.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
     except InFlight as error:

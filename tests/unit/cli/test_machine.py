@@ -1,16 +1,15 @@
 """`mediajobs keys`, `models`, `up` and `down`: what they store, and what they say."""
 
+import json
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
 from infra.local import StackError
 from infra.models import ModelError
 from mediajobs.stores import keys
-from mediajobs.stores.rows import KeyRow
 
 runner = CliRunner()
 
@@ -26,21 +25,45 @@ def run(*arguments: str) -> Result:
     return runner.invoke(app, list(arguments))
 
 
-def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"KEYS_TABLE": "Keys", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr(KeyRow, "_connection", None)  # pynamodb keeps the table that it met first
-    with mock_aws():
-        KeyRow.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(cloud: None) -> None:
+    result = run("keys", "create", "--account", "blue", "--limit", "7")
 
-        result = run("keys", "create", "--account", "blue", "--limit", "7")
+    assert result.exit_code == 0, result.output
+    caller = keys.authenticate(result.stdout.removesuffix("\n"))
+    assert caller is not None
+    assert caller.account == "blue"
+    assert caller.window is not None
+    assert caller.window.limit == 7
 
-        assert result.exit_code == 0, result.output
-        caller = keys.authenticate(result.stdout.removesuffix("\n"))
-        assert caller is not None
-        assert caller.account == "blue"
-        assert KeyRow.get(caller.key_id).requests_per_minute == 7
+
+def test_keys_are_listed_limited_and_revoked(cloud: None) -> None:
+    first, second = (keys.create("blue") for _ in range(2))
+    keys.create("green")
+    key_id = second.split("_")[1]
+
+    assert run("keys", "limit", key_id, "9").exit_code == 0
+    assert run("keys", "revoke", key_id).exit_code == 0
+    listed = [json.loads(line) for line in run("keys", "list", "--account", "blue", "--json").stdout.splitlines()]
+
+    assert [key["key_id"] for key in listed] == [first.split("_")[1], key_id]
+    assert [key["requests_per_minute"] for key in listed] == [100, 9]
+    assert [key["revoked_at"] is None for key in listed] == [True, False]
+    assert keys.authenticate(second) is None
+    assert keys.authenticate(first) is not None
+    shown = run("keys", "list", "--account", "blue").stdout
+    assert key_id in shown
+    assert "revoked" in shown
+    assert first.split("_")[2] not in shown
+    assert "no keys" in run("keys", "list", "--account", "red").stdout
+
+
+def test_a_key_that_nobody_has_can_neither_be_limited_nor_revoked(cloud: None) -> None:
+    for arguments in (("revoke", "nobodys"), ("limit", "nobodys", "5")):
+        result = run("keys", *arguments)
+
+        assert result.exit_code == 1
+        assert "There is no key nobodys" in result.stderr
+    assert run("keys", "limit", "nobodys", "0").exit_code == 2
 
 
 def test_without_a_stack_a_key_needs_a_table() -> None:

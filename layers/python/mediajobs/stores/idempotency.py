@@ -35,8 +35,9 @@ class OtherRequest(Exception):
     """The key was used for another request."""
 
 
-def once(key: Sequence[str], request: Any, make: Callable[[], Answer], context: Any) -> tuple[Answer, bool]:
-    """The answer, and whether it is a replay. `request` is JSON: what has to be the same the second time.
+def once(key: Sequence[Any], request: Any, make: Callable[[], Answer], context: Any) -> tuple[Answer, bool]:
+    """The answer, and whether it is a replay. `key` and `request` are JSON: what the answer is found by, and what
+    has to be the same the second time.
 
     Whatever `make` raises is raised again, and forgets the key. A process that dies while it makes the answer blocks
     the key until Lambda's `context` would have ended it. Raises InFlight, OtherRequest and botocore's errors.

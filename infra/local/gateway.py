@@ -1,0 +1,84 @@
+"""What MiniStack's API gateway is told and does not do: compress answers, and answer preflights with their headers."""
+
+import gzip
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from typing import Any
+
+from ministack.services import apigateway_v1
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Coroutine[Any, Any, Any]]
+
+_API = re.compile(r"/restapis/([^/]+)/[^/]+/_user_request_(/|$)")
+
+
+def compressing(app: App) -> App:
+    """The app, whose APIs gzip what is larger than their MinimumCompressionSize."""
+
+    async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
+        smallest = _smallest(scope)
+        if smallest is None or not accepts_gzip(_header(scope["headers"], b"accept-encoding")):
+            await app(scope, receive, send)
+            return
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await app(scope, receive, keep)
+        for message in _compressed(answer, smallest):
+            await send(message)
+
+    return wrapped
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """`br, gzip;q=0.5` does, `gzip;q=0` does not."""
+    for coding in accept_encoding.lower().split(","):
+        name, *parameters = (part.strip() for part in coding.split(";"))
+        if name == "gzip":
+            return all(float(value.partition("=")[2] or 1) > 0 for value in parameters if value.startswith("q="))
+    return False
+
+
+def with_responses(import_operation: Callable[..., None]) -> Callable[..., None]:
+    """MiniStack's import of an operation from OpenAPI, which forgets what a mock integration answers."""
+
+    def wrapped(api_id: str, resource_id: str, method: str, operation: Any, *more: Any, **named: Any) -> None:
+        import_operation(api_id, resource_id, method, operation, *more, **named)
+        integration = (operation or {}).get("x-amazon-apigateway-integration", {})
+        for response in integration.get("responses", {}).values():
+            put: Any = apigateway_v1._put_integration_response
+            put(api_id, resource_id, method, str(response["statusCode"]), response)
+
+    return wrapped
+
+
+def _smallest(scope: Message) -> int | None:
+    """The size in bytes from which this API compresses; None where it does not, and for all that is no API."""
+    match = _API.match(scope.get("path", "")) if scope["type"] == "http" else None
+    if match is None:
+        return None
+    apis: Any = apigateway_v1._rest_apis
+    for (_account, _region, api_id), api in apis.all_items():
+        if api_id == match[1] and api.get("minimumCompressionSize") is not None:
+            return int(api["minimumCompressionSize"])
+    return None
+
+
+def _compressed(answer: list[Message], smallest: int) -> list[Message]:
+    start = next(message for message in answer if message["type"] == "http.response.start")
+    body = b"".join(message.get("body", b"") for message in answer if message["type"] == "http.response.body")
+    if len(body) < smallest or _header(start["headers"], b"content-encoding"):
+        return answer
+    body = gzip.compress(body, mtime=0)
+    headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+    headers += [(b"content-length", str(len(body)).encode()), (b"content-encoding", b"gzip")]
+    return [{**start, "headers": headers}, {"type": "http.response.body", "body": body}]
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str:
+    return ",".join(value.decode("latin-1") for name, value in headers if name.lower() == wanted)

@@ -1,0 +1,99 @@
+"""What holds for every call, seen from outside: rate limits, repeated POSTs, compression, other origins."""
+
+import gzip
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import requests
+
+from infra.local import Stack
+from tests.e2e.conftest import Api
+
+UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def limited(stack: Stack, requests_a_minute: int) -> Api:
+    """A caller with a key of its own."""
+    code = f"from mediajobs.stores import keys; print(keys.create('small', requests_per_minute={requests_a_minute}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    return Api(stack.api_url, done.stdout.strip())
+
+
+def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(stack: Stack) -> None:
+    small = limited(stack, 20)
+    with ThreadPoolExecutor(50) as crowd:
+        answers = list(crowd.map(lambda _: small.ask("GET", f"/jobs/{UNKNOWN}"), range(50)))
+    assert sorted(answer.status_code for answer in answers) == [404] * 20 + [429] * 30
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json()["type"].endswith("quota-exceeded")
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit"] == f'"default";r=0;t={refused.headers["Retry-After"]}'
+
+
+def test_redirects_and_unchanged_documents_tell_the_limit_too(api: Api) -> None:
+    job_id = api.create(filename="a.mp4")["job_id"]
+    first = api.ask("GET", f"/jobs/{job_id}")
+    unchanged = api.ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]})
+    assert unchanged.status_code == 304
+    assert unchanged.headers["RateLimit-Policy"] == '"default";q=10000;w=60'
+
+
+def test_a_post_that_is_sent_again_makes_nothing_new(api: Api) -> None:
+    first, second = (
+        api.ask("POST", "/jobs", json={"filename": "a.mp4"}, headers={"Idempotency-Key": "e2e-1"}) for _ in range(2)
+    )
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert second.headers["Idempotency-Replayed"] == "true"
+    other = api.ask("POST", "/jobs", json={"filename": "b.mp4"}, headers={"Idempotency-Key": "e2e-1"})
+    assert other.status_code == 422
+
+
+def test_what_is_long_is_compressed_for_whoever_accepts_it(api: Api) -> None:
+    plain, accepting = raw(api, "/openapi.json", "identity"), raw(api, "/openapi.json", "br, gzip;q=0.8")
+    assert "content-encoding" not in plain[0]
+    assert accepting[0]["content-encoding"] == "gzip"
+    assert gzip.decompress(accepting[1]) == plain[1]
+    assert len(accepting[1]) < len(plain[1]) / 2
+    assert int(accepting[0]["content-length"]) == len(accepting[1])
+    assert accepting[0]["vary"] == plain[0]["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in raw(api, "/health", "gzip")[0]
+    assert "content-encoding" not in raw(api, "/openapi.json", "gzip;q=0")[0]
+
+
+def test_a_preflight_from_another_origin_passes(api: Api) -> None:
+    asked = {
+        "Origin": "https://example.org",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,idempotency-key,x-api-key",
+    }
+    answer = requests.options(f"{api.url}/jobs", headers=asked, timeout=30)
+    assert answer.ok
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(",")
+    assert {"content-type", "idempotency-key", "x-api-key", "if-none-match"} <= set(allowed)
+
+
+def test_an_unknown_path_has_what_every_answer_has(api: Api) -> None:
+    answer = api.ask("GET", "/nowhere")
+    assert answer.status_code == 404
+    assert "RateLimit" in answer.headers["Access-Control-Expose-Headers"]
+    assert answer.headers["X-Request-Id"]
+
+
+def raw(api: Api, path: str, accept_encoding: str) -> tuple[dict[str, str], bytes]:
+    """Headers, in lower case, and body as they came, without a client that unpacks."""
+    place = urlsplit(api.url)
+    assert place.hostname is not None
+    connection = HTTPConnection(place.hostname, place.port, timeout=30)
+    connection.request("GET", place.path + path, headers={"X-API-Key": api.key, "Accept-Encoding": accept_encoding})
+    answer = connection.getresponse()
+    headers, body = {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    connection.close()
+    return headers, body
