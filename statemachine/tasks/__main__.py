@@ -17,10 +17,11 @@ from mediajobs.jobs import source_key
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import Failure
 from mediajobs.stores import jobs, progress
+from statemachine.tasks import watch
 from statemachine.tasks.context import Context, load
-from statemachine.tasks.watch import DEPENDENCY, STOPPED, watched
+from statemachine.tasks.watch import DEPENDENCY, watched
 
-DONE, BAD_INPUT, TRY_AGAIN = 0, 65, 75
+DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, watch.STOPPED
 _MAIN_WORK = {"validate": "validate_video", "media": "upload_outputs", "transcribe": "transcribe_video"}
 
 logger = Logger(service="mediajobs-tasks")
@@ -65,7 +66,7 @@ def _attempt(task: str, job_id: str, attempt: int, over: threading.Event) -> int
 
 
 def _validate(context: Context) -> None:
-    """Validation's result is what the job knows of its source; its manifest says of which object, and how long it took."""
+    """Validation's result is what the job knows of its source; its manifest says of which object, and its time."""
     from statemachine.tasks import validate
 
     if context.validated_before():

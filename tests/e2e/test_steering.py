@@ -1,0 +1,155 @@
+"""Jobs that are cancelled, retried, reordered and deleted while they really run."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local import Stack
+from tests.e2e.conftest import DEMO, Api
+from tests.e2e.test_rough_life import SPEECHLESS, problem, processes_of
+from tests.media import samples
+
+SECONDS_TO_STOP = 5.0
+WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "hls": False}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long enough to be caught in the middle of its encoding."""
+    return samples.clip(tmp_path_factory.mktemp("film") / "long.mp4", "1280x720", 60)
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half an hour of the demo's words: its first batch of transcription alone takes seconds."""
+    path = tmp_path_factory.mktemp("speech") / "speech.m4a"
+    samples.ffmpeg("-stream_loop", "60", "-i", DEMO, "-vn", "-c:a", "copy", path)
+    return path
+
+
+@pytest.fixture
+def bucket(stack: Stack) -> Callable[[str], list[str]]:
+    """What lies in the bucket of a job, half-made uploads included."""
+    client = boto3.client("s3", endpoint_url=stack.endpoint_url, region_name=stack.region)
+    name = stack.outputs["media_bucket"]
+
+    def look(job_id: str) -> list[str]:
+        found = []
+        for prefix in (f"sources/{job_id}/", f"outputs/{job_id}/"):
+            stored = client.list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", [])
+            begun = client.list_multipart_uploads(Bucket=name, Prefix=prefix).get("Uploads", [])
+            found += [item["Key"] for item in stored] + [f"half-made {item['Key']}" for item in begun]
+        return sorted(found)
+
+    return look
+
+
+def running(task: str) -> Callable[[dict[str, Any]], bool]:
+    def reached(document: dict[str, Any]) -> bool:
+        assert document["status"] not in ("failed", "completed"), document
+        return bool(document["progress"]["tasks"][task]["status"] == "running")
+
+    return reached
+
+
+def seconds_to_stop(job_id: str) -> float:
+    """How long the job's processes live on from now."""
+    began = time.monotonic()
+    while processes_of(job_id):
+        assert time.monotonic() - began < 3 * SECONDS_TO_STOP, "it never stops"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def cancel(api: Api, job_id: str) -> dict[str, Any]:
+    answer = api.ask("POST", f"/jobs/{job_id}/cancel")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "task"),
+    [("film", SPEECHLESS, "transcode_720p"), ("speech", WORDS_ONLY, "transcribe_video")],
+    ids=["media", "transcription"],
+)
+def test_a_cancelled_job_is_gone_within_five_seconds_and_leaves_nothing_behind(
+    api: Api,
+    bucket: Callable[[str], list[str]],
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    source: str,
+    options: dict[str, Any],
+    task: str,
+) -> None:
+    job_id = api.submit(request.getfixturevalue(source), options=options)
+    api.watch(job_id, until=running(task))
+    time.sleep(2)  # well into it
+    assert processes_of(job_id)
+    cancelled = cancel(api, job_id)
+    seconds = seconds_to_stop(job_id)
+    record_property("seconds_to_stop", round(seconds, 2))
+    assert seconds < SECONDS_TO_STOP
+    assert cancel(api, job_id) == cancelled == {
+        "job_id": job_id, "status": "cancelled", "message": "Job cancellation requested",
+    }  # fmt: skip
+    left = bucket(job_id)
+    assert left == [f"outputs/{job_id}/manifests/validate.json", f"sources/{job_id}/source"]
+    time.sleep(3)
+    assert bucket(job_id) == left, "something came late"
+    assert processes_of(job_id) == []
+    assert api.document(job_id)["status"] == "cancelled"
+
+
+def test_a_retry_does_not_do_again_what_is_done(api: Api, bucket: Callable[[str], list[str]]) -> None:
+    """Media fails to be wanted after the transcription is done: the second attempt takes the words as they are."""
+    job_id = api.submit(DEMO)
+    api.watch(job_id, until=lambda document: document["progress"]["tasks"]["validate_video"]["status"] == "completed")
+    api.watch(job_id, until=running("transcode_720p"))
+    cancel(api, job_id)
+    seconds_to_stop(job_id)
+    validated = api.ask("POST", f"/jobs/{job_id}/retry")
+    assert validated.status_code == 202, validated.text
+    assert validated.json() == {"job_id": job_id, "status": "queued", "attempt": 2}
+    problem(api.ask("POST", f"/jobs/{job_id}/retry", json={"from": "start"}), 409)
+    seen = api.watch(job_id)
+    assert seen[-1]["status"] == "completed", seen[-1]["error"]
+    overall = [document["progress"]["overall_progress"] for document in seen]
+    assert overall == sorted(overall)
+    assert overall[0] >= 10, "what was validated counts from the start"
+    assert all(document["progress"]["tasks"]["store_source"]["progress"] == 100 for document in seen)
+    assert [(attempt["attempt"], attempt["status"]) for attempt in seen[-1]["earlier_attempts"]] == [(1, "cancelled")]
+    assert {key.rpartition("/")[2] for key in bucket(job_id)} >= {"720p.mp4", "transcript.txt", "source"}
+
+
+def test_a_deleted_job_is_gone_for_good_also_while_it_runs(
+    api: Api, film: Path, bucket: Callable[[str], list[str]]
+) -> None:
+    job_id = api.submit(film, options=SPEECHLESS)
+    api.watch(job_id, until=running("transcode_720p"))
+    time.sleep(2)
+    answer = api.ask("DELETE", f"/jobs/{job_id}", params={"delete_files": "true"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"job_id": job_id, "deleted": True, "files_deleted": 2}
+    assert seconds_to_stop(job_id) < SECONDS_TO_STOP
+    time.sleep(2)
+    assert bucket(job_id) == []
+    for method, path in [
+        ("GET", ""), ("POST", "/cancel"), ("POST", "/retry"), ("DELETE", ""), ("GET", "/download/source"),
+    ]:  # fmt: skip
+        problem(api.ask(method, f"/jobs/{job_id}{path}"), 404)
+    problem(api.ask("PATCH", f"/jobs/{job_id}/priority", json={"priority": 1}), 404)
+    answer = api.ask("POST", "/jobs/batch-status", json={"job_ids": [job_id]})
+    assert answer.json() == {"jobs": [{"job_id": job_id, "error": "not_found"}]}
+
+
+def test_a_cancelled_upload_ends_its_job(api: Api, bucket: Callable[[str], list[str]]) -> None:
+    job_id = api.create(filename="large.mp4", size_bytes=200_000_000)["job_id"]
+    assert bucket(job_id) == [f"half-made sources/{job_id}/source"]
+    cancel(api, job_id)
+    assert bucket(job_id) == []
+    assert "never uploaded" in problem(api.ask("POST", f"/jobs/{job_id}/retry"), 409)["detail"]
