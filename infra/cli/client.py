@@ -137,9 +137,10 @@ def _under(address: str, root: str) -> bool:
 
 def _pause_after(response: requests.Response, pause: float | None) -> float | None:
     """Seconds until the next try, as Retry-After asks or else `pause`; None: this answer is the last word."""
-    if pause is None or response.status_code not in RETRIED:
-        return None
     asked = response.headers.get("Retry-After", "")
+    in_flight = response.status_code == 409 and asked  # an earlier try of this very request is not answered yet
+    if pause is None or not (response.status_code in RETRIED or in_flight):
+        return None
     wait = float(asked) if asked.isdecimal() else pause
     return wait if wait <= LONGEST_PAUSE else None
 

@@ -68,6 +68,14 @@ def test_the_second_time_gets_the_first_answer_and_makes_nothing(post: Post) -> 
     assert number_of_jobs() == 1
 
 
+def test_the_longest_answer_is_kept_too(post: Post) -> None:
+    film = {"filename": "film.mov", "size_bytes": 2 * 10**12}
+    first, second = post(film, "k1"), post(film, "k1")
+    assert len(first.body) > 400 * 1024  # what an item of DynamoDB holds
+    assert replayed(second)
+    assert second.body == first.body
+
+
 def test_neither_spaces_nor_the_order_of_names_make_another_body(post: Post) -> None:
     first = post(b'{"filename":"talk.mp4","priority":7}', "k1")
     assert post(b'{ "priority": 7, "filename": "talk.mp4" }', "k1").body == first.body

@@ -180,7 +180,8 @@ class _Door(BaseHTTPRequestHandler):
 
     def _problem(self, status: int, title: str, detail: str, **more: Any) -> None:
         document = {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
-        self._send(status, document, headers={"Content-Type": "application/problem+json"})
+        headers = {"Content-Type": "application/problem+json"} | ({"Retry-After": "0"} if status == 409 else {})
+        self._send(status, document, headers=headers)
 
     def _send(self, status: int, content: Any = b"", headers: dict[str, str] | None = None) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -66,7 +66,7 @@ def test_an_address_is_submitted_without_an_upload(api: "PlayedApi") -> None:
 
 
 def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "PlayedApi", talk: Path) -> None:
-    api.failures["/restapis/a1/local/jobs"] = [503, 429]
+    api.failures["/restapis/a1/local/jobs"] = [503, 409, 429]  # 409: the first try is still being answered
 
     assert run("submit", talk).exit_code == 0
     assert len({headers["idempotency-key"] for headers, _ in api.requests("POST", "/jobs")}) == 1
