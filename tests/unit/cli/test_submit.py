@@ -70,7 +70,7 @@ def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "P
 
     assert run("submit", talk).exit_code == 0
     assert len({headers["idempotency-key"] for headers, _ in api.requests("POST", "/jobs")}) == 1
-    assert len(api.requests("POST", "/jobs")) == 3
+    assert len(api.requests("POST", "/jobs")) == 4
 
 
 def test_the_parts_of_a_large_file_arrive_in_order_though_one_fails_at_first(api: "PlayedApi", talk: Path) -> None:
