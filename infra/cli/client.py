@@ -44,8 +44,18 @@ class Client:
     def complete_upload(self, complete_url: str, parts: list[dict[str, Any]]) -> None:
         self._post(complete_url, {"parts": parts})
 
-    def cancel(self, job_id: str) -> None:
-        self._post(f"{job_path(job_id)}/cancel", {})
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        return self._post(f"{job_path(job_id)}/cancel", {})
+
+    def retry(self, job_id: str, *, from_start: bool) -> dict[str, Any]:
+        return self._post(f"{job_path(job_id)}/retry", {"from": "start" if from_start else "failed_task"})
+
+    def set_priority(self, job_id: str, priority: int) -> dict[str, Any]:
+        return _json(self.send("PATCH", f"{job_path(job_id)}/priority", json={"priority": priority}))
+
+    def delete(self, job_id: str, *, with_files: bool) -> dict[str, Any]:
+        query = {"delete_files": "true" if with_files else "false"}
+        return _json(self.send("DELETE", job_path(job_id), params=query))
 
     def job(self, job_id: str) -> Job:
         return _read(Job.read, _json(self.send("GET", job_path(job_id))))

@@ -4,7 +4,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from infra.cli import stacks
+from infra.cli import stacks, steering
 from infra.cli.demo import demo
 from infra.cli.failures import CommandError, show
 from infra.cli.jobs import download, status
@@ -50,6 +50,10 @@ app.command(rich_help_panel="Try it")(demo)
 app.command(rich_help_panel="Jobs")(submit)
 app.command(rich_help_panel="Jobs")(status)
 app.command(rich_help_panel="Jobs")(download)
+app.command(rich_help_panel="Jobs")(steering.cancel)
+app.command(rich_help_panel="Jobs")(steering.retry)
+app.command(rich_help_panel="Jobs")(steering.priority)
+app.command(rich_help_panel="Jobs")(steering.delete)
 app.command(rich_help_panel="Jobs")(stats)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from moto import mock_aws
 
-from mediajobs.errors import Conflict, Stopped
+from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import Job
-from mediajobs.life import Status
+from mediajobs.life import Status, queue_rank
 from mediajobs.progress import TaskProgress, overall
-from mediajobs.stores import jobs, progress, queue, slots
+from mediajobs.stores import jobs, progress, queue, slots, steering
 from mediajobs.stores.rows import JobRow
 from tests.conftest import make_tables
 
@@ -46,7 +46,9 @@ RUNNING = {"processing", "transcoding", "uploading"}
 
 Action = tuple[str, int, int]  # what, of which job, about which attempt
 actions = st.tuples(
-    st.sampled_from(["upload", "admit", "plan", "finish", "publish", "fail", "cancel", "retry", "report"]),
+    st.sampled_from(
+        ["upload", "admit", "plan", "finish", "publish", "fail", "cancel", "retry", "report", "prioritise", "delete"]
+    ),
     st.integers(0, 3),
     st.integers(1, 3),
 )
@@ -61,6 +63,7 @@ class JobLife(RuleBasedStateMachine):
         self.environment.start()
         make_tables(boto3.client("dynamodb"))
         self.ids: list[str] = []
+        self.deleted: set[str] = set()
         self.steps: list[tuple[Job, Status]] = []
         self.percent: dict[tuple[str, int], int] = {}
 
@@ -98,14 +101,19 @@ class JobLife(RuleBasedStateMachine):
     def race(self, first: Action, second: Action) -> None:
         """The second actor acts between the first one's read and its write."""
         pending = [second]
-        commit = jobs._commit
+        commit, remove = jobs._commit, jobs.remove
 
         def late(*arguments: Any) -> None:
             if pending:
                 self.perform(pending.pop())
             commit(*arguments)
 
-        with self.recorded(), patch.object(jobs, "_commit", late):
+        def late_removal(*arguments: Any, **how: Any) -> bool:
+            if pending:
+                self.perform(pending.pop())
+            return remove(*arguments, **how)
+
+        with self.recorded(), patch.object(jobs, "_commit", late), patch.object(jobs, "remove", late_removal):
             self.perform(first)
 
     def recorded(self) -> Any:
@@ -130,9 +138,18 @@ class JobLife(RuleBasedStateMachine):
             "cancel": lambda: jobs.transition(job_id, Status.CANCELLED),
             "retry": lambda: jobs.transition(job_id, Status.QUEUED, retry=True),
             "report": lambda: self.report(job_id, attempt, 10 * index),
+            "prioritise": lambda: jobs.set_priority(jobs.get(job_id), 1 + 3 * attempt),
+            "delete": lambda: self.delete(job_id),
         }
-        with contextlib.suppress(Stopped, Conflict):
+        with contextlib.suppress(Stopped, Conflict, NotFound):
             deeds[what]()
+
+    def delete(self, job_id: str) -> None:
+        steering.delete(jobs.get(job_id), with_files=False)
+        self.deleted.add(job_id)
+
+    def alive(self) -> list[str]:
+        return [job_id for job_id in self.ids if job_id not in self.deleted]
 
     def report(self, job_id: str, attempt: int, percent: float) -> None:
         progress.report(job_id, attempt, {"transcode_360p": TaskProgress(status="running", progress=percent)})
@@ -150,7 +167,7 @@ class JobLife(RuleBasedStateMachine):
 
     @invariant()
     def rows_counters_and_queue_agree(self) -> None:
-        found = [jobs.get(job_id) for job_id in self.ids]
+        found = [jobs.get(job_id) for job_id in self.alive()]
         for account in ACCOUNTS:
             mine = [job for job in found if job.account == account]
             running = {job.job_id for job in mine if job.status.value in RUNNING}
@@ -158,12 +175,19 @@ class JobLife(RuleBasedStateMachine):
             assert len(running) <= ACCOUNT_LIMIT
             waiting = {job.job_id for job in mine if job.status is Status.QUEUED}
             assert {row.job_id for row in JobRow.waiting.query(account)} == waiting
+            ranks = {row.queue_rank for row in JobRow.waiting.query(account)}
+            assert ranks == {queue_rank(job.priority, job.job_id) for job in mine if job.job_id in waiting}
         assert slots.running() == {job.job_id for job in found if job.status.value in RUNNING}
         assert len(slots.running()) <= SYSTEM_LIMIT
 
     @invariant()
+    def nothing_is_left_of_deleted_jobs(self) -> None:
+        items = boto3.client("dynamodb").scan(TableName="JobsTable")["Items"]
+        assert not {item["job_id"]["S"] for item in items} & self.deleted
+
+    @invariant()
     def progress_never_goes_back_and_is_100_only_when_completed(self) -> None:
-        for job_id in self.ids:
+        for job_id in self.alive():
             job, reported = jobs.get_with_progress(job_id)
             if reported is None or reported.attempt != job.attempt:
                 continue

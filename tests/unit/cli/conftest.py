@@ -31,6 +31,7 @@ class PlayedApi:
         self.files["transcript_txt"] = WORDS.encode()
         self.announced: dict[str, int] = {}  # Content-Length that S3 lies about
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.queries: list[str] = []
         self.stored: dict[str, bytes] = {}
 
     def requests(self, method: str, ending: str) -> list[tuple[dict[str, str], bytes]]:
@@ -103,12 +104,19 @@ class _Door(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the base class)
         pass
 
     def _answer(self) -> None:
         api, path = self.played, self.path.partition("?")[0]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        api.queries.append(self.path.partition("?")[2])
         api.asked.append((self.command, path, {name.lower(): value for name, value in self.headers.items()}, body))
         if waiting := api.failures.get(path):
             self._problem(waiting.pop(0), "Not now", "Try later.")
@@ -122,6 +130,8 @@ class _Door(BaseHTTPRequestHandler):
     def _api(self, path: str, body: bytes) -> None:
         if path == "/jobs":
             self._create(json.loads(body))
+        elif self.command in ("PATCH", "DELETE") or path.endswith("/retry"):
+            self._send(200, {"job_id": JOB_ID, "attempt": 2, "message": "It waits.", "files_deleted": 3})
         elif path.endswith(("/upload/complete", "/cancel")):
             self._send(200, {"job_id": JOB_ID, "status": "cancelled" if path.endswith("/cancel") else "queued"})
         elif path == f"/jobs/{JOB_ID}":

@@ -1,0 +1,73 @@
+"""`mediajobs cancel`, `retry`, `priority` and `delete`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from infra.cli.connection import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
+from infra.cli.process import finished, watched
+from infra.cli.screens import print_document, screen_for
+
+FromStart = Annotated[bool, typer.Option("--from-start", help="Make everything anew, also what is done.")]
+NewPriority = Annotated[int, typer.Argument(metavar="1-10", min=1, max=10, help="10 goes first.", show_default=False)]
+KeepFiles = Annotated[bool, typer.Option("--keep-files", help="Leave the source and the outputs in the bucket.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def cancel(job_id: JobId, as_json: AsJson = False, api_url: ApiUrl = None, api_key: ApiKey = None) -> None:
+    """Stop a job, whatever it does."""
+    _tell(connect(api_url, api_key).cancel(job_id), f"Job {job_id} is cancelled.", as_json=as_json)
+
+
+def retry(
+    job_id: JobId,
+    from_start: FromStart = False,
+    watch: Watch = False,
+    as_json: AsJson = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Run a failed or cancelled job again.
+
+    What is done already is not done again, unless you say so.
+    """
+    client, out = connect(api_url, api_key), console()
+    answer = client.retry(job_id, from_start=from_start)
+    if not watch:
+        _tell(answer, f"Job {job_id} waits for its attempt {answer.get('attempt')}.", as_json=as_json)
+        return
+    with screen_for(out, as_json=as_json) as screen:
+        job = watched(client, job_id, screen)
+    finished(client, job, out, as_json=as_json)
+
+
+def priority(
+    job_id: JobId, value: NewPriority, as_json: AsJson = False, api_url: ApiUrl = None, api_key: ApiKey = None
+) -> None:
+    """Change the place of a job that waits."""
+    answer = connect(api_url, api_key).set_priority(job_id, value)
+    _tell(answer, str(answer.get("message") or f"Job {job_id} has priority {value}."), as_json=as_json)
+
+
+def delete(
+    job_id: JobId,
+    keep_files: KeepFiles = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    api_url: ApiUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Delete a job with its source and all that was made of it. One that runs is cancelled first."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete job {job_id}" + ("" if keep_files else " and all its files") + "?", abort=True)
+    answer = connect(api_url, api_key).delete(job_id, with_files=not keep_files)
+    _tell(answer, f"Job {job_id} is deleted, and {answer.get('files_deleted', 0)} files.", as_json=as_json)
+
+
+def _tell(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_document(answer)
+    else:
+        console().print(Text(words), soft_wrap=True)

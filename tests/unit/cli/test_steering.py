@@ -1,0 +1,54 @@
+"""`mediajobs cancel`, `retry`, `priority` and `delete`: what they ask for, and what they say."""
+
+import json
+
+from typer.testing import CliRunner, Result
+
+from infra.cli.main import app
+from tests.unit.cli.conftest import JOB_ID, PlayedApi
+
+runner = CliRunner()
+
+
+def run(*arguments: str) -> Result:
+    return runner.invoke(app, list(arguments))
+
+
+def test_a_job_is_cancelled(api: PlayedApi) -> None:
+    result = run("cancel", JOB_ID)
+    assert (result.exit_code, result.stdout) == (0, f"Job {JOB_ID} is cancelled.\n"), result.output
+    assert len(api.requests("POST", f"/jobs/{JOB_ID}/cancel")) == 1
+
+
+def test_a_retry_says_which_attempt_it_is_and_may_begin_anew(api: PlayedApi) -> None:
+    assert "attempt 2" in run("retry", JOB_ID).stdout
+    assert run("retry", JOB_ID, "--from-start", "--json").exit_code == 0
+    asked = [json.loads(body) for _, body in api.requests("POST", "/retry")]
+    assert asked == [{"from": "failed_task"}, {"from": "start"}]
+
+
+def test_a_retry_can_be_watched_to_its_end(api: PlayedApi) -> None:
+    result = run("retry", JOB_ID, "--watch", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout.splitlines()[-1])["status"] == "completed"
+
+
+def test_a_priority_is_changed_within_its_bounds(api: PlayedApi) -> None:
+    assert run("priority", JOB_ID, "9").stdout == "It waits.\n"
+    ((_, body),) = api.requests("PATCH", f"/jobs/{JOB_ID}/priority")
+    assert json.loads(body) == {"priority": 9}
+    assert run("priority", JOB_ID, "11").exit_code == 2
+
+
+def test_a_job_is_deleted_with_or_without_its_files(api: PlayedApi) -> None:
+    assert "3 files" in run("delete", JOB_ID, "--yes").stdout
+    assert run("delete", JOB_ID, "--yes", "--keep-files").exit_code == 0
+    assert len(api.requests("DELETE", f"/jobs/{JOB_ID}")) == 2
+    assert api.queries == ["delete_files=true", "delete_files=false"]
+
+
+def test_what_the_api_refuses_is_said(api: PlayedApi) -> None:
+    api.failures[f"/restapis/a1/local/jobs/{JOB_ID}/cancel"] = [400]
+    result = run("cancel", JOB_ID)
+    assert result.exit_code == 1
+    assert "400" in result.stderr
