@@ -239,7 +239,7 @@ class TestRetry:
     def test_manifests_of_attempts_that_do_not_count_are_not_published(self, ask: Ask) -> None:
         job_id = ended(ask, Status.FAILED)
         for task, attempt in (("media", 1), ("transcribe", 2)):
-            manifest = TaskManifest(task=task, attempt=attempt, outputs=[], absent=[{"name": task, "reason": "x"}])  # type: ignore[list-item]
+            manifest = TaskManifest(task=task, attempt=attempt, outputs=[], absent=[{"name": task, "reason": "x"}])
             Objects.from_environment().write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
         ok(ask("POST", f"/jobs/{job_id}/retry", {"from": "start"}), 202)
         queue.admit("acme")

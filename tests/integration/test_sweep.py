@@ -1,17 +1,21 @@
 """What was lost on the way is done again by the sweep."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.stores import executions, jobs, queue, sweep
 from mediajobs.times import rfc3339
+from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
 EMPTY = '{"StartAt": "Here", "States": {"Here": {"Type": "Succeed"}}}'
@@ -86,3 +90,40 @@ def test_a_job_whose_execution_ended_without_a_word_fails(states: Any, later: Ca
     assert job.status is Status.FAILED
     assert job.error is not None
     assert job.error.code == "stopped"
+
+
+def told(status: Status, attempt: int = 1) -> None:
+    """The scheduler hears of a change of the job."""
+    detail = {"job_id": "J", "account": "acme", "status": status.value, "attempt": attempt, "priority": 5}
+    event = {"version": "0", "account": "1", "region": "r", "time": "t", "id": "i", "resources": []}
+    load("scheduler").schedule(event | {"detail": detail, "detail-type": f"job.{status}", "source": "mediajobs"}, None)
+
+
+@pytest.mark.usefixtures("admitted")
+def test_the_execution_of_a_cancelled_job_is_stopped_and_the_next_job_admitted(states: Any) -> None:
+    moment = rfc3339(datetime.now(UTC))
+    for job_id in ("K", "L"):
+        jobs.create(
+            Job(job_id=job_id, account="acme", status=Status.QUEUED, filename="a", created_at=moment, updated_at=moment)
+        )
+    told(Status.PROCESSING)
+    told(Status.QUEUED)
+    assert jobs.get("L").status is Status.QUEUED, "two run at a time"
+    jobs.transition("J", Status.CANCELLED)
+    for _ in range(2):  # events come at least once
+        told(Status.CANCELLED)
+    assert [execution["status"] for execution in started(states)] == ["ABORTED"]
+    assert jobs.get("L").status is Status.PROCESSING
+
+
+@pytest.mark.usefixtures("admitted")
+def test_an_execution_that_never_began_or_is_over_is_none_to_stop(states: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.transition("J", Status.CANCELLED)
+    told(Status.CANCELLED)
+    assert started(states) == []
+
+    for code, harmless in (("ValidationException", True), ("AccessDeniedException", False)):
+        refusal = ClientError({"Error": {"Code": code}}, "StopExecution")
+        monkeypatch.setattr(executions._client(), "stop_execution", Mock(side_effect=refusal))
+        with contextlib.nullcontext() if harmless else pytest.raises(ClientError):
+            told(Status.CANCELLED)

@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.jobs import Job
+from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
-from mediajobs.stores import jobs, pipeline, progress, queue
+from mediajobs.manifests import TaskManifest
+from mediajobs.source import AudioFacts, SourceFacts
+from mediajobs.stores import jobs, pipeline, progress, queue, steering
 from statemachine.tasks import __main__ as entry
+from statemachine.tasks.context import load as load_context
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -92,3 +96,74 @@ def test_the_end_of_an_execution_fails_its_job_once() -> None:
     assert (job.status, job.version) == (Status.FAILED, 3)
     assert job.error is not None
     assert job.error.code == "timed_out"
+
+
+class TestValidationOnce:
+    """What was validated is not read and hashed again, as long as it is the same object."""
+
+    @pytest.fixture
+    def ran(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The attempts in which the source was really looked at."""
+        seen: list[int] = []
+        sound = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
+        facts = SourceFacts(container="mp4", duration_seconds=8, size_bytes=4, sha256="0" * 64, video=None, audio=sound)
+
+        def run(context: Any) -> SourceFacts:
+            seen.append(context.attempt)
+            return facts
+
+        monkeypatch.setattr("statemachine.tasks.validate.run", run)
+        upload(b"film")
+        assert validate(1) == entry.DONE
+        return seen
+
+    def test_a_retry_takes_the_facts_as_they_are(self, ran: list[int]) -> None:
+        retry(from_start=False)
+        assert validate(2) == entry.DONE
+        assert ran == [1]
+        found = progress.read("J")
+        assert found is not None
+        assert found.tasks["validate_video"].status == found.tasks["store_source"].status == "completed"
+
+    def test_another_object_is_validated_anew(self, ran: list[int]) -> None:
+        upload(b"another film")
+        retry(from_start=False)
+        assert validate(2) == entry.DONE
+        assert ran == [1, 2]
+
+    def test_a_retry_from_the_start_validates_anew(self, ran: list[int]) -> None:
+        retry(from_start=True)
+        assert validate(2) == entry.DONE
+        assert validate(2) == entry.DONE, "a second run of the same attempt"
+        assert ran == [1, 2]
+
+
+def test_what_earlier_attempts_made_counts_unless_the_job_began_anew() -> None:
+    upload(b"film")
+    context = load_context("J", 1)
+    context.keep(TaskManifest(task="media", attempt=1, outputs=[]))
+    assert context.made_before("media") is not None
+    retry(from_start=False)
+    assert load_context("J", 2).made_before("media") is not None
+    retry(from_start=True)
+    assert load_context("J", 3).made_before("media") is None
+
+
+def test_a_task_of_a_deleted_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    media_raises(monkeypatch, AssertionError("it began"))
+    steering.delete(jobs.get("J"), with_files=False)
+    assert entry.main(ARGUMENTS) == entry.STOPPED
+
+
+def validate(attempt: int) -> int:
+    return entry.main(["validate", "--job-id", "J", "--attempt", str(attempt)])
+
+
+def upload(body: bytes) -> None:
+    boto3.client("s3").put_object(Bucket="media", Key=source_key("J"), Body=body)
+
+
+def retry(*, from_start: bool) -> None:
+    steering.cancel(jobs.get("J"))
+    steering.retry(jobs.get("J"), from_start=from_start)
+    queue.admit("acme")

@@ -1,0 +1,137 @@
+"""A task whose job is cancelled or deleted ends, whether it looks or not; a dead database ends none."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from mediajobs.errors import Stopped
+from mediajobs.jobs import Job
+from mediajobs.life import Status
+from mediajobs.stores import jobs, queue, steering
+from statemachine.tasks import watch
+from statemachine.tasks.context import StoreReporter
+
+pytestmark = pytest.mark.usefixtures("cloud")
+# A task that is deep in C code: it neither reports nor looks, and has a child.
+DEAF = """
+import subprocess, sys, time
+from statemachine.tasks import watch
+from statemachine.tasks.runner import fenced, Limits
+watch.LOOK_SECONDS, watch.GRACE_SECONDS = 0.2, 0.3
+with watch.watched("J", 1) as over:
+    subprocess.Popen(fenced(["sleep", "986.25"], Limits(60, 8 << 30)))
+    print("running", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def running(cloud: None) -> None:
+    moment = jobs.now()
+    jobs.create(
+        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
+    )
+    queue.admit("acme")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Short waits; the exit codes that would have ended this process."""
+    ended: list[int] = []
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("os._exit", ended.append)
+    return ended
+
+
+def soon(condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(condition())
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda: steering.cancel(jobs.get("J")),
+        lambda: steering.delete(jobs.get("J"), with_files=False),
+        lambda: jobs.transition("J", Status.FAILED, attempt=1),
+    ],
+    ids=["cancelled", "deleted", "failed"],
+)
+def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], Any]) -> None:
+    with watch.watched("J", 1) as over:
+        reporter = StoreReporter("J", 1, over)
+        reporter.update(transcode_360p=1)
+        end()
+        assert over.wait(5)
+        with pytest.raises(Stopped):
+            reporter.update(transcode_360p=1.1)  # would not be written for two seconds
+    time.sleep(0.4)
+    assert quick == []
+
+
+def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
+    with watch.watched("J", 1):
+        steering.cancel(jobs.get("J"))
+        assert soon(lambda: quick)
+    assert quick == [watch.STOPPED]
+
+
+def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
+    steering.cancel(jobs.get("J"))
+    jobs.transition("J", Status.QUEUED, retry=True)
+    queue.admit("acme")
+    with watch.watched("J", 1) as old, watch.watched("J", 2) as new:
+        assert old.wait(5)
+        assert not new.is_set()
+        assert soon(lambda: quick)
+    assert quick == [watch.STOPPED]
+
+
+def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    with watch.watched("J", 1) as over:
+        monkeypatch.setenv("JOBS_TABLE", "gone")
+        time.sleep(0.5)
+        assert not over.is_set()
+        monkeypatch.setenv("JOBS_TABLE", "JobsTable")
+        steering.cancel(jobs.get("J"))
+        assert over.wait(5), "it still looks"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_a_real_process_and_its_child_are_gone(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", DEAF],
+        env={**os.environ, "AWS_ENDPOINT_URL": endpoint},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as task:
+        assert task.stdout is not None
+        assert task.stdout.readline() == "running\n"
+        assert soon(sleepers)
+        table = boto3.resource("dynamodb", endpoint_url=endpoint).Table("JobsTable")
+        key = {"job_id": "J", "item": "progress"}
+        table.update_item(Key=key, UpdateExpression="SET stopped = :yes", ExpressionAttributeValues={":yes": True})
+        assert task.wait(10) == watch.STOPPED
+    assert soon(lambda: not sleepers())
+
+
+def sleepers() -> str:
+    return subprocess.run(["pgrep", "-f", "^sleep 986.25"], capture_output=True, text=True, check=False).stdout
