@@ -1,6 +1,5 @@
 """The job rows' stream becomes events on the bus, each with an id that is the same however often a record is read."""
 
-import json
 import os
 from functools import cache
 from typing import Any, cast
@@ -11,6 +10,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, DynamoDBEvent
+
+from mediajobs.events import event_of
 
 app = Chalice(app_name="outbox")
 logger = Logger()
@@ -27,30 +28,19 @@ def publish(event: DynamoDBEvent) -> Any:
 
 def _publish(record: DynamoDBRecord) -> None:
     change = record.dynamodb
-    if change is None or not change.new_image:
+    event = event_of(change.old_image or {}, change.new_image or {}) if change else None
+    if event is None:
         return
-    new, old = change.new_image, change.old_image or {}
-    if new.get("item") != "job" or new["version"] == old.get("version"):
-        return
-    detail = {
-        "event_id": f"{new['job_id']}-{new['version']}",
-        "job_id": new["job_id"],
-        "account": new["account"],
-        "status": new["status"],
-        "attempt": int(new["attempt"]),
-        "priority": int(new["priority"]),
-        "updated_at": new["updated_at"],
-    }
     entry = {
         "EventBusName": os.environ["BUS"],
         "Source": "mediajobs",
-        "DetailType": f"job.{new['status']}",
-        "Detail": json.dumps(detail),
+        "DetailType": event.name,
+        "Detail": event.model_dump_json(),
     }
     answer = _events().put_events(Entries=[entry])
     if answer["FailedEntryCount"]:
         raise RuntimeError(f"the bus refused an event: {answer['Entries'][0].get('ErrorCode')}")
-    logger.info("event", job_id=detail["job_id"], status=detail["status"], event_id=detail["event_id"])
+    logger.info("event", job_id=event.job_id, status=event.status, event_id=event.event_id)
 
 
 @cache

@@ -37,8 +37,8 @@ def cover(first: int, last: int) -> Iterator[str]:
 
 
 def of_job(job: Job) -> Counter[str]:
-    """What one job adds: to the jobs of its status and priority, and when it is completed to the sums of work."""
-    tally = Counter({f"jobs.{job.status}.{job.priority}": 1})
+    """What one job adds: to the jobs of its status, and when it is completed to the sums of work."""
+    tally = Counter({f"jobs.{job.status}": 1})
     stored = sum(output.size_bytes or 0 for output in job.outputs.values())
     tally["output_bytes"] += stored
     tally["source_bytes"] += job.source.size_bytes if job.source else job.size_bytes or 0
@@ -67,7 +67,7 @@ def jobs_by_status(tally: Tally) -> dict[Status, int]:
     for name, number in tally.items():
         kind, _, rest = name.partition(".")
         if kind == "jobs":
-            counts[Status(rest.partition(".")[0])] += number
+            counts[Status(rest)] += number
     return counts
 
 
