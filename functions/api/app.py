@@ -26,7 +26,7 @@ NOUNS = [health.routes, jobs.routes, stats.routes, steering.routes, stream.route
 
 for noun in [*NOUNS, about.routes_about(NOUNS)]:
     for route in noun.all:
-        app.route(route.path, methods=[route.method])(door(app, route))
+        app.route(route.path, methods=[route.method], content_types=[])(door(app, route))
 
 
 @app.middleware("http")

@@ -43,8 +43,9 @@ def ask(cloud: None) -> Iterator[Ask]:
     """ask(key, path, method): a request without a body."""
     with Client(load("api").app) as client:
 
-        def send(key: str, path: str = f"/jobs/{UNKNOWN}", method: str = "GET") -> HTTPResponse:
-            return client.http.request(method, path, headers={"X-API-Key": key})
+        def send(key: str, path: str = f"/jobs/{UNKNOWN}", method: str = "GET", kind: str = "") -> HTTPResponse:
+            headers = {"X-API-Key": key} | ({"Content-Type": kind} if kind else {})
+            return client.http.request(method, path, headers=headers)
 
         yield send
 
@@ -59,8 +60,9 @@ def told(answer: HTTPResponse) -> tuple[int, int]:
 def test_every_answer_to_a_key_tells_what_is_left(ask: Ask, clock: Clock) -> None:
     key = keys.create("acme", requests_per_minute=7)
     answers = [ask(key), ask(key, "/jobs/none"), ask(key, f"/jobs/{UNKNOWN}/download/360p"), ask(key, "/jobs", "POST")]
-    assert [answer.status_code for answer in answers] == [404, 404, 404, 400]
-    assert [told(answer) for answer in answers] == [(6, 60), (5, 60), (4, 60), (3, 60)]
+    answers.append(ask(key, "/jobs", "POST", "application/xml"))
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 400, 415]
+    assert [told(answer) for answer in answers] == [(6, 60), (5, 60), (4, 60), (3, 60), (2, 60)]
     assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"default";q=7;w=60'}
 
 

@@ -18,6 +18,7 @@ from mediajobs.jobs import Job
 from mediajobs.stores import jobs
 from mediajobs.stores.keys import Caller
 
+_JSON = "application/json"
 _LARGEST_BODY = 1024 * 1024
 _NOBODY = Caller(key_id="", account="")
 
@@ -95,6 +96,9 @@ def _caller(request: Request, key_in: KeyIn) -> Caller:
 
 
 def _body(model: type[BaseModel], request: Request) -> BaseModel:
+    kind = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    if kind != _JSON:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"This call takes {_JSON}. Send it with this Content-Type.")
     raw = request.raw_body
     if len(raw) > _LARGEST_BODY:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
