@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.life import Status
-from mediajobs.stores import executions, queue, steering
+from mediajobs.stores import executions, progress, queue, steering
 from mediajobs.stores.sweep import sweep
 
 app = Chalice(app_name="scheduler")
@@ -23,12 +23,15 @@ def schedule(event: CloudWatchEvent) -> None:
         logger.info("sweep", admitted=sweep(), late_files_of=steering.remove_leftovers())
         return
     detail: dict[str, Any] = event.detail
+    job_id, attempt = detail["job_id"], detail["attempt"]
     if detail["status"] == Status.PROCESSING:
-        executions.start(detail["job_id"], detail["attempt"], account=detail["account"], priority=detail["priority"])
-        logger.info("execution started", job_id=detail["job_id"], attempt=detail["attempt"])
+        executions.start(job_id, attempt, account=detail["account"], priority=detail["priority"])
+        logger.info("execution started", job_id=job_id, attempt=attempt)
+        if progress.is_over(job_id, attempt):  # the event of its cancelling may have come before this one
+            executions.stop(job_id, attempt)
         return
     if detail["status"] == Status.CANCELLED:
-        executions.stop(detail["job_id"], detail["attempt"])
-        logger.info("execution stopped", job_id=detail["job_id"], attempt=detail["attempt"])
+        executions.stop(job_id, attempt)
+        logger.info("execution stopped", job_id=job_id, attempt=attempt)
     admitted = queue.admit(detail["account"]) + queue.admit_all()
     logger.info("admission", account=detail["account"], admitted=admitted)

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from mediajobs.jobs import Job
 from mediajobs.life import Status
-from mediajobs.stores import executions, jobs, queue, sweep
+from mediajobs.stores import executions, jobs, queue, steering, sweep
+from mediajobs.stores.rows import DELETED, DeletedRow
 from mediajobs.times import rfc3339
 from tests.doors import load
 
@@ -114,6 +115,27 @@ def test_the_execution_of_a_cancelled_job_is_stopped_and_the_next_job_admitted(s
         told(Status.CANCELLED)
     assert [execution["status"] for execution in started(states)] == ["ABORTED"]
     assert jobs.get("L").status is Status.PROCESSING
+
+
+@pytest.mark.usefixtures("admitted")
+def test_events_in_the_wrong_order_leave_no_execution_behind(states: Any) -> None:
+    jobs.transition("J", Status.CANCELLED)
+    told(Status.CANCELLED)
+    told(Status.PROCESSING)
+    assert [execution["status"] for execution in started(states)] == ["ABORTED"]
+
+
+@pytest.mark.usefixtures("admitted")
+def test_the_clock_sweeps_the_files_of_deleted_jobs_too(states: Any) -> None:
+    steering.delete(jobs.get("J"), with_files=True)
+    DeletedRow("J", DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#J")])
+    boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"late")
+    load("scheduler").schedule(
+        {"version": "0", "account": "1", "region": "r", "time": "t", "id": "i", "resources": [], "detail": {}}
+        | {"detail-type": "Scheduled Event", "source": "aws.events"},
+        None,
+    )
+    assert boto3.client("s3").list_objects_v2(Bucket="media")["KeyCount"] == 0
 
 
 @pytest.mark.usefixtures("admitted")

@@ -45,14 +45,14 @@ def position(job: Job) -> int | None:
 def _start(job_id: str) -> bool:
     try:
         job = jobs.get(job_id)
+        admission = slots.Admission(
+            account_limit=int(os.environ["ACCOUNT_CONCURRENCY"]),
+            system_limit=int(os.environ["SYSTEM_CONCURRENCY"]),
+            progress=_beginning(job),
+        )
+        outcome = jobs.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission, known=job)
     except NotFound:  # the index lags behind a deletion
         return False
-    admission = slots.Admission(
-        account_limit=int(os.environ["ACCOUNT_CONCURRENCY"]),
-        system_limit=int(os.environ["SYSTEM_CONCURRENCY"]),
-        progress=_beginning(job),
-    )
-    outcome = jobs.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission)
     return outcome.verdict is Verdict.GO
 
 
