@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.doors import own_job
-from chalicelib.problems import Problem
+from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Routes, json_answer
 from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob
 from mediajobs.life import RUNNING, Verdict
@@ -15,7 +15,9 @@ from mediajobs.stores import briefs, jobs, steering
 routes = Routes("jobs")
 
 
-@routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob})
+@routes.route(
+    "POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument}
+)
 def cancel(asked: Asked, job_id: str) -> Response:
     """Cancel a job. Its computing stops within seconds."""
     outcome = steering.cancel(own_job(asked.caller, job_id))
@@ -24,9 +26,18 @@ def cancel(asked: Asked, job_id: str) -> Response:
     return json_answer(CancelledJob(job_id=job_id, status=outcome.job.status, message="Job cancellation requested"))
 
 
-@routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob})
+@routes.route(
+    "POST",
+    "/jobs/{job_id}/retry",
+    {
+        HTTPStatus.ACCEPTED: RetriedJob,
+        HTTPStatus.BAD_REQUEST: ProblemDocument,
+        HTTPStatus.UNPROCESSABLE_ENTITY: ProblemDocument,
+    },
+)
 def retry(asked: Asked, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
+    # No `body` in the route: that would make one necessary.
     wanted = RetryJob.model_validate_json(asked.request.raw_body or b"{}")
     job = steering.retry(own_job(asked.caller, job_id), from_start=wanted.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
