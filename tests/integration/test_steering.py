@@ -282,8 +282,19 @@ class TestPriority:
     def test_a_job_that_is_admitted_meanwhile_does_not_come_back_into_the_queue(self, ask: Ask) -> None:
         seen = jobs.get(queued(ask))
         queue.admit("acme")
-        jobs.set_priority(seen, 9)
+        assert jobs.set_priority(seen, 9).status is Status.PROCESSING
         assert list(JobRow.waiting.query("acme")) == []
+        assert JobRow.get(seen.job_id, "job").queue_rank is None
+
+    def test_a_job_that_ends_or_goes_meanwhile_is_not_touched(self, ask: Ask) -> None:
+        seen = jobs.get(queued(ask))
+        jobs.transition(seen.job_id, Status.CANCELLED)
+        with pytest.raises(Conflict, match="cancelled"):
+            jobs.set_priority(seen, 9)
+        steering.delete(jobs.get(seen.job_id), with_files=False)
+        with pytest.raises(NotFound):
+            jobs.set_priority(seen, 9)
+        assert items_of(seen.job_id) == []
 
     @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
     def test_a_finished_job_has_none_to_change(self, ask: Ask, status: Status) -> None:

@@ -15,9 +15,7 @@ from mediajobs.stores import briefs, jobs, steering
 routes = Routes("jobs")
 
 
-@routes.route(
-    "POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument}
-)
+@routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument})
 def cancel(asked: Asked, job_id: str) -> Response:
     """Cancel a job. Its computing stops within seconds."""
     outcome = steering.cancel(own_job(asked.caller, job_id))
