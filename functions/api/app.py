@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import about, elsewhere, health, jobs, limits, stats, steering, stream
+from chalicelib import about, elsewhere, health, jobs, limits, listing, stats, steering, stream
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
 
@@ -22,7 +22,7 @@ EVERYWHERE = {
     "Vary": "Accept-Encoding",  # the gateway compresses
 }
 
-NOUNS = [health.routes, jobs.routes, stats.routes, steering.routes, stream.routes]
+NOUNS = [health.routes, listing.routes, jobs.routes, stats.routes, steering.routes, stream.routes]
 
 for noun in [*NOUNS, about.routes_about(NOUNS)]:
     for route in noun.all:

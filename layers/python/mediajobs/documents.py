@@ -163,6 +163,33 @@ class JobBrief(JobStatus):
     overall_progress: int
 
 
+class ListedJob(BaseModel):
+    """A job in a list. `progress` is of the whole job, in percent."""
+
+    job_id: str
+    status: Status
+    priority: int
+    filename: str
+    duration_seconds: float | None
+    batch_id: str | None
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+    progress: int
+
+
+class JobList(BaseModel):
+    """`total_relation`: `eq`, or `gte` where counting stopped before the end."""
+
+    total: int
+    total_relation: Literal["eq", "gte"]
+    page: int
+    per_page: int
+    total_pages: int
+    jobs: list[ListedJob]
+    next_cursor: str | None
+
+
 class MissingJob(BaseModel):
     job_id: str
     error: Literal["not_found", "forbidden"]

@@ -5,8 +5,9 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
+from mediajobs.life import Status
 from mediajobs.options import Options
 
 _METADATA_BYTES = 16 * 1024
@@ -14,6 +15,11 @@ LARGEST_SOURCE = 50 * 2**30  # bytes
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 Priority = Annotated[int, Field(ge=1, le=10)]
+
+
+def _listed(value: Any) -> Any:
+    """A parameter that may be repeated is a list also when it is not."""
+    return [value] if isinstance(value, str) else value
 
 
 class _Body(BaseModel):
@@ -63,6 +69,22 @@ class Span(_Body):
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class ListJobs(Span):
+    """`GET /jobs`. `search` is a part of the file name, in any case; `cursor` goes on where a page ended."""
+
+    status: Annotated[list[Status], BeforeValidator(_listed)] = []
+    priority: Annotated[int, Field(ge=1, le=10)] | None = None
+    search: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
+    sort_by: Literal[
+        "created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"
+    ] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    page: Annotated[int, Field(ge=1)] = 1
+    per_page: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Annotated[str, Field(max_length=2048)] | None = None
 
 
 class UploadedPart(_Body):

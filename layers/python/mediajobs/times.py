@@ -1,6 +1,8 @@
 """Times as clients see them: RFC 3339 in UTC, milliseconds, `Z`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -9,3 +11,11 @@ def rfc3339(moment: datetime) -> str:
 
 def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def of_milliseconds(moment: int) -> str | None:
+    """A moment in ms since 1970; None where its year cannot be written."""
+    try:
+        return rfc3339(_EPOCH + timedelta(milliseconds=moment))
+    except OverflowError:
+        return None

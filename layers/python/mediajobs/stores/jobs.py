@@ -13,6 +13,7 @@ from pynamodb.transactions import TransactGet, TransactWrite
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import EarlierAttempt, Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
+from mediajobs.listing import duration_key, keys_of
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
 from mediajobs.stores import leftovers, slots, waiting
@@ -36,7 +37,7 @@ def now() -> str:
 
 def create(job: Job) -> None:
     """Stores a new job. Raises Conflict when the id is taken."""
-    row = JobRow(**_attributes(job))
+    row = JobRow(**_attributes(job), **keys_of(job))
     if job.status is Status.QUEUED:
         waiting.note(job.account)
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
@@ -112,7 +113,11 @@ def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
     """Keeps what validation found. Raises Stopped where the attempt is over."""
     try:
         JobRow(job_id, JOB).update(
-            [JobRow.source.set(facts.model_dump(mode="json"))],
+            [
+                JobRow.source.set(facts.model_dump(mode="json")),
+                JobRow.duration_seconds.set(facts.duration_seconds),
+                JobRow.duration_key.set(duration_key(job_id, facts.duration_seconds)),
+            ],
             condition=(JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
         )
     except UpdateError as error:
@@ -129,7 +134,14 @@ def set_priority(job: Job, priority: int) -> Job:
     for _ in range(_TRIES):
         if job.status in TERMINAL:
             raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
-        actions: list[Action] = [JobRow.priority.set(priority), JobRow.updated_at.set(now())]
+        moment = now()
+        keys = keys_of(job.model_copy(update={"priority": priority, "updated_at": moment}))
+        actions: list[Action] = [
+            JobRow.priority.set(priority),
+            JobRow.updated_at.set(moment),
+            JobRow.priority_key.set(keys["priority_key"]),
+            JobRow.updated_key.set(keys["updated_key"]),
+        ]
         if job.status is Status.QUEUED:
             actions.append(JobRow.queue_rank.set(queue_rank(priority, job.job_id)))
         try:
@@ -163,6 +175,7 @@ def remove(job: Job, *, with_leftovers: bool) -> bool:
 def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admission: slots.Admission | None) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
     values, gone = _change(job, wanted, moment, changes)
+    values |= keys_of(_after(job, wanted, moment, changes))
     attributes = JobRow.get_attributes()
     actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
     actions += [attributes[name].remove() for name in gone]

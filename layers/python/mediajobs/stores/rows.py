@@ -72,6 +72,16 @@ class JobRow(Model):
     queue = UnicodeAttribute(null=True)
     queue_rank = UnicodeAttribute(null=True)
     waiting = WaitingIndex()
+    # What puts the row into the indexes of lists: see mediajobs.listing.
+    updated_key = UnicodeAttribute(null=True)
+    completed_key = UnicodeAttribute(null=True)
+    priority_key = UnicodeAttribute(null=True)
+    filename_key = UnicodeAttribute(null=True)
+    duration_key = UnicodeAttribute(null=True)
+    status_key = UnicodeAttribute(null=True)
+    filename_lower = UnicodeAttribute(null=True)
+    duration_seconds = NumberAttribute(null=True)
+    batch = UnicodeAttribute(null=True)
 
 
 class ProgressRow(Model):

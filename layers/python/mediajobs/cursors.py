@@ -1,0 +1,38 @@
+"""Cursors: where a list goes on. Signed with the key of whoever got it, so nobody else can use or change it."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from typing import Any
+
+_SIGNATURE_BYTES = 16
+
+
+class BadCursor(ValueError):
+    """It was changed, belongs to another key, or to a list with other filters."""
+
+
+def write(place: dict[str, Any], *, of: str, key: str) -> str:
+    """`place`: where to go on, as JSON data; `of`: the list that it belongs to."""
+    body = json.dumps(place, separators=(",", ":"), sort_keys=True).encode()
+    return base64.urlsafe_b64encode(_sign(body, of, key) + body).decode().rstrip("=")
+
+
+def read(cursor: str, *, of: str, key: str) -> dict[str, Any]:
+    """Raises BadCursor."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor from error
+    signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+    if not hmac.compare_digest(signature, _sign(body, of, key)):
+        raise BadCursor
+    place: dict[str, Any] = json.loads(body)
+    return place
+
+
+def _sign(body: bytes, of: str, key: str) -> bytes:
+    message = hashlib.sha256(of.encode()).digest() + body
+    return hmac.digest(key.encode(), message, "sha256")[:_SIGNATURE_BYTES]

@@ -1,0 +1,92 @@
+"""Pages of jobs from the indexes: at most four reads, however many jobs there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from mediajobs.listing import Plan
+from mediajobs.stores.environment import setting
+
+_MOST_CALLS = 4
+_FILTERED_READ = 2000  # items a call where conditions may drop most of them
+_WRITE, _READ = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """`place`: where the list goes on, None at its end. `seen`: how many matching jobs were passed, these included."""
+
+    rows: list[Row]
+    place: dict[str, Any] | None
+    seen: int
+
+
+def read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None = None) -> Page:
+    """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few."""
+    found: list[Row] = []
+    calls = 0
+    while len(found) <= skip + limit and calls < _MOST_CALLS:
+        answer = _client().query(**_query(plan, descending, skip + limit + 1 - len(found), place))
+        found += [{name: _READ(value) for name, value in item.items()} for item in answer["Items"]]
+        place = answer.get("LastEvaluatedKey")
+        calls += 1
+        if place is None:
+            break
+    rows = found[skip : skip + limit]
+    if len(found) > skip + limit:
+        place = _place_of(plan, rows[-1]) if rows else place
+    return Page(rows, place, min(len(found), skip + limit))
+
+
+def _query(plan: Plan, descending: bool, wanted: int, place: dict[str, Any] | None) -> dict[str, Any]:  # noqa: FBT001
+    names, values = {"#h": plan.hash_name}, {":h": _WRITE(plan.hash_value)}
+    key = "#h = :h"
+    if plan.low is not None:
+        names["#r"] = plan.range_name
+        values |= {":low": _WRITE(plan.low), ":high": _WRITE(plan.high)}
+        key += " AND #r BETWEEN :low AND :high"
+    filters = [_condition(number, *condition, names, values) for number, condition in enumerate(plan.conditions)]
+    query = {
+        "TableName": setting("JOBS_TABLE"),
+        "IndexName": plan.index,
+        "KeyConditionExpression": key,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        "ScanIndexForward": not descending,
+        "Limit": _FILTERED_READ if filters else wanted,
+    }
+    if filters:
+        query["FilterExpression"] = " AND ".join(filters)
+    return query | ({"ExclusiveStartKey": place} if place else {})
+
+
+def _condition(
+    number: int, attribute: str, operator: str, value: Any, names: dict[str, str], values: dict[str, Any]
+) -> str:
+    """The condition as text; its names and values join the others."""
+    name = f"#{number}"
+    names[name] = attribute
+    many = list(value) if operator in ("in", "between") else [value]
+    places = [f":{number}_{index}" for index in range(len(many))]
+    values.update({place: _WRITE(each) for place, each in zip(places, many, strict=True)})
+    if operator == "in":
+        return f"{name} IN ({', '.join(places)})"
+    if operator == "between":
+        return f"{name} BETWEEN {places[0]} AND {places[1]}"
+    return f"contains({name}, {places[0]})" if operator == "contains" else f"{name} = {places[0]}"
+
+
+def _place_of(plan: Plan, row: Row) -> dict[str, Any]:
+    """As DynamoDB would say it, had it stopped after this row."""
+    return {name: _WRITE(row[name]) for name in {plan.hash_name, plan.range_name, "job_id", "item"}}
+
+
+@cache
+def _client() -> Any:
+    return boto3.client("dynamodb")

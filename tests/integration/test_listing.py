@@ -1,0 +1,220 @@
+"""Lists agree with a plain Python model, whatever the filters, the order and the way through the pages."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from chalice.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ulid import ULID
+
+from mediajobs.jobs import Job
+from mediajobs.life import Status
+from mediajobs.listing import ulid_bounds
+from mediajobs.stores import jobs, keys, listing, rollups
+from mediajobs.times import of_milliseconds
+from tests.doors import load
+
+pytestmark = pytest.mark.usefixtures("cloud")
+START = 1_772_000_000_000
+NAMES = ["Alps.mp4", "beach.MOV", "Über uns.mp4", "a b&c.mp4"]
+SORTS = ["created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"]
+
+
+@dataclass
+class Api:
+    client: Client
+    key: str
+
+    def ask(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        text = f"?{urlencode(query, doseq=True)}" if query else ""
+        return self.client.http.get(path + text, headers={"X-API-Key": self.key})
+
+    def page(self, **query: Any) -> dict[str, Any]:
+        answer = self.ask("/jobs", query)
+        assert answer.status_code == 200, answer.body
+        document: dict[str, Any] = answer.json_body
+        return document
+
+    def walk(self, **query: Any) -> list[str]:
+        """The ids, from cursor to cursor."""
+        ids: list[str] = []
+        cursor: dict[str, str] = {}
+        for _ in range(50):
+            page = self.page(**query, **cursor)
+            ids += [job["job_id"] for job in page["jobs"]]
+            if page["next_cursor"] is None:
+                return ids
+            cursor = {"cursor": page["next_cursor"]}
+        raise AssertionError("the list has no end")
+
+
+@pytest.fixture
+def api(cloud: None) -> Iterator[Api]:
+    with Client(load("api").app) as client:
+        yield Api(client, keys.create("acme", requests_per_minute=100_000))
+
+
+def create(number: int, account: str = "acme", **fields: Any) -> Job:
+    created = of_milliseconds(START + 1000 * number)
+    assert created is not None
+    job = Job(
+        job_id=str(ULID.from_timestamp((START + 1000 * number) / 1000)),
+        account=account,
+        status=Status.PENDING,
+        created_at=created,
+        updated_at=created,
+        **{"filename": NAMES[number % 4], "priority": 1 + number % 3, **fields},
+    )
+    jobs.create(job)
+    return job
+
+
+runs = map("run{}".format, itertools.count())
+wishes = st.lists(
+    st.tuples(st.integers(0, 8), st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED])), max_size=8
+)
+orders = st.tuples(st.sampled_from(SORTS), st.sampled_from(["asc", "desc"]))
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.lists(st.sampled_from(["pending", "queued", "failed", "cancelled"]), min_size=1, max_size=3),
+        "priority": st.integers(1, 3),
+        "search": st.sampled_from(["ALPS", "mp4", "über", "&c", "none such"]),
+        "batch_id": st.sampled_from(["b0", "b1"]),
+        "from_date": st.integers(-1, 9).map(lambda n: of_milliseconds(START + 1000 * n)),
+        "to_date": st.integers(-1, 9).map(lambda n: of_milliseconds(START + 1000 * n)),
+    },
+)
+
+
+def matches(job: Job, wanted: dict[str, Any]) -> bool:
+    return (
+        job.status in wanted.get("status", list(Status))
+        and job.priority == wanted.get("priority", job.priority)
+        and wanted.get("search", "").lower() in job.filename.lower()
+        and job.batch_id == wanted.get("batch_id", job.batch_id)
+        and wanted.get("from_date", "") <= job.created_at <= wanted.get("to_date", "~")
+    )
+
+
+def place(job: Job, sort_by: str) -> tuple[Any, str]:
+    values = {"filename": job.filename.lower(), "duration_seconds": 0, "completed_at": job.completed_at or ""}
+    return values.get(sort_by, getattr(job, sort_by, None)), job.job_id
+
+
+@given(steps=wishes, wanted=filters, ordered=orders, size=st.integers(1, 6))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_list_is_what_the_model_says(
+    steps: list[tuple[int, Status]], wanted: dict[str, Any], ordered: tuple[str, str], size: int
+) -> None:
+    sort_by, order = ordered
+    account = next(runs)
+    ids = [create(number, account, batch_id=f"b{number % 2}").job_id for number in range(9)]
+    create(3, f"{account}-stranger")
+    for number, status in steps:
+        jobs.transition(ids[number], status)
+    for job_id in ids:
+        rollups.count(job_id)
+    expected = sorted(
+        (job for job in map(jobs.get, ids) if matches(job, wanted)),
+        key=lambda job: place(job, sort_by),
+        reverse=order == "desc",
+    )
+    with Client(load("api").app) as client:
+        api = Api(client, keys.create(account, requests_per_minute=100_000))
+        query = {**wanted, "sort_by": sort_by, "sort_order": order, "per_page": size}
+        assert api.walk(**query) == [job.job_id for job in expected]
+        pages = -(-len(expected) // size)
+        paged = [job["job_id"] for page in range(1, pages + 1) for job in api.page(**query, page=page)["jobs"]]
+        assert paged == [job.job_id for job in expected]
+        first = api.page(**query)
+        known = first["total_relation"] == "eq"
+        assert first["total"] == len(expected) if known else first["total"] <= len(expected)
+        assert api.page(**query | {"per_page": 500})["total"] == len(expected)
+
+
+def test_the_papers_shape_and_the_link_to_the_next_page(api: Api) -> None:
+    for number in range(3):
+        rollups.count(create(number).job_id)
+    answer = api.ask("/jobs", {"per_page": 2})
+    document = answer.json_body
+    assert {"total": 3, "page": 1, "per_page": 2, "total_pages": 2}.items() <= document.items()
+    assert document["jobs"][0].keys() >= {
+        "job_id", "status", "priority", "filename", "duration_seconds", "created_at", "completed_at", "progress",
+    }  # fmt: skip
+    link = answer.headers["Link"]
+    assert link.endswith('>; rel="next"')
+    rest = api.ask(link[1 : link.index(">")])
+    assert [job["filename"] for job in rest.json_body["jobs"]] == [NAMES[0]]
+    assert "Link" not in rest.headers
+
+
+def test_a_cursor_that_was_changed_or_belongs_elsewhere_is_refused(api: Api) -> None:
+    for number in range(3):
+        create(number)
+    cursor = api.page(per_page=1)["next_cursor"]
+    stranger = Api(api.client, keys.create("acme"))
+    for who, query in (
+        (api, {"cursor": cursor[:-2] + ("AA" if cursor[-2:] != "AA" else "BB")}),
+        (api, {"cursor": cursor, "status": "failed"}),
+        (api, {"cursor": cursor, "page": 2}),
+        (api, {"cursor": "ü"}),
+        (stranger, {"cursor": cursor}),
+    ):
+        assert who.ask("/jobs", query).status_code == 400
+
+
+def test_pages_end_at_ten_thousand_and_name_the_cursor(api: Api) -> None:
+    answer = api.ask("/jobs", {"page": 101, "per_page": 100})
+    assert answer.status_code == 400
+    assert "cursor" in answer.json_body["detail"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page": 0},
+        {"per_page": 501},
+        {"sort_by": "size"},
+        {"status": "sleeping"},
+        {"priority": 11},
+        {"search": ""},
+        {"x": 1},
+    ],
+)
+def test_a_query_that_is_not_as_it_should_be_is_422(api: Api, query: dict[str, Any]) -> None:
+    assert api.ask("/jobs", query).status_code == 422
+
+
+def test_a_page_costs_the_same_for_few_jobs_and_for_many(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, reads = listing._client(), []
+    query = client.query
+
+    def counted(**request: Any) -> Any:
+        answer = query(**request)
+        reads.append(answer["ScannedCount"])
+        return answer
+
+    monkeypatch.setattr(client, "query", counted)
+    costs = []
+    for number in (12, 60):
+        for job in range(number):
+            create(100 * number + job)
+        for sort_by in SORTS:
+            api.page(per_page=5, sort_by=sort_by)
+        api.page(per_page=5, status="pending")
+        costs.append(list(reads))
+        reads.clear()
+    assert costs[0] == costs[1]
+    assert set(costs[0]) == {6}
+
+
+def test_the_bounds_of_ulids_hold_every_ulid_of_the_span() -> None:
+    low, high = ulid_bounds(START, START)
+    assert low <= str(ULID.from_timestamp(START / 1000)) <= high
+    assert high < ulid_bounds(START + 1, None)[0]
