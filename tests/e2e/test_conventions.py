@@ -24,6 +24,13 @@ def limited(stack: Stack, requests_a_minute: int) -> Api:
     return Api(stack.api_url, done.stdout.strip())
 
 
+def keys(stack: Stack, *arguments: str) -> str:
+    """What `mediajobs keys …` prints."""
+    command = [sys.executable, "-c", "from infra.cli.main import app; app()", "keys", *arguments]
+    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
 def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(stack: Stack) -> None:
     small = limited(stack, 20)
     with ThreadPoolExecutor(50) as crowd:
@@ -33,6 +40,17 @@ def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(stack: Stac
     assert refused.json()["type"].endswith("quota-exceeded")
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     assert refused.headers["RateLimit"] == f'"default";r=0;t={refused.headers["Retry-After"]}'
+
+
+def test_a_key_that_is_revoked_on_the_command_line_opens_nothing_from_then_on(stack: Stack) -> None:
+    leaked = limited(stack, 5)
+    key_id = leaked.key.split("_")[1]
+    assert key_id in keys(stack, "list", "--account", "small")
+    keys(stack, "limit", key_id, "6")
+    assert leaked.ask("GET", "/jobs/none").headers["RateLimit-Policy"] == '"default";q=6;w=60'
+    keys(stack, "revoke", key_id)
+    assert leaked.ask("GET", "/jobs/none").status_code == 401
+    assert "revoked" in keys(stack, "list", "--account", "small")
 
 
 def test_redirects_and_unchanged_documents_tell_the_limit_too(api: Api) -> None:
