@@ -375,12 +375,13 @@ class TestDelete:
                 retries.pop()
                 put(source_key(job_id))
                 steering.retry(jobs.get(job_id), from_start=False)
+                assert queue.admit("acme") == [job_id]
             return remove(job, **how)
 
         monkeypatch.setattr(jobs, "remove", late)
         ok(ask("DELETE", f"/jobs/{job_id}"))
         assert items_of(job_id) == [DELETED]
-        assert list(JobRow.waiting.query("acme")) == []
+        assert slots.running("acme") == slots.running() == frozenset()
 
     def test_files_that_come_late_are_swept_up(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = ended(ask, Status.COMPLETED)
