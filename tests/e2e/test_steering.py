@@ -99,7 +99,6 @@ def test_a_cancelled_job_is_gone_within_five_seconds_and_leaves_nothing_behind(
     api: Api,
     bucket: Callable[[str], list[str]],
     request: pytest.FixtureRequest,
-    record_property: Callable[[str, object], None],
     source: str,
     options: dict[str, Any],
     task: str,
@@ -110,7 +109,6 @@ def test_a_cancelled_job_is_gone_within_five_seconds_and_leaves_nothing_behind(
     assert processes_of(job_id)
     cancelled = cancel(api, job_id)
     seconds = seconds_to_stop(job_id)
-    record_property("seconds_to_stop", round(seconds, 2))
     assert seconds < SECONDS_TO_STOP
     assert cancel(api, job_id) == cancelled == {
         "job_id": job_id, "status": "cancelled", "message": "Job cancellation requested",
