@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -19,6 +20,7 @@ from mediajobs.source import AudioFacts, SourceFacts
 from mediajobs.stores import briefs, jobs, keys, leftovers, pipeline, progress, queue, slots, steering
 from mediajobs.stores.objects import Objects
 from mediajobs.stores.rows import DELETED, DeletedRow, JobRow
+from mediajobs.times import parse
 from tests.doors import load
 from tests.wire import calls
 
@@ -388,6 +390,8 @@ class TestDelete:
         ok(ask("DELETE", f"/jobs/{job_id}"))
         put(source_key(job_id))
         assert steering.remove_leftovers() == [], "its upload URL is still good"
+        due = parse(DeletedRow.get(job_id, DELETED).queue_rank.partition("#")[0])
+        assert due > datetime.now(UTC) + timedelta(hours=1)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#x")])
         assert steering.remove_leftovers() == [job_id]
         assert lying() == []
