@@ -29,6 +29,10 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
   "$python" -m venv "$venv" || fail "the virtual environment could not be made. Debian: apt-get install python3-venv"
 fi
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r "$locks/uv.txt"
+# Where the home folder cannot be written, the cache lies beside what it serves.
+if ! mkdir -p "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/uv}" 2>/dev/null; then
+  export UV_CACHE_DIR="$PWD/$venv/.uv-cache"
+fi
 # A company's own certificate authority is known to the system alone.
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS=true; fi
 "$venv/bin/uv" pip sync -q --python "$venv/bin/python" --require-hashes "$locks/uv.txt" "$locks/dev.txt"

@@ -33,5 +33,6 @@ def schedule(event: CloudWatchEvent) -> None:
     if detail["status"] == Status.CANCELLED:
         executions.stop(job_id, attempt)
         logger.info("execution stopped", job_id=job_id, attempt=attempt)
-    admitted = queue.admit(detail["account"]) + queue.admit_all()
+    came_to_wait = detail["job_id"] if detail["status"] == Status.QUEUED else None
+    admitted = queue.admit_waiting(detail["account"], job_id=came_to_wait)
     logger.info("admission", account=detail["account"], admitted=admitted)

@@ -3,26 +3,31 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, CloudWatchEvent, LambdaFunctionEvent
+from pynamodb.exceptions import PynamoDBException
 
+from mediajobs.errors import Conflict
 from mediajobs.stores import executions, pipeline
 
+DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
 app = Chalice(app_name="steps")
 logger = Logger()
 
 
+class Transient(Exception):
+    """The state machine tries a step again by this name."""
+
+
 @app.lambda_function()
 def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]:
-    """`{step, job_id, attempt, failure?}`; gives what the next state needs."""
-    job_id, attempt = event["job_id"], event["attempt"]
-    logger.info("step", step=event["step"], job_id=job_id, attempt=attempt)
-    if event["step"] == "plan":
-        return pipeline.plan(job_id, attempt)
-    if event["step"] == "publish":
-        pipeline.publish(job_id, attempt)
-        return {}
-    pipeline.fail(job_id, attempt, error=event["failure"].get("Error", ""))
-    return {}
+    """`{step, job_id, attempt, failure?}`; gives what the next state needs. Raises Transient."""
+    logger.info("step", step=event["step"], job_id=event["job_id"], attempt=event["attempt"])
+    try:
+        return _step(event)
+    except (*DEPENDENCY, Conflict) as error:
+        logger.exception("a step is to be tried again")
+        raise Transient(type(error).__name__) from error
 
 
 @app.on_cw_event({"source": ["aws.states"]})
@@ -30,3 +35,14 @@ def execution_ended(event: CloudWatchEvent) -> None:
     """An execution ended without success; where it could not say so itself, its job fails here."""
     job_id, attempt = executions.attempt_of(event.detail["name"])
     pipeline.fail(job_id, attempt, error=event.detail["status"])
+
+
+def _step(event: dict[str, Any]) -> dict[str, Any]:
+    job_id, attempt = event["job_id"], event["attempt"]
+    if event["step"] == "plan":
+        return pipeline.plan(job_id, attempt)
+    if event["step"] == "publish":
+        pipeline.publish(job_id, attempt)
+        return {}
+    pipeline.fail(job_id, attempt, error=event["failure"].get("Error", ""))
+    return {}

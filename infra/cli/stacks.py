@@ -36,7 +36,9 @@ def up(port: Port = None) -> None:
 def down() -> None:
     """Stop it. Jobs, keys and files are kept for the next time."""
     with step(console(), "stopping the stack") as say:
-        say("the stack is stopped" if bring_down(place.home()) else "no stack was running")
+        # A demo that was killed leaves its stack below.
+        stopped = [bring_down(home) for home in (place.home(), place.home() / "demo")]
+        say("the stack is stopped" if any(stopped) else "no stack was running")
 
 
 def bring_up(port: int | None, home: Path, say: Callable[[str], None] = lambda _: None) -> "Stack":

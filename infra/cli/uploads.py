@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import requests
 
 from infra.cli.client import Client
 from infra.cli.documents import Part, Upload
-from infra.cli.failures import CommandError
+from infra.cli.failures import CommandError, RefusedError
 
 SIDE_BY_SIDE = 4
 PATIENCE = (20, 120)  # seconds to connect, to read: S3 answers when it has stored everything
@@ -24,8 +25,7 @@ def upload(client: Client, plan: Upload, path: Path, advance: Advance) -> None:
         if plan.parts and plan.complete_url:
             client.complete_upload(plan.complete_url, _send_parts(client, plan.parts, file, advance))
         elif plan.url:
-            whole = Slice(file, 0, _size(file), advance, threading.Event())
-            _put(client, plan.url, whole, plan.headers)
+            _send_whole(client, plan.url, Slice(file, 0, _size(file), advance, threading.Event()), plan.headers)
         else:
             raise CommandError("The API's answer names no address to upload to.")
 
@@ -56,6 +56,15 @@ class Slice:
         self._sent += len(data)
         self._advance(len(data))
         return data
+
+
+def _send_whole(client: Client, url: str, whole: Slice, headers: dict[str, str]) -> None:
+    try:
+        _put(client, url, whole, headers)
+    except RefusedError as refusal:
+        # An earlier try arrived after all: its answer was lost.
+        if refusal.status != HTTPStatus.PRECONDITION_FAILED:
+            raise
 
 
 def _send_parts(client: Client, parts: list[Part], file: BinaryIO, advance: Advance) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from infra.local.errors import StackError
@@ -75,7 +76,8 @@ def stop(home: Home, name: str) -> None:
             _children.pop(pid).wait()
     known = read_json(home.processes_file)
     if known.pop(name, None):
-        write_json(home.processes_file, known)
+        with suppress(OSError):  # a full disk; the pid and its start tell that it is gone
+            write_json(home.processes_file, known)
 
 
 def stop_all(home: Home) -> None:

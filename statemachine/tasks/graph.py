@@ -69,7 +69,7 @@ def _decoded_video(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
 
 
 def _decoded_audio(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
-    """Stereo from the very start, with silence where there is none, once for the renditions and once for the MP3."""
+    """At most stereo, from the very start, with silence in its gaps, once for the renditions and once for the MP3."""
     users = bool(plan.renditions) + plan.audio
     if source.audio is None or not users:
         return []

@@ -139,6 +139,13 @@ def test_a_large_source_goes_up_in_parts(api: Api, tmp_path: Path) -> None:
     assert api.finish(created["job_id"])["source"]["size_bytes"] == 110_000_000
 
 
+def test_a_source_is_written_once(api: Api) -> None:
+    upload = api.create(filename="a.mp4")["upload"]
+    first = requests.put(upload["url"], data=b"first", headers=upload["headers"], timeout=30)
+    second = requests.put(upload["url"], data=b"other", headers=upload["headers"], timeout=30)
+    assert (first.status_code, second.status_code) == (200, 412)
+
+
 @pytest.fixture(scope="module")
 def stranger(stack: Stack) -> Api:
     """Another account of the same stack."""

@@ -97,7 +97,7 @@ def test_a_new_job_tells_where_to_upload(ask: Ask) -> None:
     assert answer.json_body["status"] == "pending"
     upload = answer.json_body["upload"]
     assert upload["method"] == "PUT"
-    assert upload["headers"] == {"Content-Type": "video/mp4"}
+    assert upload["headers"] == {"Content-Type": "video/mp4", "If-None-Match": "*"}
     assert source_key(answer.json_body["job_id"]) in upload["url"]
     assert upload["expires_at"].endswith("Z")
 

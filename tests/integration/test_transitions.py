@@ -7,6 +7,7 @@ from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, tasks_for
 from mediajobs.progress import TaskProgress, fresh
 from mediajobs.stores import jobs, progress, queue, slots, waiting
+from mediajobs.stores.rows import JobRow
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -53,7 +54,7 @@ def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> Non
     assert queue.admit("zeta") == ["3"]
     assert waiting.accounts() == {"zeta"}
     jobs.transition("1", Status.FAILED, attempt=1)
-    assert queue.admit_all() == ["4"]
+    assert queue.admit_waiting() == ["4"]
     assert slots.running("acme") == {"2"}
     assert slots.running("zeta") == {"3", "4"}
     assert slots.running() == {"2", "3", "4"}
@@ -107,3 +108,33 @@ def test_the_document_and_its_progress_are_read_together() -> None:
     assert found.status is Status.PROCESSING
     assert reported is not None
     assert reported.attempt == 1
+
+
+def test_a_task_that_is_behind_does_not_mute_the_others() -> None:
+    queued("1")
+    queue.admit("acme")
+    progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
+    both = {"transcode_360p": TaskProgress(status="running", progress=3), "prepare_hls": TaskProgress(progress=4)}
+    progress.report("1", 1, both | {"no_task_of_this_job": TaskProgress(progress=5)})
+    found = progress.read("1")
+    assert found is not None
+    assert (found.tasks["transcode_360p"].progress, found.tasks["prepare_hls"].progress) == (60, 4)
+    assert "no_task_of_this_job" not in found.tasks
+
+
+def test_a_job_is_admitted_although_the_index_does_not_show_it_yet() -> None:
+    jobs.create(job("1"))
+    moved = jobs.transition("1", Status.QUEUED, attempt=1).job
+    JobRow("1", "job").update([JobRow.queue.remove(), JobRow.queue_rank.remove()])  # as an index that lags behind
+    assert moved.status is Status.QUEUED
+    assert queue.admit("acme") == []
+    assert queue.admit_waiting("acme", job_id="1") == ["1"]
+
+
+def test_who_meets_a_full_system_is_remembered_whoever_asked() -> None:
+    for number in range(4):
+        queued(str(number), account=f"account{number}")
+    assert len(queue.admit_waiting()) == 3
+    assert len(waiting.accounts()) == 1
+    assert queue.admit_waiting("account9") == []
+    assert len(waiting.accounts() - {"account9"}) == 1

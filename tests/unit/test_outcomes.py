@@ -51,8 +51,11 @@ def test_a_stage_lasts_as_long_as_the_longest_of_its_tasks() -> None:
 
 def test_a_failure_is_told_in_the_words_of_the_task_if_it_had_any() -> None:
     told = Failure(code="truncated_source", message="It ends early.", task="validate_video")
-    progress = Progress(attempt=1, tasks={"transcode_720p": TaskProgress(status="running")})
+    tasks = {"transcode_720p": TaskProgress(status="running"), "validate_video": TaskProgress(status="failed")}
+    progress = Progress(attempt=1, tasks=tasks)
     assert outcomes.why("BadInput", progress.model_copy(update={"failure": told})) == told
+    overcome = Failure(code="stalled", message="Try again.", task="transcode_720p")
+    assert outcomes.why("TaskCrashed", progress.model_copy(update={"failure": overcome})).code == "task_crashed"
     silent = outcomes.why("TaskCrashed", progress)
     assert (silent.code, silent.task) == ("task_crashed", "transcode_720p")
     assert outcomes.why("States.Runtime", None).code == "pipeline_error"

@@ -20,4 +20,4 @@ def test_an_unknown_path_is_404_and_another_method_405() -> None:
     assert problem("/nothing", "GET", routes).status == 404
     wrong = problem("/jobs/X/download/360p", "POST", routes)
     assert (wrong.status, wrong.headers) == (405, {"Allow": "GET"})
-    assert problem("/jobs/", "PUT", routes).status == 405
+    assert problem("/jobs/", "GET", routes).status == 404

@@ -11,7 +11,7 @@ CATCH_ALL = "/{proxy+}"
 
 def problem(path: str, method: str, routes: Mapping[str, Iterable[str]]) -> Problem:
     for pattern, methods in routes.items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path.rstrip("/") or "/"):
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
             allowed = ", ".join(sorted(methods))
             detail = f"{path} does not take {method}. It takes: {allowed}."
             return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})

@@ -79,8 +79,14 @@ def _tasks(job: Job, progress: Progress | None) -> dict[str, TaskProgress]:
     """The tasks of this attempt; before it was admitted, those to come."""
     current = _of_this_attempt(job, progress)
     if current is not None:
-        return current.tasks
+        return {name: _settled(job, task) for name, task in current.tasks.items()}
     return {name: TaskProgress() for name in tasks_for(job.options)} | carried(progress, job.base_attempt)
+
+
+def _settled(job: Job, task: TaskProgress) -> TaskProgress:
+    """What ran when the job ended early runs no more."""
+    ended_early = job.status in (Status.FAILED, Status.CANCELLED)
+    return task.model_copy(update={"status": "cancelled"}) if ended_early and task.status == "running" else task
 
 
 def _progress(

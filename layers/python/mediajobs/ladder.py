@@ -63,7 +63,7 @@ def plan(source: SourceFacts, options: Options) -> Plan:
     frame_rate = constant_frame_rate(source.video) if source.video else None
     reasons: dict[str, str | None] = {name: _missing(name, source) for name in options.renditions}
     names = sorted((n for n in LADDER if reasons.get(n, "") is None), key=lambda n: -LADDER[n].short_side)
-    if options.hls and not names:
+    if options.hls and options.renditions and not names:
         reasons["hls"] = NO_VIDEO if source.video is None else "there is no rendition to stream"
     if options.audio:
         reasons["audio"] = None if source.audio else NO_AUDIO

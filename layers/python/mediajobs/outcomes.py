@@ -20,6 +20,7 @@ _STATE_MACHINE_ERRORS = {
     "States.Timeout": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
     "TIMED_OUT": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
     "States.HeartbeatTimeout": ("worker_lost", "The machine that ran a task vanished, again and again. Retry the job."),
+    "States.TaskFailed": ("task_crashed", "A task ended unexpectedly, again and again. Retry the job, or report it."),
     "TaskCrashed": ("task_crashed", "A task ended unexpectedly, again and again. Retry the job, or report it."),
     "ABORTED": ("stopped", "The execution was stopped by an operator. Retry the job."),
 }
@@ -76,10 +77,16 @@ def merged(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskMani
 
 def why(error: str, progress: Progress | None) -> Failure:
     """Why a job failed: what its task recorded, else what the state machine knows."""
-    if progress is not None and progress.failure is not None:
+    if progress is not None and progress.failure is not None and _stands(progress, progress.failure):
         return progress.failure
     running = [name for name, task in progress.tasks.items() if task.status == "running"] if progress else []
     code, message = _STATE_MACHINE_ERRORS.get(
         error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
     )
     return Failure(code=code, message=message, task=running[0] if len(running) == 1 else None)
+
+
+def _stands(progress: Progress, failure: Failure) -> bool:
+    """Whether the task is still where its failure left it: one that went on has overcome it."""
+    task = progress.tasks.get(failure.task or "")
+    return task is None or task.status == "failed"

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from mediajobs.life import TERMINAL, WEIGHTS, Status
 
-TaskStatus = Literal["pending", "running", "completed", "skipped", "failed"]
+TaskStatus = Literal["pending", "running", "completed", "skipped", "failed", "cancelled"]
 _OVER = frozenset({"completed", "skipped"})
 # A stage's last task -> all of its tasks: what one container does.
 _STAGES = {

@@ -14,7 +14,7 @@ _METADATA_BYTES = 16 * 1024
 LARGEST_SOURCE = 50 * 2**30  # bytes
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-Priority = Annotated[int, Field(ge=1, le=10)]
+Priority = Annotated[int, Field(strict=True, ge=1, le=10)]
 
 
 def _listed(value: Any) -> Any:
@@ -30,7 +30,7 @@ class CreateJob(_Body):
     """`POST /jobs`. With `source_url` nothing is uploaded: the service fetches the source itself."""
 
     filename: Name
-    size_bytes: Annotated[int, Field(ge=0, le=LARGEST_SOURCE)] | None = None
+    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE)] | None = None
     content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
     source_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$")] | None = None
     priority: Priority = 5
@@ -41,7 +41,7 @@ class CreateJob(_Body):
     @field_validator("user_metadata")
     @classmethod
     def _metadata_is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None and len(json.dumps(value)) > _METADATA_BYTES:
+        if value is not None and len(json.dumps(value, allow_nan=False)) > _METADATA_BYTES:
             raise ValueError("user_metadata may have at most 16 KiB as JSON")
         return value
 

@@ -21,7 +21,9 @@ def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None
     for name, task in tasks.items():
         condition &= ProgressRow.tasks[name]["progress"] <= task.progress
         actions.append(ProgressRow.tasks[name].set(task.model_dump(exclude_none=True)))
-    _write(job_id, attempt, actions, condition)
+    if not _write(job_id, attempt, actions, condition) and len(tasks) > 1:
+        for name, task in tasks.items():  # one that is behind does not mute the others
+            report(job_id, attempt, {name: task})
 
 
 def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
@@ -69,7 +71,8 @@ def _alive(attempt: int) -> Condition:
     return alive
 
 
-def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> None:
+def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> bool:
+    """Whether the report was news. Raises Stopped."""
     always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(_now())]
     try:
         ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)
@@ -79,6 +82,8 @@ def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) 
         current = read(job_id)
         if current is None or current.stopped or current.attempt != attempt:
             raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
+        return False
+    return True
 
 
 def _now() -> str:

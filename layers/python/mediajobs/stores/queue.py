@@ -1,6 +1,7 @@
 """Admission: whose waiting job may start next."""
 
 import os
+import random
 
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
@@ -13,25 +14,30 @@ _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep go
 _COUNTED_AHEAD = 1000
 
 
-def admit(account: str) -> list[str]:
-    """Starts the account's waiting jobs, by priority and age, while slots are free. Gives the ids that it admitted."""
-    waiting.forget(account)  # first: what comes to wait from here on is noted again
-    admitted: list[str] = []
-    for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE):
-        try:
-            if _start(row.job_id):
-                admitted.append(row.job_id)
-        except slots.Full:
-            waiting.note(account)
-            return admitted
-    if len(admitted) == _MOST_AT_ONCE:
-        waiting.note(account)
+def admit(account: str, *, job_id: str | None = None) -> list[str]:
+    """Starts the account's waiting jobs, by priority and age, while slots are free. Gives the ids that it admitted.
+
+    `job_id`: one that has just come to wait, and that the index may not show yet.
+    """
+    admitted, _ = _admit(account, job_id)
     return admitted
 
 
-def admit_all() -> list[str]:
-    """The same for every account that may have waiting jobs."""
-    return [job_id for account in sorted(waiting.accounts()) for job_id in admit(account)]
+def admit_waiting(account: str | None = None, *, job_id: str | None = None) -> list[str]:
+    """The same for every account that may have waiting jobs, and for `account`.
+
+    In no fixed order: where the whole system is full, nobody is always the first to take a free slot.
+    """
+    accounts = sorted(waiting.accounts() | ({account} if account else set()))
+    admitted: list[str] = []
+    for each in random.sample(accounts, len(accounts)):
+        started, system_is_full = _admit(each, job_id if each == account else None)
+        admitted += started
+        if system_is_full:
+            if account:
+                waiting.note(account)
+            break
+    return admitted
 
 
 def position(job: Job) -> int | None:
@@ -40,6 +46,26 @@ def position(job: Job) -> int | None:
         return None
     ahead = JobRow.queue_rank < queue_rank(job.priority, job.job_id)
     return 1 + JobRow.waiting.count(job.account, ahead, limit=_COUNTED_AHEAD)
+
+
+def _admit(account: str, job_id: str | None) -> tuple[list[str], bool]:
+    """The ids that were admitted, and whether the whole system is full."""
+    waiting.forget(account)  # first: what comes to wait from here on is noted again
+    candidates = [row.job_id for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE)]
+    full_page = len(candidates) == _MOST_AT_ONCE
+    if job_id is not None and job_id not in candidates:
+        candidates.append(job_id)
+    admitted: list[str] = []
+    for candidate in candidates:
+        try:
+            if _start(candidate):
+                admitted.append(candidate)
+        except slots.Full as full:
+            waiting.note(account)
+            return admitted, full.scope == "system"
+    if full_page:
+        waiting.note(account)
+    return admitted, False
 
 
 def _start(job_id: str) -> bool:

@@ -21,7 +21,7 @@ def sweep() -> list[str]:
         heard = max(job.updated_at, progress.updated_at if progress else "")
         if job.status in RUNNING and (datetime.now(UTC) - parse(heard)).total_seconds() > _QUIET_SECONDS:
             _look_after(job)
-    return queue.admit_all()
+    return queue.admit_waiting()
 
 
 def _look_after(job: Job) -> None:

@@ -21,8 +21,10 @@ _CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall",
 
 def single(key: str, content_type: str | None) -> dict[str, Any]:
     """The contract's `upload` for one PUT."""
-    headers = {"Content-Type": content_type or "application/octet-stream"}
+    # A source is written once: a second PUT to the same URL is refused with 412.
+    headers = {"Content-Type": content_type or "application/octet-stream", "If-None-Match": "*"}
     parameters = {"Bucket": setting("MEDIA_BUCKET"), "Key": key, "ContentType": headers["Content-Type"]}
+    parameters["IfNoneMatch"] = headers["If-None-Match"]
     url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=SECONDS_FOR_SINGLE, HttpMethod="PUT")
     return {"method": "PUT", "url": url, "headers": headers, "expires_at": _in(SECONDS_FOR_SINGLE)}
 
