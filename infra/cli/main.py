@@ -9,6 +9,7 @@ from infra.cli.demo import demo
 from infra.cli.failures import CommandError, show
 from infra.cli.jobs import download, status
 from infra.cli.keys import keys
+from infra.cli.listing import list_jobs
 from infra.cli.models import models
 from infra.cli.stats import stats
 from infra.cli.submit import submit
@@ -55,6 +56,7 @@ app.command(rich_help_panel="Jobs")(steering.retry)
 app.command(rich_help_panel="Jobs")(steering.priority)
 app.command(rich_help_panel="Jobs")(steering.delete)
 app.command(rich_help_panel="Jobs")(stats)
+app.command("list", rich_help_panel="Jobs")(list_jobs)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")

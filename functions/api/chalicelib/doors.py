@@ -78,7 +78,7 @@ def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
 
 def _asked(request: Request, route: Route) -> Asked:
     caller = _caller(request, route.key) if route.key else _NOBODY
-    body = _body(route.body, request) if route.body else None
+    body = _body(route.body, request, optional=route.body_optional) if route.body else None
     query = route.query.model_validate(_query(request)) if route.query else None
     return Asked(request, caller, body, query)
 
@@ -95,11 +95,13 @@ def _caller(request: Request, key_in: KeyIn) -> Caller:
     return caller
 
 
-def _body(model: type[BaseModel], request: Request) -> BaseModel:
+def _body(model: type[BaseModel], request: Request, *, optional: bool) -> BaseModel:
+    raw = request.raw_body
+    if optional and not raw:
+        return model()
     kind = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
     if kind != _JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"This call takes {_JSON}. Send it with this Content-Type.")
-    raw = request.raw_body
     if len(raw) > _LARGEST_BODY:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
     if not raw:

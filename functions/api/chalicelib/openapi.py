@@ -48,7 +48,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.body:
         content = {"application/json": {"schema": _ref(route.body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
     return operation
 
 

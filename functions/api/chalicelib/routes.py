@@ -41,6 +41,7 @@ class Route:
     view: View
     answers: Mapping[HTTPStatus, Model | str | None]  # a model, a media type, or nothing
     body: Model | None = None
+    body_optional: bool = False  # without a body, the model's defaults
     query: Model | None = None
     key: KeyIn = "header"
 
@@ -59,7 +60,7 @@ class Routes:
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(asked, **path)`; `more`: body, query, key."""
+        """Decorates `view(asked, **path)`; `more`: body, body_optional, query, key."""
 
         def decorate(view: View) -> View:
             self.all.append(Route(method, path, view, answers, **more))

@@ -24,20 +24,10 @@ def cancel(asked: Asked, job_id: str) -> Response:
     return json_answer(CancelledJob(job_id=job_id, status=outcome.job.status, message="Job cancellation requested"))
 
 
-@routes.route(
-    "POST",
-    "/jobs/{job_id}/retry",
-    {
-        HTTPStatus.ACCEPTED: RetriedJob,
-        HTTPStatus.BAD_REQUEST: ProblemDocument,
-        HTTPStatus.UNPROCESSABLE_ENTITY: ProblemDocument,
-    },
-)
+@routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob}, body=RetryJob, body_optional=True)
 def retry(asked: Asked, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
-    # No `body` in the route: that would make one necessary.
-    wanted = RetryJob.model_validate_json(asked.request.raw_body or b"{}")
-    job = steering.retry(own_job(asked.caller, job_id), from_start=wanted.origin == "start")
+    job = steering.retry(own_job(asked.caller, job_id), from_start=asked.body.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
 
 
