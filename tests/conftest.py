@@ -18,6 +18,16 @@ os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DE
 os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_NAME="mediajobs")
 
 
+ENVIRONMENT = os.environ
+
+
+@pytest.fixture(autouse=True)
+def the_environment_stays() -> Iterator[None]:
+    """Chalice's test client puts a dictionary in its place while it calls; of several threads one may leave its own."""
+    yield
+    setattr(os, "environ", ENVIRONMENT)  # noqa: B010 - the very object, not its content
+
+
 def template() -> dict[str, Any]:
     """template.yaml as data."""
     parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())

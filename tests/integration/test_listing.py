@@ -108,7 +108,7 @@ def place(job: Job, sort_by: str) -> tuple[Any, str]:
 
 
 @given(steps=wishes, wanted=filters, ordered=orders, size=st.integers(1, 6))
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_list_is_what_the_model_says(
     steps: list[tuple[int, Status]], wanted: dict[str, Any], ordered: tuple[str, str], size: int
 ) -> None:
