@@ -58,7 +58,7 @@ def demo(file: File = None) -> None:
             _pull_model(out)
             job, files = _process(out, home, film, wish)
             _report(out, film, job, files)
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C too: whatever ends the demo, its logs are named
         out.print(Text(f"  Logs: {place.short(home / 'logs')}"), soft_wrap=True)
         if isinstance(error, KeyboardInterrupt | StoppedError):
             raise StoppedError("The demo was stopped.") from None

@@ -69,7 +69,7 @@ def _fetch(client: Client, address: str, wanted: Wanted, advance: Callable[[int]
                 advance(len(chunk))
         _check(wanted, size, response.headers.get("Content-Length"))
         part.replace(wanted.path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: no half file stays; raised again
         advance(-size)
         part.unlink(missing_ok=True)
         raise

@@ -23,7 +23,7 @@ def start(client: Client, created: Created, path: Path, screen: Screen) -> None:
     screen.begin("upload", path.stat().st_size)
     try:
         upload(client, created.upload, path, screen.advance)
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C too: nobody could end this upload
         with contextlib.suppress(CommandError):
             client.cancel(created.job_id)
         if isinstance(error, KeyboardInterrupt):

@@ -28,7 +28,7 @@ def step(console: Console, what: str) -> Iterator[Callable[[str], None]]:
     with status or nullcontext():
         try:
             yield say
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the line is ended; raised again
             _line(console, "✗", "red", words, time.monotonic() - began)
             raise
     _line(console, "✓", "green", words, time.monotonic() - began)

@@ -113,7 +113,7 @@ class Objects:
                 while piece := file.read(CHUNK):
                     sink.write(piece)
             return sink.close()
-        except BaseException:
+        except BaseException:  # a kill included: no half-made upload is paid for
             sink.abort()
             raise
 

@@ -58,7 +58,7 @@ class Sink:
         """Make the object appear, whole, at its key. What fails leaves no object and raises botocore's error."""
         try:
             self._finish()
-        except BaseException:
+        except BaseException:  # a kill included: no half-made upload is paid for
             self.abort()
             raise
         self._ended = True
