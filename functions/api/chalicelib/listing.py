@@ -9,12 +9,11 @@ from chalice.app import Response
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
 from mediajobs import cursors, tallies
-from mediajobs.documents import JobBrief, JobList, ListedJob
-from mediajobs.life import RUNNING, Status
-from mediajobs.listing import Filters, plan
+from mediajobs.documents import JobList
+from mediajobs.life import Status
 from mediajobs.requests import ListJobs
-from mediajobs.stores import briefs, listing, rollups
-from mediajobs.stores.listing import Page, Row
+from mediajobs.stores import listing, rollups
+from mediajobs.stores.listing import Page
 
 _DEEPEST = 10_000
 
@@ -34,7 +33,7 @@ def list_jobs(asked: Asked) -> Response:
         page=wanted.page,
         per_page=wanted.per_page,
         total_pages=-(-total // wanted.per_page),
-        jobs=_listed(asked.caller.account, page.rows),
+        jobs=listing.documents(asked.caller.account, page.rows),
         next_cursor=cursor,
     )
     return json_answer(document, headers=_link(wanted, cursor))
@@ -49,8 +48,10 @@ def _read(asked: Asked, wanted: ListJobs) -> Page:
         if wanted.page != 1:
             raise Problem(HTTPStatus.BAD_REQUEST, "A cursor says where to go on: leave page out.")
         place = _place(asked, wanted)
-    return listing.read(
-        plan(asked.caller.account, _filters(wanted), wanted.sort_by),
+    return listing.page(
+        asked.caller.account,
+        wanted.filters,
+        sort_by=wanted.sort_by,
         descending=wanted.sort_order == "desc",
         skip=(wanted.page - 1) * wanted.per_page,
         limit=wanted.per_page,
@@ -66,50 +67,17 @@ def _place(asked: Asked, wanted: ListJobs) -> dict[str, Any]:
         raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
 
 
-def _filters(wanted: ListJobs) -> Filters:
-    return Filters(
-        statuses=tuple(dict.fromkeys(wanted.status)),
-        priority=wanted.priority,
-        batch_id=wanted.batch_id,
-        search=wanted.search,
-        first_moment=tallies.milliseconds_up(wanted.from_date) if wanted.from_date else None,
-        last_moment=tallies.milliseconds(wanted.to_date) if wanted.to_date else None,
-    )
-
-
 def _total(account: str, wanted: ListJobs, page: Page) -> tuple[int, Any]:
     """Exact where this page reaches the end or the statistics know; else what was seen, and that there is more."""
     if page.place is None and wanted.cursor is None:
         return page.seen, "eq"
     if wanted.priority is None and wanted.batch_id is None and wanted.search is None:
-        filters = _filters(wanted)
+        filters = wanted.filters
         last = tallies.EPOCH_END - 1 if filters.last_moment is None else filters.last_moment
         counts = tallies.jobs_by_status(rollups.read(account, filters.first_moment or 0, last))
         known = sum(counts[status] for status in filters.statuses or Status)
         return max(known, page.seen + (page.place is not None)), "eq"
     return page.seen + (page.place is not None), "gte"
-
-
-def _listed(account: str, rows: list[Row]) -> list[ListedJob]:
-    """Only running jobs have to be asked how far they are."""
-    running = [row["job_id"] for row in rows if row["status"] in RUNNING]
-    told = briefs.read(running, account=account) if running else []
-    progress = {brief.job_id: brief.overall_progress for brief in told if isinstance(brief, JobBrief)}
-    return [
-        ListedJob(
-            job_id=row["job_id"],
-            status=row["status"],
-            priority=int(row["priority"]),
-            filename=row["filename"],
-            duration_seconds=float(row["duration_seconds"]) if "duration_seconds" in row else None,
-            batch_id=row.get("batch_id"),
-            created_at=row["created_at"],
-            updated_at=row["updated_at"],
-            completed_at=row.get("completed_at"),
-            progress=100 if row["status"] == Status.COMPLETED else progress.get(row["job_id"], 0),
-        )
-        for row in rows
-    ]
 
 
 def _link(wanted: ListJobs, cursor: str | None) -> Headers:

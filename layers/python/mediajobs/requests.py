@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
+from mediajobs import tallies
 from mediajobs.life import Status
+from mediajobs.listing import Filters
 from mediajobs.options import Options
 
 _METADATA_BYTES = 16 * 1024
@@ -71,17 +73,38 @@ class Span(_Body):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-class ListJobs(Span):
-    """`GET /jobs`. `search` is a part of the file name, in any case; `cursor` goes on where a page ended."""
+class JobFilters(Span):
+    """Which jobs are meant. `status` may be repeated; `search` is a part of the file name, in any case."""
 
     status: Annotated[list[Status], BeforeValidator(_listed)] = []
     priority: Annotated[int, Field(ge=1, le=10)] | None = None
     search: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(
+            statuses=tuple(dict.fromkeys(self.status)),
+            priority=self.priority,
+            batch_id=self.batch_id,
+            search=self.search,
+            first_moment=tallies.milliseconds_up(self.from_date) if self.from_date else None,
+            last_moment=tallies.milliseconds(self.to_date) if self.to_date else None,
+        )
+
+
+class OrderedJobs(JobFilters):
+    """The same, in an order."""
+
     sort_by: Literal[
         "created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"
     ] = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
+
+
+class ListJobs(OrderedJobs):
+    """`GET /jobs`. `cursor` goes on where a page ended."""
+
     page: Annotated[int, Field(ge=1)] = 1
     per_page: Annotated[int, Field(ge=1, le=500)] = 100
     cursor: Annotated[str, Field(max_length=2048)] | None = None

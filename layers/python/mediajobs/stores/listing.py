@@ -8,7 +8,10 @@ from typing import Any
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from mediajobs.listing import Plan
+from mediajobs.documents import JobBrief, ListedJob
+from mediajobs.life import RUNNING, Status
+from mediajobs.listing import Filters, Plan, plan
+from mediajobs.stores import briefs
 from mediajobs.stores.environment import setting
 
 _MOST_CALLS = 4
@@ -27,7 +30,43 @@ class Page:
     seen: int
 
 
-def read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None = None) -> Page:
+def page(
+    account: str,
+    filters: Filters,
+    *,
+    sort_by: str = "created_at",
+    descending: bool = True,
+    skip: int = 0,
+    limit: int,
+    place: dict[str, Any] | None = None,
+) -> Page:
+    """A page of the account's jobs; `place`: where an earlier page ended. A page may be short and go on all the same."""
+    return _read(plan(account, filters, sort_by), descending=descending, skip=skip, limit=limit, place=place)
+
+
+def documents(account: str, rows: list[Row]) -> list[ListedJob]:
+    """The rows as clients see them. Only running jobs have to be asked how far they are."""
+    running = [row["job_id"] for row in rows if row["status"] in RUNNING]
+    told = briefs.read(running, account=account) if running else []
+    progress = {brief.job_id: brief.overall_progress for brief in told if isinstance(brief, JobBrief)}
+    return [
+        ListedJob(
+            job_id=row["job_id"],
+            status=row["status"],
+            priority=int(row["priority"]),
+            filename=row["filename"],
+            duration_seconds=float(row["duration_seconds"]) if "duration_seconds" in row else None,
+            batch_id=row.get("batch_id"),
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+            completed_at=row.get("completed_at"),
+            progress=100 if row["status"] == Status.COMPLETED else progress.get(row["job_id"], 0),
+        )
+        for row in rows
+    ]
+
+
+def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
     """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few."""
     found: list[Row] = []
     calls = 0
