@@ -40,7 +40,7 @@ def page(
     limit: int,
     place: dict[str, Any] | None = None,
 ) -> Page:
-    """A page of the account's jobs; `place`: where an earlier page ended. A page may be short and go on all the same."""
+    """A page of the account's jobs. `place`: where an earlier one ended. It may be short and go on all the same."""
     return _read(plan(account, filters, sort_by), descending=descending, skip=skip, limit=limit, place=place)
 
 
