@@ -111,6 +111,21 @@ def test_a_large_source_is_uploaded_in_parts(ask: Ask) -> None:
     assert "ETag" in document["detail"]
 
 
+@pytest.mark.parametrize("end", [Status.CANCELLED, Status.FAILED])
+def test_the_upload_of_a_job_that_ended_is_not_completed(ask: Ask, end: Status) -> None:
+    created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
+    jobs.transition(created["job_id"], end, attempt=1)
+    parts = {"parts": [{"part_number": 1, "etag": '"x"'}]}
+    assert end in problem(ask("POST", created["upload"]["complete_url"], parts), 409)["detail"]
+
+
+def test_an_upload_that_was_completed_may_be_completed_again(ask: Ask) -> None:
+    created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
+    jobs.transition(created["job_id"], Status.QUEUED, attempt=1)
+    again = ask("POST", created["upload"]["complete_url"], {"parts": [{"part_number": 1, "etag": '"x"'}]})
+    assert (again.status_code, again.json_body["status"]) == (202, "queued")
+
+
 def test_a_source_url_needs_no_upload(ask: Ask) -> None:
     answer = ask("POST", "/jobs", {"filename": "talk.mp4", "source_url": "https://example.com/talk.mp4"})
     assert answer.status_code == 202
@@ -202,6 +217,9 @@ def test_an_unchanged_document_is_not_sent_again(ask: Ask) -> None:
     first = ask("GET", f"/jobs/{job_id}")
     again = ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.body) == (304, b"")
+    weak = ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": f'"other", W/{first.headers["ETag"]}'})
+    assert weak.status_code == 304
+    assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": "*"}).status_code == 304
     jobs.transition(job_id, Status.QUEUED, attempt=1)
     assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 

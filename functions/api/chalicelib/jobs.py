@@ -11,7 +11,7 @@ from ulid import ULID
 from chalicelib.doors import checked_id, own_job, owned, redirect
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import life
+from mediajobs import etags, life
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
 from mediajobs.errors import JobError
 from mediajobs.job_document import job_document
@@ -54,6 +54,10 @@ def complete_upload(asked: Asked, job_id: str) -> Response:
     job = own_job(asked.caller, job_id)
     if job.upload_id is None:
         raise Problem(HTTPStatus.CONFLICT, "This job has no multipart upload: it starts when its source has arrived.")
+    if job.status in life.RETRYABLE:
+        raise Problem(
+            HTTPStatus.CONFLICT, f"This job is {job.status}: its upload is not wanted any more. Create it anew."
+        )
     if job.status is Status.PENDING:
         try:
             uploads.complete(source_key(job_id), job.upload_id, asked.body.parts)
@@ -74,7 +78,7 @@ def get(asked: Asked, job_id: str) -> Response:
     )
     etag = f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
     headers: Headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if etag in asked.headers.get("if-none-match", ""):
+    if etags.matches(asked.headers.get("if-none-match", ""), etag):
         return Response("", status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
     return json_answer(document, headers=headers)
 
