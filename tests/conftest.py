@@ -19,6 +19,20 @@ os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_N
 
 
 ENVIRONMENT = os.environ
+# What the functions are told by the template, where everything is in process.
+SETTINGS = {
+    "JOBS_TABLE": "JobsTable",
+    "KEYS_TABLE": "KeysTable",
+    "COUNTERS_TABLE": "CountersTable",
+    "TALLIES_TABLE": "TalliesTable",
+    "IDEMPOTENCY_TABLE": "IdempotencyTable",
+    "MEDIA_BUCKET": "media",
+    "ACCOUNT_CONCURRENCY": "2",
+    "SYSTEM_CONCURRENCY": "3",
+    "DEFAULT_WHISPER_MODEL": "base",
+    "SOURCE_BUCKETS": "",
+    "ALLOW_PRIVATE_SOURCES": "false",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,19 +61,7 @@ def make_tables(client: Any) -> None:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The template's tables and bucket, in process."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for variable, value in {
-        "JOBS_TABLE": "JobsTable",
-        "KEYS_TABLE": "KeysTable",
-        "COUNTERS_TABLE": "CountersTable",
-        "TALLIES_TABLE": "TalliesTable",
-        "IDEMPOTENCY_TABLE": "IdempotencyTable",
-        "MEDIA_BUCKET": "media",
-        "ACCOUNT_CONCURRENCY": "2",
-        "SYSTEM_CONCURRENCY": "3",
-        "DEFAULT_WHISPER_MODEL": "base",
-        "SOURCE_BUCKETS": "",
-        "ALLOW_PRIVATE_SOURCES": "false",
-    }.items():
+    for variable, value in SETTINGS.items():
         monkeypatch.setenv(variable, value)
     with mock_aws():
         make_tables(boto3.client("dynamodb"))
