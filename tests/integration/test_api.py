@@ -90,6 +90,14 @@ def completed(ask: Ask) -> str:
     return job_id
 
 
+def test_a_jobs_id_is_of_the_moment_of_its_creation(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = "2026-03-01T12:00:00.123Z"
+    monkeypatch.setattr(jobs, "now", lambda: moment)
+    job_id = create(ask)
+    for query in (f"from_date={moment}", f"to_date={moment}", f"from_date={moment}&to_date={moment}&sort_by=priority"):
+        assert [job["job_id"] for job in ask("GET", f"/jobs?{query}").json_body["jobs"]] == [job_id]
+
+
 def test_a_new_job_tells_where_to_upload(ask: Ask) -> None:
     answer = ask("POST", "/jobs", {"filename": "talk.mp4", "content_type": "video/mp4", "size_bytes": 10})
     assert answer.status_code == 201

@@ -11,7 +11,7 @@ from ulid import ULID
 from chalicelib.doors import checked_id, own_job, owned, redirect
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import etags, life
+from mediajobs import etags, life, tallies
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
 from mediajobs.errors import JobError
 from mediajobs.job_document import job_document
@@ -21,6 +21,7 @@ from mediajobs.names import OUTPUT_KEYS, download_name
 from mediajobs.requests import CompleteUpload, CreateJob
 from mediajobs.stores import jobs, queue, uploads
 from mediajobs.stores.objects import Objects
+from mediajobs.times import parse
 from mediajobs.uploads import parts_for
 
 routes = Routes("jobs")
@@ -33,7 +34,8 @@ def create(asked: Asked) -> Response:
     _check_source_url(wanted.source_url)
     moment = jobs.now()
     job = Job(
-        job_id=str(ULID()),
+        # Of the same moment as created_at: dates are looked for by either.
+        job_id=str(ULID.from_timestamp(tallies.milliseconds(parse(moment)))),
         account=asked.caller.account,
         status=Status.QUEUED if wanted.source_url else Status.PENDING,
         created_at=moment,
