@@ -6,8 +6,9 @@ import os
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
+
+from mediajobs.stores import clients
 
 # The second is what an emulator says of an execution that is over; AWS answers as if it had been stopped.
 _NOTHING_TO_STOP = frozenset({"ExecutionDoesNotExist", "ValidationException"})
@@ -67,4 +68,4 @@ def _name(job_id: str, attempt: int) -> str:
 
 @cache
 def _client() -> Any:
-    return boto3.client("stepfunctions")
+    return clients.client("stepfunctions")

@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from mediajobs.documents import JobBrief, ListedJob
 from mediajobs.life import RUNNING, Status
 from mediajobs.listing import Filters, Plan, plan
-from mediajobs.stores import briefs
+from mediajobs.stores import attributes, briefs, clients
 from mediajobs.stores.environment import setting
 
 _MOST_CALLS = 4
 _FILTERED_READ = 2000  # items a call where conditions may drop most of them
-_WRITE, _READ = TypeSerializer().serialize, TypeDeserializer().deserialize
+_WRITE, _READ = attributes.write, attributes.read
 
 Row = Mapping[str, Any]
 
@@ -126,6 +122,5 @@ def _place_of(plan: Plan, row: Row) -> dict[str, Any]:
     return {name: _WRITE(row[name]) for name in {plan.hash_name, plan.range_name, "job_id", "item"}}
 
 
-@cache
 def _client() -> Any:
-    return boto3.client("dynamodb")
+    return clients.dynamodb()

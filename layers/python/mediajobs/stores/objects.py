@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
+from mediajobs.stores import clients
 from mediajobs.stores.sink import Sink, Stored
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def _client() -> "S3Client":
         read_timeout=60,
         max_pool_connections=16,
     )
-    return boto3.client("s3", config=config)
+    client: S3Client = clients.client("s3", config)
+    return client
 
 
 def _is_missing(error: ClientError) -> bool:

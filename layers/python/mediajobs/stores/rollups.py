@@ -8,31 +8,29 @@ is read before the job: so a slow handler can never take a newer count back.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from mediajobs import tallies
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.jobs import Job
-from mediajobs.stores import jobs
+from mediajobs.stores import bulk, clients, jobs
 from mediajobs.stores.environment import setting
 from mediajobs.times import parse
 
 _TRIES = 8  # the blocks of a busy account are written by several handlers at once
-_KEYS_A_CALL = 100
-_READS = 4  # DynamoDB may leave keys over
+_ALL = "all"  # a batch's only block
 
 
 @dataclass(frozen=True)
 class _Marker:
-    """With what a job is counted: its account, its moment of creation (ms since 1970), what it adds."""
+    """With what a job is counted: its account and batch, its moment of creation (ms since 1970), what it adds."""
 
     account: str
+    batch_id: str | None
     moment: int
     tally: tallies.Tally
     revision: int
@@ -59,9 +57,23 @@ def count(job_id: str) -> bool:
 
 def read(account: str, first: int, last: int) -> Counter[str]:
     """The account's sums over its jobs created from `first` to `last`, in ms since 1970. Two calls at most."""
-    names = list(tallies.cover(first, last))
-    pages = (names[start : start + _KEYS_A_CALL] for start in range(0, len(names), _KEYS_A_CALL))
-    return tallies.added(tally for page in pages for tally in _blocks(account, page))
+    (images,) = bulk.read(wanted(account, first, last))
+    return sums(images)
+
+
+def wanted(account: str, first: int, last: int) -> bulk.Wanted:
+    """The same, to be read together with something else."""
+    keys = [_block_key(account, name) for name in tallies.cover(first, last)]
+    return bulk.Wanted(setting("TALLIES_TABLE"), keys)
+
+
+def wanted_of_batch(account: str, batch_id: str) -> bulk.Wanted:
+    """The sums over all jobs of a batch: one item."""
+    return bulk.Wanted(setting("TALLIES_TABLE"), [_batch_key(account, batch_id)])
+
+
+def sums(images: Iterable[bulk.Image]) -> Counter[str]:
+    return tallies.added({name: int(value["N"]) for name, value in image.items() if "N" in value} for image in images)
 
 
 def _marker(job_id: str) -> _Marker | None:
@@ -72,6 +84,7 @@ def _marker(job_id: str) -> _Marker | None:
         return None
     return _Marker(
         account=item["account"]["S"],
+        batch_id=item["batch_id"]["S"] if "batch_id" in item else None,
         moment=int(item["moment"]["N"]),
         tally=json.loads(item["tally"]["S"]),
         revision=int(item["revision"]["N"]),
@@ -84,13 +97,17 @@ def _present(job_id: str, marker: _Marker | None) -> _Marker | None:
     try:
         job: Job = jobs.get(job_id)
     except NotFound:
-        return _Marker(marker.account, marker.moment, {}, revision) if marker else None
-    return _Marker(job.account, tallies.milliseconds(parse(job.created_at)), tallies.of_job(job), revision)
+        return replace(marker, tally={}, revision=revision) if marker else None
+    moment = tallies.milliseconds(parse(job.created_at))
+    return _Marker(job.account, job.batch_id, moment, tallies.of_job(job), revision)
 
 
 def _written(job_id: str, before: _Marker | None, after: _Marker, delta: dict[str, int]) -> bool:
     """Whether the marker and all blocks were written, or somebody else was quicker."""
-    changes = [_add(after.account, block, delta) for block in tallies.blocks_of(after.moment)]
+    keys = [_block_key(after.account, block) for block in tallies.blocks_of(after.moment)]
+    if after.batch_id is not None:
+        keys.append(_batch_key(after.account, after.batch_id))
+    changes = [_add(key, delta) for key in keys]
     try:
         _client().transact_write_items(TransactItems=[_put_marker(job_id, before, after), *changes])
     except ClientError as error:
@@ -107,6 +124,8 @@ def _put_marker(job_id: str, before: _Marker | None, after: _Marker) -> dict[str
         "tally": {"S": json.dumps(after.tally, sort_keys=True)},
         "revision": {"N": str(after.revision)},
     }
+    if after.batch_id is not None:
+        item["batch_id"] = {"S": after.batch_id}
     put: dict[str, Any] = {"TableName": setting("TALLIES_TABLE"), "Item": item}
     if before is None:
         put["ConditionExpression"] = "attribute_not_exists(revision)"
@@ -116,12 +135,12 @@ def _put_marker(job_id: str, before: _Marker | None, after: _Marker) -> dict[str
     return {"Put": put}
 
 
-def _add(account: str, block: str, delta: dict[str, int]) -> dict[str, Any]:
+def _add(key: bulk.Image, delta: dict[str, int]) -> dict[str, Any]:
     places = {f"#{number}": name for number, name in enumerate(delta)}
     return {
         "Update": {
             "TableName": setting("TALLIES_TABLE"),
-            "Key": _block_key(account, block),
+            "Key": key,
             "UpdateExpression": "ADD " + ", ".join(f"{place} :{place[1:]}" for place in places),
             "ExpressionAttributeNames": places,
             "ExpressionAttributeValues": {f":{place[1:]}": {"N": str(delta[name])} for place, name in places.items()},
@@ -129,28 +148,17 @@ def _add(account: str, block: str, delta: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _blocks(account: str, names: Sequence[str]) -> Iterator[tallies.Tally]:
-    table = setting("TALLIES_TABLE")
-    wanted: Any = {table: {"Keys": [_block_key(account, name) for name in names]}}
-    for tried in range(_READS):
-        answer = _client().batch_get_item(RequestItems=wanted)
-        for item in answer["Responses"].get(table, []):
-            yield {name: int(value["N"]) for name, value in item.items() if "N" in value}
-        wanted = answer.get("UnprocessedKeys")
-        if not wanted:
-            return
-        time.sleep(0.05 * 2**tried)
-    raise Conflict("The statistics are busy. Try again.")
-
-
-def _block_key(account: str, block: str) -> dict[str, Any]:
+def _block_key(account: str, block: str) -> bulk.Image:
     return {"owner": {"S": f"account#{account}"}, "block": {"S": block}}
 
 
-def _marker_key(job_id: str) -> dict[str, Any]:
+def _batch_key(account: str, batch_id: str) -> bulk.Image:
+    return {"owner": {"S": f"batch#{account}#{batch_id}"}, "block": {"S": _ALL}}
+
+
+def _marker_key(job_id: str) -> bulk.Image:
     return {"owner": {"S": f"job#{job_id}"}, "block": {"S": "marker"}}
 
 
-@cache
 def _client() -> Any:
-    return boto3.client("dynamodb")
+    return clients.dynamodb()

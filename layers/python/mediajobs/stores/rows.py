@@ -11,7 +11,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.connection import Connection
+from pynamodb.connection import Connection, TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
@@ -22,8 +22,18 @@ JOB, PROGRESS, DELETED = "job", "progress", "deleted"
 
 @cache
 def connection() -> Connection:
-    """For transactions. One for all of them: making its client takes longer than using it."""
+    """One for all: making its client takes longer than using it."""
     return Connection()
+
+
+class Row(Model):
+    """A model that shares the one client; left alone, every model makes its own."""
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        found = super()._get_connection()
+        found.connection._client = connection().client
+        return found
 
 
 class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
@@ -37,7 +47,7 @@ class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
     queue_rank = UnicodeAttribute(range_key=True)
 
 
-class JobRow(Model):
+class JobRow(Row):
     """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits: they make a sparse index."""
 
     class Meta:
@@ -84,7 +94,7 @@ class JobRow(Model):
     batch = UnicodeAttribute(null=True)
 
 
-class ProgressRow(Model):
+class ProgressRow(Row):
     """Jobs table, item `progress`: small, written often, in no index."""
 
     class Meta:
@@ -112,7 +122,7 @@ class AccountIndex(GlobalSecondaryIndex["KeyRow"]):
     created_at = UnicodeAttribute(range_key=True)
 
 
-class DeletedRow(Model):
+class DeletedRow(Row):
     """Jobs table, item `deleted`: what is left of a deleted job until the last of its files is surely gone.
 
     It lies in the index of waiting jobs, in a queue of its own, by the moment at which the files are looked for.
@@ -127,7 +137,7 @@ class DeletedRow(Model):
     queue_rank = UnicodeAttribute()
 
 
-class KeyRow(Model):
+class KeyRow(Row):
     """ApiKeys table. `window_used` requests were counted in the window that ends at `window_ends` (milliseconds)."""
 
     class Meta:
@@ -144,7 +154,7 @@ class KeyRow(Model):
     accounts = AccountIndex()
 
 
-class CounterRow(Model):
+class CounterRow(Row):
     """Counters table: `system` and `account#NAME` hold the ids of the running jobs; `waiting` the accounts that may
     have a job to admit; `rates` what finished jobs taught."""
 

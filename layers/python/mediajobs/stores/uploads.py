@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from mediajobs.errors import Conflict, JobError
 from mediajobs.requests import UploadedPart
+from mediajobs.stores import clients
 from mediajobs.stores.environment import setting
 from mediajobs.times import rfc3339
 from mediajobs.uploads import SECONDS_FOR_SINGLE, Part
@@ -86,4 +86,4 @@ def _in(seconds: int) -> str:
 
 @cache
 def _client() -> Any:
-    return boto3.client("s3", config=Config(signature_version="s3v4"))
+    return clients.client("s3", config=Config(signature_version="s3v4"))
