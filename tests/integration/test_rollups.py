@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mediajobs import tallies
 from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.stores import jobs, rollups
+from mediajobs.life import TERMINAL, Status
+from mediajobs.stores import bulk, jobs, rollups
 from mediajobs.stores.rows import JobRow
 from mediajobs.times import parse, rfc3339
 from tests.doors import load
@@ -24,11 +24,15 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 ALWAYS = (0, tallies.EPOCH_END - 1)
 
 
-def create(job_id: str, account: str, seconds: float = 0) -> None:
+def create(job_id: str, account: str, seconds: float = 0, batch_id: str | None = None) -> None:
     moment = rfc3339(START + timedelta(seconds=seconds))
-    jobs.create(
-        Job(job_id=job_id, account=account, status=Status.PENDING, filename="a", created_at=moment, updated_at=moment)
-    )
+    fields = {"job_id": job_id, "account": account, "batch_id": batch_id, "status": Status.PENDING, "filename": "a"}
+    jobs.create(Job.model_validate(fields | {"created_at": moment, "updated_at": moment}))
+
+
+def of_batch(account: str, batch_id: str) -> Counter[str]:
+    (images,) = bulk.read(rollups.wanted_of_batch(account, batch_id))
+    return rollups.sums(images)
 
 
 def recount(ids: list[str], account: str, first: int, last: int) -> Counter[str]:
@@ -39,8 +43,17 @@ def recount(ids: list[str], account: str, first: int, last: int) -> Counter[str]
     return +tallies.added(tallies.of_job(job) for job in inside)
 
 
+def fulfil(wish: Status | str | None, job: Job, seed: random.Random) -> None:
+    if wish is None:
+        JobRow(job.job_id, "job").delete()
+    elif isinstance(wish, Status):
+        jobs.transition(job.job_id, wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
+    elif job.status not in TERMINAL:
+        jobs.set_priority(job, 1 + seed.randrange(10))
+
+
 runs = map(str, itertools.count())
-wishes = st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED, None])
+wishes = st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED, "other priority", None])
 
 
 @given(
@@ -50,20 +63,17 @@ wishes = st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED, None])
 )
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
-    steps: list[tuple[int, Status | None]], seed: random.Random, span: list[int]
+    steps: list[tuple[int, Any]], seed: random.Random, span: list[int]
 ) -> None:
     run = next(runs)
     ids = [f"{run}-{number}" for number in range(4)]
     events = list(ids)
     for number, job_id in enumerate(ids):
-        create(job_id, f"{run}-{number % 2}", seconds=number * 1.1)
+        create(job_id, f"{run}-{number % 2}", seconds=number * 1.1, batch_id="b" if number else None)
     for number, wish in steps:
         if not JobRow.count(ids[number]):
             continue
-        if wish is None:
-            JobRow(ids[number], "job").delete()
-        else:
-            jobs.transition(ids[number], wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
+        fulfil(wish, jobs.get(ids[number]), seed)
         events.append(ids[number])
         if seed.getrandbits(1):  # some are handled at once, all of them again later, in any order
             rollups.count(ids[number])
@@ -74,6 +84,7 @@ def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
     for account in (f"{run}-0", f"{run}-1"):
         assert +rollups.read(account, *ALWAYS) == recount(ids, account, *ALWAYS)
         assert +rollups.read(account, first, last) == recount(ids, account, first, last)
+        assert +of_batch(account, "b") == recount(ids[1:], account, *ALWAYS)
 
 
 def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +102,7 @@ def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("mediajobs.stores.jobs.get", slow)
     rollups.count("J")
-    assert +rollups.read("acme", *ALWAYS) == {"jobs.failed": 1}
+    assert +rollups.read("acme", *ALWAYS) == {"jobs.failed.5": 1}
 
 
 def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,12 +123,12 @@ def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monke
     monkeypatch.setattr(rollups, "count", broken)
     answer = load("rollups").roll_up({"Records": [record("J"), record("K")]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "K"}]}
-    assert +rollups.read("acme", *ALWAYS) == {"jobs.pending": 1}
+    assert +rollups.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
 
 
 def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    client = rollups._client()
+    client = bulk._client()
     fetch = client.batch_get_item
 
     def counted(**request: Any) -> Any:

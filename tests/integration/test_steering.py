@@ -17,7 +17,7 @@ from mediajobs.life import Status, Verdict
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import TaskProgress
 from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import briefs, jobs, keys, leftovers, pipeline, progress, queue, slots, steering
+from mediajobs.stores import briefs, bulk, jobs, keys, leftovers, pipeline, progress, queue, slots, steering
 from mediajobs.stores.objects import Objects
 from mediajobs.stores.rows import DELETED, DeletedRow, JobRow
 from mediajobs.times import parse
@@ -437,7 +437,7 @@ class TestBatchStatus:
     def test_what_the_table_did_not_get_to_is_asked_for_again(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = pending(ask)
         table = _Busy(times=2)
-        monkeypatch.setattr(briefs, "_client", lambda: table)
+        monkeypatch.setattr(bulk, "_client", lambda: table)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         assert briefs.read([job_id], account="acme")[0].job_id == job_id
         assert table.asked == 3

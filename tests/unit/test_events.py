@@ -6,7 +6,8 @@ from mediajobs.events import event_of
 
 def row(**values: Any) -> dict[str, Any]:
     fields = {"item": "job", "job_id": "J", "account": "acme", "status": "queued", "version": Decimal(2)}
-    return fields | {"attempt": Decimal(1), "priority": Decimal(5), "updated_at": "now"} | values
+    fields |= {"attempt": Decimal(1), "priority": Decimal(5), "updated_at": "now", "filename": "a.mp4"}
+    return fields | values
 
 
 def test_a_new_version_is_an_event_with_the_same_id_every_time() -> None:
@@ -20,8 +21,25 @@ def test_a_new_version_is_an_event_with_the_same_id_every_time() -> None:
 
 
 def test_what_is_no_change_of_the_job_is_no_event() -> None:
-    assert event_of(row(priority=1), row(priority=9)) is None
+    assert event_of(row(updated_at="before"), row()) is None
     assert event_of({}, {"item": "progress", "job_id": "J", "sequence": 3}) is None
+
+
+def test_another_priority_is_told_and_a_way_there_and_back_is_two_events() -> None:
+    up = event_of(row(priority=1), row(priority=9, updated_at="10:00"))
+    back = event_of(row(priority=9, updated_at="10:00"), row(priority=1, updated_at="10:01"))
+    again = event_of(row(priority=1, updated_at="10:01"), row(priority=9, updated_at="10:02"))
+    assert up is not None
+    assert back is not None
+    assert again is not None
+    assert (up.name, up.event_id, up.priority) == ("job.prioritised", "J-2-p9-10:00", 9)
+    assert len({up.event_id, back.event_id, again.event_id}) == 3
+
+
+def test_an_event_carries_the_file_name_and_the_batch() -> None:
+    event = event_of({}, row(version=1, batch_id="b"))
+    assert event is not None
+    assert (event.filename, event.batch_id, event.version) == ("a.mp4", "b", 1)
 
 
 def test_the_end_of_the_row_is_an_event_too() -> None:

@@ -39,7 +39,7 @@ def test_all_time_is_one_block() -> None:
     assert list(tallies.cover(7, 6)) == []
 
 
-counts = st.dictionaries(st.sampled_from(["jobs.failed", "media_ms", "x"]), st.integers(0, 10**15))
+counts = st.dictionaries(st.sampled_from(["jobs.failed.5", "media_ms", "x"]), st.integers(0, 10**15))
 
 
 @given(counts, counts)
@@ -64,10 +64,22 @@ def test_a_completed_job_counts_with_its_work() -> None:
         outputs={"360p": OutputSummary(available=True, size_bytes=300)},
         processing_time={"total_seconds": 2.25},
     )
-    assert tallies.of_job(job) == {
-        "jobs.completed": 1, "output_bytes": 300, "source_bytes": 900, "processing_ms": 2250, "media_ms": 8500,
+    assert +tallies.of_job(job) == {
+        "jobs.completed.7": 1, "output_bytes": 300, "source_bytes": 900, "processing_ms": 2250, "media_ms": 8500,
+        "transcoded_ms": 8500,
     }  # fmt: skip
     assert tallies.jobs_by_status(tallies.of_job(job)) == dict.fromkeys(Status, 0) | {Status.COMPLETED: 1}
+    spoken = job.model_copy(update={"outputs": {"transcript_txt": OutputSummary(available=True, size_bytes=1)}})
+    assert {"transcribed_ms": 8500, "transcoded_ms": 0}.items() <= tallies.of_job(spoken).items()
+
+
+def test_jobs_are_found_by_status_and_priority() -> None:
+    tally = {"jobs.failed.5": 2, "jobs.failed.10": 3, "jobs.queued.10": 4, "media_ms": 100}
+    assert tallies.jobs_of(tally) == 9
+    assert tallies.jobs_of(tally, [Status.FAILED]) == 5
+    assert tallies.jobs_of(tally, priority=10) == 7
+    assert tallies.jobs_of(tally, [Status.FAILED, Status.CANCELLED], 5) == 2
+    assert tallies.jobs_by_status(tally)[Status.FAILED] == 5
 
 
 @given(st.integers(0, 2**41))

@@ -9,14 +9,17 @@ Image = Mapping[str, Any]
 
 
 class JobEvent(BaseModel):
-    """`job.STATUS`, or `job.deleted`. The id is the same however often the change is told."""
+    """`job.STATUS`, `job.prioritised` or `job.deleted`. The id is the same however often the change is told."""
 
     event_id: str
     job_id: str
     account: str
     status: str
+    version: int
     attempt: int
     priority: int
+    filename: str
+    batch_id: str | None
     updated_at: str
 
     @property
@@ -27,17 +30,31 @@ class JobEvent(BaseModel):
 def event_of(old: Image, new: Image) -> JobEvent | None:
     """The event of a change from one image of a row to the next, each empty where there was no row.
 
-    None where nothing happened to the job itself: another item, or the same version of it.
+    None where nothing happened to the job itself: another item, or the same version and priority of it.
     """
     row = new or old
-    if row.get("item") != "job" or new.get("version") == old.get("version"):
+    if row.get("item") != "job":
         return None
+    if not new:
+        return _told(row, "deleted", "deleted")
+    if new["version"] != old.get("version"):
+        return _told(row, f"{new['version']}", new["status"])
+    if new["priority"] != old["priority"]:
+        # The moment tells a change from a later one back to the same priority.
+        return _told(row, f"{new['version']}-p{new['priority']}-{new['updated_at']}", "prioritised")
+    return None
+
+
+def _told(row: Image, change: str, status: str) -> JobEvent:
     return JobEvent(
-        event_id=f"{row['job_id']}-{new['version'] if new else 'deleted'}",
+        event_id=f"{row['job_id']}-{change}",
         job_id=row["job_id"],
         account=row["account"],
-        status=new["status"] if new else "deleted",
+        status=status,
+        version=int(row["version"]),
         attempt=int(row["attempt"]),
         priority=int(row["priority"]),
+        filename=row["filename"],
+        batch_id=row.get("batch_id"),
         updated_at=row["updated_at"],
     )

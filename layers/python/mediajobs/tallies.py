@@ -6,7 +6,7 @@ lie in it. Everything counted is an integer, so that nothing is lost by adding a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mediajobs.jobs import Job
@@ -37,14 +37,16 @@ def cover(first: int, last: int) -> Iterator[str]:
 
 
 def of_job(job: Job) -> Counter[str]:
-    """What one job adds: to the jobs of its status, and when it is completed to the sums of work."""
-    tally = Counter({f"jobs.{job.status}": 1})
-    stored = sum(output.size_bytes or 0 for output in job.outputs.values())
-    tally["output_bytes"] += stored
+    """What one job adds: to the jobs of its status and priority, and when it is completed to the sums of work."""
+    tally = Counter({f"jobs.{job.status}.{job.priority}": 1})
+    tally["output_bytes"] += sum(output.size_bytes or 0 for output in job.outputs.values())
     tally["source_bytes"] += job.source.size_bytes if job.source else job.size_bytes or 0
     if job.status is Status.COMPLETED and job.source is not None:
+        media = round(1000 * job.source.duration_seconds)
         tally["processing_ms"] += round(1000 * job.processing_time.get("total_seconds", 0))
-        tally["media_ms"] += round(1000 * job.source.duration_seconds)
+        tally["media_ms"] += media
+        tally["transcoded_ms"] += media if _made(job, "360p", "720p") else 0
+        tally["transcribed_ms"] += media if _made(job, "transcript_txt") else 0
     return tally
 
 
@@ -64,11 +66,16 @@ def change(before: Tally, after: Tally) -> dict[str, int]:
 def jobs_by_status(tally: Tally) -> dict[Status, int]:
     """All eight, also those of which there are none."""
     counts = dict.fromkeys(Status, 0)
-    for name, number in tally.items():
-        kind, _, rest = name.partition(".")
-        if kind == "jobs":
-            counts[Status(rest)] += number
+    for status, _, number in _jobs(tally):
+        counts[status] += number
     return counts
+
+
+def jobs_of(tally: Tally, statuses: Collection[Status] = (), priority: int | None = None) -> int:
+    """How many jobs have one of these statuses, and this priority; empty and None: any."""
+    return sum(
+        number for status, its, number in _jobs(tally) if status in (statuses or Status) and priority in (None, its)
+    )
 
 
 def milliseconds(moment: datetime) -> int:
@@ -79,6 +86,19 @@ def milliseconds(moment: datetime) -> int:
 def milliseconds_up(moment: datetime) -> int:
     """The same, rounded up: the first millisecond that is not before the moment."""
     return -((_EPOCH - moment) // timedelta(milliseconds=1))
+
+
+def _jobs(tally: Tally) -> Iterator[tuple[Status, int, int]]:
+    """(status, priority, number of jobs)."""
+    for name, number in tally.items():
+        kind, _, rest = name.partition(".")
+        if kind == "jobs":
+            status, _, priority = rest.partition(".")
+            yield Status(status), int(priority), number
+
+
+def _made(job: Job, *outputs: str) -> bool:
+    return any(name in job.outputs and job.outputs[name].available for name in outputs)
 
 
 def _name(level: int, number: int) -> str:
