@@ -27,7 +27,13 @@ from mediajobs.uploads import parts_for
 routes = Routes("jobs")
 
 
-@routes.route("POST", "/jobs", {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob}, body=CreateJob)
+@routes.route(
+    "POST",
+    "/jobs",
+    {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob},
+    body=CreateJob,
+    headers={HTTPStatus.ACCEPTED: ("Location",)},
+)
 def create(asked: Asked) -> Response:
     """Create a job, and say where its source is to be uploaded."""
     wanted: CreateJob = asked.body

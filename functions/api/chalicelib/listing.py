@@ -17,10 +17,10 @@ from mediajobs.stores.listing import Page
 
 _DEEPEST = 10_000
 
-routes = Routes("listing")
+routes = Routes("jobs")
 
 
-@routes.route("GET", "/jobs", {HTTPStatus.OK: JobList}, query=ListJobs)
+@routes.route("GET", "/jobs", {HTTPStatus.OK: JobList}, query=ListJobs, headers={HTTPStatus.OK: ("Link",)})
 def list_jobs(asked: Asked) -> Response:
     """Your jobs, by page or from cursor to cursor."""
     wanted: ListJobs = asked.query

@@ -3,53 +3,114 @@
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal, cast
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 import mediajobs
+from chalicelib import headers, links
+from chalicelib.parameters import PATH
 from chalicelib.problems import CONTENT_TYPE, ProblemDocument
 from chalicelib.routes import Model, Route
 
-_REF = "#/components/schemas/"
-_JOB_ID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_REF = "#/components/schemas/{model}"
 _SECURITY = {
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "key_in_query": {"type": "apiKey", "in": "query", "name": "api_key"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "Your key: `mj_<id>_<secret>`."},
+    "key_in_query": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "api_key",
+        "description": "For players and EventSource, which cannot set headers.",
+    },
 }
-_DESCRIPTION = "A video goes in; renditions, audio, HLS, a thumbnail and a transcript come out."
+_DESCRIPTION = (
+    "A video goes in; renditions, audio, HLS, a thumbnail and a transcript come out.\n\n"
+    "Times are RFC 3339 in UTC, durations seconds, sizes bytes. Every error is a problem document (RFC 9457) whose "
+    "`detail` says what to do. A POST with an `Idempotency-Key` may be sent again."
+)
+_TAGS = {
+    "jobs": "Create jobs, find them, steer them, count them, fetch what they made.",
+    "batches": "Jobs that belong together.",
+    "stream": "Play what was made.",
+    "usage": "What this account has used, and may use.",
+    "service": "Whether the service is well.",
+    "about": "This API, described.",
+}
+# What a status means wherever it is a problem; the document's `detail` says more.
+_PROBLEMS = {
+    HTTPStatus.BAD_REQUEST: "The request cannot be understood, or not be done.",
+    HTTPStatus.UNAUTHORIZED: "The API key is missing, malformed, unknown or revoked.",
+    HTTPStatus.FORBIDDEN: "It belongs to another account.",
+    HTTPStatus.NOT_FOUND: "It is not there.",
+    HTTPStatus.CONFLICT: "Its present state does not allow this, or the same request is not answered yet.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 1 MiB.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The request is not valid; `errors` says where.",
+    HTTPStatus.TOO_MANY_REQUESTS: "The rate limit or a quota is used up.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A part of the service does not answer.",
+}
+_NO_CONTENT = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole description, as JSON data."""
     declared = list(routes)
+    references, schemas = _schemas(declared)
+    ways = links.between(declared, operation_id, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for route in declared:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        operation = _operation(route, references)
+        for status, found in ways.get(operation["operationId"], {}).items():
+            operation["responses"][status]["links"] = found
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "mediajobs", "version": mediajobs.__version__, "description": _DESCRIPTION},
+        "servers": [{"url": ".", "description": "Where this document is."}],
+        "tags": [
+            {"name": noun, "description": _TAGS.get(noun, noun)}
+            for noun in dict.fromkeys(route.noun for route in declared)
+        ],
         "paths": paths,
-        "components": {"schemas": _schemas(declared), "securitySchemes": _SECURITY},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY, "headers": headers.ANSWERED},
     }
+
+
+def operation_id(route: Route) -> str:
+    """`jobs_create`; the view's name need not say the noun again."""
+    return f"{route.noun}_{route.view.__name__.removesuffix('_' + route.noun)}"
 
 
 def path_parameters(path: str) -> list[str]:
     return re.findall(r"\{(\w+)\}", path)
 
 
-def _operation(route: Route) -> dict[str, Any]:
+_References = dict[tuple[Model, Literal["validation", "serialization"]], dict[str, Any]]
+
+
+def _operation(route: Route, references: _References) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.view.__module__.rpartition(".")[2] + "_" + route.view.__name__,
+        "operationId": operation_id(route),
+        "tags": [route.noun],
         "summary": route.summary,
-        "parameters": [_path_parameter(name) for name in path_parameters(route.path)] + _query_parameters(route.query),
-        "responses": {str(status.value): _answer(status, what) for status, what in _answers(route).items()},
+        "parameters": [{"name": name, "in": "path", "required": True, **PATH[name]} for name in _named(route)]
+        + _query_parameters(route.query)
+        + headers.taken(route),
+        "responses": {
+            str(status.value): _answer(route, status, what, references) for status, what in _answers(route).items()
+        },
         "security": _security(route),
     }
+    if route.description:
+        operation["description"] = route.description
     if route.body:
-        content = {"application/json": {"schema": _ref(route.body)}}
+        content = {"application/json": {"schema": references[route.body, "validation"]}}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
     return operation
+
+
+def _named(route: Route) -> list[str]:
+    return path_parameters(route.path)
 
 
 def _answers(route: Route) -> dict[HTTPStatus, Any]:
@@ -57,22 +118,29 @@ def _answers(route: Route) -> dict[HTTPStatus, Any]:
     problems = [HTTPStatus.SERVICE_UNAVAILABLE]
     if route.key:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS]
-    if path_parameters(route.path):
+    if _named(route):
         problems += [HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT]
-    if route.body or route.query:
+    if route.body or route.query or headers.is_idempotent(route):
         problems += [HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY]
+    if headers.is_idempotent(route):
+        problems += [HTTPStatus.CONFLICT]
     if route.body:
-        problems += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.CONFLICT]
-    return dict.fromkeys(sorted(problems), ProblemDocument) | dict(route.answers)
+        problems += [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE]
+    answers = dict.fromkeys(problems, ProblemDocument) | dict(route.answers)
+    return dict(sorted(answers.items()))
 
 
-def _answer(status: HTTPStatus, what: Model | str | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": status.phrase}
+def _answer(route: Route, status: HTTPStatus, what: Any, references: _References) -> dict[str, Any]:
+    problem = what is ProblemDocument
+    answer: dict[str, Any] = {
+        "description": _PROBLEMS.get(status, status.phrase) if problem else status.phrase,
+        "headers": headers.given(route, status),
+    }
     if isinstance(what, str):
         answer["content"] = {what: {"schema": {"type": "string"}}}
     elif what is not None:
-        kind = CONTENT_TYPE if what is ProblemDocument else "application/json"
-        answer["content"] = {kind: {"schema": _ref(what)}}
+        kind = CONTENT_TYPE if problem else "application/json"
+        answer["content"] = {kind: {"schema": references[what, "serialization"]}}
     return answer
 
 
@@ -82,31 +150,61 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     return [{"key": []}, {"key_in_query": []}] if route.key == "query" else [{"key": []}]
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": _JOB_ID if name == "job_id" else {"type": "string"}}
-
-
 def _query_parameters(model: Model | None) -> list[dict[str, Any]]:
     if model is None:
         return []
-    schema = model.model_json_schema(ref_template=_REF + "{model}")
+    schema = _query_schema(model)
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": value}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": value.pop("description", ""),
+            "schema": _without_null(value),
+        }
         for name, value in schema["properties"].items()
     ]
 
 
-def _schemas(routes: list[Route]) -> dict[str, Any]:
-    models: set[Model] = {ProblemDocument}
-    for route in routes:
-        models |= {model for model in (route.body, route.query) if model}
-        models |= {what for what in route.answers.values() if what is not None and not isinstance(what, str)}
-    ordered = sorted(models, key=lambda model: model.__name__)
-    _, schema = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF + "{model}")
-    definitions: dict[str, Any] = schema.get("$defs", {})
-    return definitions
+def _query_schema(model: Model) -> dict[str, Any]:
+    return model.model_json_schema(ref_template=_REF, schema_generator=_Schema)
 
 
-def _ref(model: Model) -> dict[str, str]:
-    return {"$ref": _REF + model.__name__}
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query cannot say null: what may be null may be left out."""
+    choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    merged: dict[str, Any] = schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
+    return merged
+
+
+class _Schema(GenerateJsonSchema):
+    """Without titles that only say the name again; what a document always has is required in it."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - as pydantic has it
+        if self.mode == "serialization":
+            return not field.get("serialization_exclude_if")
+        return super().field_is_required(field, total)
+
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        return False
+
+
+def _schemas(routes: list[Route]) -> tuple[_References, dict[str, Any]]:
+    """Where each model's schema is, and all of them by name. A query is told by its parameters, not as a document."""
+    taken = {route.body for route in routes if route.body}
+    given = {what for route in routes for what in route.answers.values() if what and not isinstance(what, str)}
+    modes: list[tuple[Model, Literal["validation", "serialization"]]] = []
+    modes += [(model, "validation") for model in _by_name(taken)]
+    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument})]
+    references, schema = models_json_schema(modes, ref_template=_REF, schema_generator=_Schema)
+    parts: dict[str, Any] = {}
+    for query in {route.query for route in routes if route.query}:
+        parts |= _query_schema(query).get("$defs", {})
+    return cast("_References", references), parts | schema.get("$defs", {})
+
+
+def _by_name(models: set[Model]) -> list[Model]:
+    return sorted(models, key=lambda model: model.__name__)

@@ -9,6 +9,10 @@ from pydantic import BaseModel, Field, ValidationError
 CONTENT_TYPE = "application/problem+json"
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class Invalid(BaseModel):
     """Where a value is, and what is wrong with it."""
 
@@ -25,8 +29,8 @@ class ProblemDocument(BaseModel):
     status: int
     detail: str
     instance: str
-    errors: list[Invalid] | None = None
-    violated_policies: list[str] | None = Field(None, serialization_alias="violated-policies")
+    errors: list[Invalid] | None = Field(None, exclude_if=_absent)
+    violated_policies: list[str] | None = Field(None, serialization_alias="violated-policies", exclude_if=_absent)
 
 
 class Problem(ChaliceUnhandledError):
@@ -60,7 +64,7 @@ class Problem(ChaliceUnhandledError):
             **self.more,
         )
         headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
-        body = document.model_dump_json(exclude_none=True, by_alias=True)
+        body = document.model_dump_json(by_alias=True)
         return Response(body, status_code=self.status.value, headers=headers)
 
 

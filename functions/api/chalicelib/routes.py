@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any, Literal
 
 from chalice.app import Request, Response
@@ -44,10 +45,23 @@ class Route:
     body_optional: bool = False  # without a body, the model's defaults
     query: Model | None = None
     key: KeyIn = "header"
+    headers: Mapping[HTTPStatus, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # beside those that follow from the rest
+    noun: str = ""
 
     @property
     def summary(self) -> str:
-        return (self.view.__doc__ or self.view.__name__).strip().splitlines()[0]
+        return self._doc.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What the view's docstring says beyond its first line."""
+        return self._doc.partition("\n")[2].strip()
+
+    @property
+    def _doc(self) -> str:
+        return cleandoc(self.view.__doc__ or self.view.__name__)
 
 
 @dataclass
@@ -60,10 +74,10 @@ class Routes:
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(asked, **path)`; `more`: body, body_optional, query, key."""
+        """Decorates `view(asked, **path)`; `more`: body, body_optional, query, key, headers."""
 
         def decorate(view: View) -> View:
-            self.all.append(Route(method, path, view, answers, **more))
+            self.all.append(Route(method, path, view, answers, noun=self.noun, **more))
             return view
 
         return decorate

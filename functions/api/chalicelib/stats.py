@@ -10,7 +10,7 @@ from mediajobs.requests import Span
 from mediajobs.statistics import Statistics, statistics
 from mediajobs.stores import rollups
 
-routes = Routes("stats")
+routes = Routes("jobs")
 
 
 @routes.route("GET", "/jobs/stats", {HTTPStatus.OK: Statistics}, query=Span)

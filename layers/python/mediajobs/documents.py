@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from mediajobs.life import Status
 from mediajobs.progress import TaskStatus
@@ -190,6 +190,28 @@ class JobList(BaseModel):
     next_cursor: str | None
 
 
+class ExportedJobs(RootModel[list[ListedJob]]):
+    """What a list says in pages, in one."""
+
+
+class RunningExport(BaseModel):
+    """An export that takes a while. It is `running`; when it is ready, its address leads to the file."""
+
+    export_id: str
+    status: Literal["running"] = "running"
+
+
+class RetriedJobs(BaseModel):
+    """What a retry of many has done. `refused` counts those that `reasons` tells of; where it `continues`, the rest
+    follows without another request."""
+
+    matched: int
+    retried: int
+    refused: int
+    reasons: dict[str, int]
+    continues: bool
+
+
 class MissingJob(BaseModel):
     job_id: str
     error: Literal["not_found", "forbidden"]
@@ -207,31 +229,28 @@ class UploadPart(BaseModel):
     size: int
 
 
-class _Sparse(BaseModel):
-    """Without the fields that are null."""
-
-    @model_serializer(mode="wrap")
-    def _only_what_is_there(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None}
+def _left_out() -> Any:
+    """A field that is not there, rather than null."""
+    return Field(None, exclude_if=lambda value: value is None)
 
 
-class Upload(_Sparse):
+class Upload(BaseModel):
     """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
 
     method: str = "PUT"
-    url: str | None = None
-    headers: dict[str, str] | None = None
-    parts: list[UploadPart] | None = None
-    complete_url: str | None = None
+    url: str | None = _left_out()
+    headers: dict[str, str] | None = _left_out()
+    parts: list[UploadPart] | None = _left_out()
+    complete_url: str | None = _left_out()
     expires_at: str
 
 
-class CreatedJob(_Sparse):
+class CreatedJob(BaseModel):
     """`upload` is there unless the source is fetched."""
 
     job_id: str
     status: Status
-    upload: Upload | None = None
+    upload: Upload | None = _left_out()
 
 
 class Home(BaseModel):

@@ -1,0 +1,16 @@
+"""The parameters in paths, by name: what they mean, and what may stand there."""
+
+from typing import Any
+
+from mediajobs.ids import JOB_ID
+from mediajobs.names import OUTPUT_KEYS
+
+PATH: dict[str, dict[str, Any]] = {
+    "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
+    "output": {"description": "What to download.", "schema": {"type": "string", "enum": list(OUTPUT_KEYS)}},
+    "rendition": {"description": "Which rendition.", "schema": {"type": "string", "enum": ["360p", "720p"]}},
+    "batch_id": {
+        "description": "The `batch_id` that its jobs were created with.",
+        "schema": {"type": "string", "pattern": r"^[\w.:-]{1,64}$"},
+    },
+}
