@@ -16,7 +16,7 @@ class BadCursor(ValueError):
 
 def write(place: dict[str, Any], *, of: str, key: str) -> str:
     """`place`: where to go on, as JSON data; `of`: the list that it belongs to."""
-    body = json.dumps(place, separators=(",", ":"), sort_keys=True).encode()
+    body = json.dumps(place, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(_sign(body, of, key) + body).decode().rstrip("=")
 
 

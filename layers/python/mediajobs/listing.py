@@ -13,6 +13,7 @@ from mediajobs.times import of_milliseconds
 
 _ENCODING = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ULIDs
 _FIRST, _LAST = "0" * 16, "Z" * 16  # the random parts of the first and the last ULID of a millisecond
+_NAME_BYTES = 800  # of a file name's part in a sort key
 SORTS = {
     "created_at": ("by_created", "job_id"),
     "updated_at": ("by_updated", "updated_key"),
@@ -75,22 +76,32 @@ def plan(account: str, wanted: Filters, sort_by: str) -> Plan:
 def keys_of(job: Job) -> dict[str, Any]:
     """The attributes that put a job's row into the indexes."""
     duration = job.source.duration_seconds if job.source else None
-    name = job.filename.lower()
+    name = folded(job.filename)
     keys = {
         "updated_key": job.updated_at,
         "completed_key": job.completed_at or "",
         "priority_key": f"{job.priority:02d}",
-        "filename_key": name,
         "status_key": job.status.value,
     }
     values: dict[str, Any] = {attribute: f"{value}#{job.job_id}" for attribute, value in keys.items()}
     values["filename_lower"] = name
+    values["filename_key"] = f"{_cut(name)}\0{job.job_id}"  # below all characters: a name is before its longer ones
     values["duration_key"] = duration_key(job.job_id, duration or 0)
     if duration is not None:
         values["duration_seconds"] = duration
     if job.batch_id is not None:
         values["batch"] = batch(job.account, job.batch_id)
     return values
+
+
+def folded(name: str) -> str:
+    """A name without its case, character by character: what is a part of it stays one (`lower` has a final ς)."""
+    return name.casefold()
+
+
+def _cut(name: str) -> str:
+    """As much of a name as a sort key takes, which may have 1,024 bytes."""
+    return name.encode()[:_NAME_BYTES].decode(errors="ignore")
 
 
 def duration_key(job_id: str, seconds: float) -> str:
@@ -128,7 +139,7 @@ def _conditions(wanted: Filters) -> dict[str, tuple[str, str, Any]]:
     if wanted.batch_id is not None:
         conditions["batch"] = ("batch_id", "=", wanted.batch_id)
     if wanted.search:
-        conditions["search"] = ("filename_lower", "contains", wanted.search.lower())
+        conditions["search"] = ("filename_lower", "contains", folded(wanted.search))
     if wanted.first_moment is not None or wanted.last_moment is not None:
         conditions["moments"] = ("created_at", "between", _times(wanted.first_moment, wanted.last_moment))
     return conditions
