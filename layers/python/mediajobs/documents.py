@@ -2,19 +2,20 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
+from mediajobs.lazy import LazyModel
 from mediajobs.life import Status
 from mediajobs.progress import TaskStatus
 
 
-class TaskDocument(BaseModel):
+class TaskDocument(LazyModel):
     status: TaskStatus
     progress: float
     note: str | None = None
 
 
-class ProgressDocument(BaseModel):
+class ProgressDocument(LazyModel):
     current_task: str | None
     current_task_progress: float | None
     overall_progress: int
@@ -24,7 +25,7 @@ class ProgressDocument(BaseModel):
     queue_position: int | None
 
 
-class SourceDocument(BaseModel):
+class SourceDocument(LazyModel):
     filename: str
     size_bytes: int | None
     duration_seconds: float | None
@@ -35,7 +36,7 @@ class SourceDocument(BaseModel):
     file_hash: str | None
 
 
-class FileDocument(BaseModel):
+class FileDocument(LazyModel):
     """One output. `reason` says why it is not available."""
 
     available: bool
@@ -50,7 +51,7 @@ class RenditionDocument(FileDocument):
     compression_ratio: float | None = None
 
 
-class TranscriptionDocument(BaseModel):
+class TranscriptionDocument(LazyModel):
     available: bool
     language: str | None = None
     word_count: int | None = None
@@ -59,14 +60,14 @@ class TranscriptionDocument(BaseModel):
     reason: str | None = None
 
 
-class PlaylistDocument(BaseModel):
+class PlaylistDocument(LazyModel):
     available: bool
     segments_count: int | None = None
     playlist_url: str | None = None
     reason: str | None = None
 
 
-class HlsDocument(BaseModel):
+class HlsDocument(LazyModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     p360: PlaylistDocument = Field(alias="360p")
@@ -74,7 +75,7 @@ class HlsDocument(BaseModel):
     master_url: str | None
 
 
-class OutputsDocument(BaseModel):
+class OutputsDocument(LazyModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     p360: RenditionDocument = Field(alias="360p")
@@ -85,20 +86,20 @@ class OutputsDocument(BaseModel):
     hls: HlsDocument
 
 
-class ErrorDocument(BaseModel):
+class ErrorDocument(LazyModel):
     message: str
     code: str
     failed_task: str | None
     retry_count: int
 
 
-class EarlierAttemptError(BaseModel):
+class EarlierAttemptError(LazyModel):
     message: str
     code: str
     task: str | None
 
 
-class EarlierAttemptDocument(BaseModel):
+class EarlierAttemptDocument(LazyModel):
     """An attempt that was retried. `started_at` is null where it never left the queue."""
 
     attempt: int
@@ -108,7 +109,7 @@ class EarlierAttemptDocument(BaseModel):
     error: EarlierAttemptError | None
 
 
-class JobDocument(BaseModel):
+class JobDocument(LazyModel):
     job_id: str
     status: Status
     priority: int
@@ -126,7 +127,7 @@ class JobDocument(BaseModel):
     earlier_attempts: list[EarlierAttemptDocument]
 
 
-class JobStatus(BaseModel):
+class JobStatus(LazyModel):
     job_id: str
     status: Status
 
@@ -144,7 +145,7 @@ class PrioritisedJob(JobStatus):
     message: str
 
 
-class DeletedJob(BaseModel):
+class DeletedJob(LazyModel):
     """`files_deleted` counts objects: the source, and everything that was made of it."""
 
     job_id: str
@@ -163,7 +164,7 @@ class JobBrief(JobStatus):
     overall_progress: int
 
 
-class ListedJob(BaseModel):
+class ListedJob(LazyModel):
     """A job in a list. `progress` is of the whole job, in percent."""
 
     job_id: str
@@ -178,7 +179,7 @@ class ListedJob(BaseModel):
     progress: int
 
 
-class JobList(BaseModel):
+class JobList(LazyModel):
     """`total_relation`: `eq`, or `gte` where counting stopped before the end."""
 
     total: int
@@ -194,14 +195,14 @@ class ExportedJobs(RootModel[list[ListedJob]]):
     """What a list says in pages, in one."""
 
 
-class RunningExport(BaseModel):
+class RunningExport(LazyModel):
     """An export that takes a while. It is `running`; when it is ready, its address leads to the file."""
 
     export_id: str
     status: Literal["running"] = "running"
 
 
-class RetriedJobs(BaseModel):
+class RetriedJobs(LazyModel):
     """What a retry of many has done. `refused` counts those that `reasons` tells of; where it `continues`, the rest
     follows without another request."""
 
@@ -212,18 +213,18 @@ class RetriedJobs(BaseModel):
     continues: bool
 
 
-class MissingJob(BaseModel):
+class MissingJob(LazyModel):
     job_id: str
     error: Literal["not_found", "forbidden"]
 
 
-class BatchStatusDocument(BaseModel):
+class BatchStatusDocument(LazyModel):
     """One entry for each id, in the order in which they were asked for."""
 
     jobs: list[JobBrief | MissingJob]
 
 
-class UploadPart(BaseModel):
+class UploadPart(LazyModel):
     part_number: int
     url: str
     size: int
@@ -234,7 +235,7 @@ def _left_out() -> Any:
     return Field(None, exclude_if=lambda value: value is None)
 
 
-class Upload(BaseModel):
+class Upload(LazyModel):
     """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
 
     method: str = "PUT"
@@ -245,7 +246,7 @@ class Upload(BaseModel):
     expires_at: str
 
 
-class CreatedJob(BaseModel):
+class CreatedJob(LazyModel):
     """`upload` is there unless the source is fetched."""
 
     job_id: str
@@ -253,12 +254,46 @@ class CreatedJob(BaseModel):
     upload: Upload | None = _left_out()
 
 
-class Home(BaseModel):
+class Home(LazyModel):
     service: str = "mediajobs"
     version: str
     health: str = "/health"
     jobs: str = "/jobs"
 
 
-class Health(BaseModel):
+class Health(LazyModel):
     status: str = "healthy"
+
+
+class ServiceHealth(LazyModel):
+    """How one part of the service is. `workers`: how many live, where workers and not Batch run the tasks."""
+
+    status: Literal["healthy", "warning", "degraded", "unhealthy"]
+    latency_ms: float | None = _left_out()
+    workers: int | None = _left_out()
+
+
+class DiskHealth(ServiceHealth):
+    """The fullest of the workers' disks; where there are no workers, the function's own."""
+
+    total_gb: float | None = _left_out()
+    used_gb: float | None = _left_out()
+    free_gb: float | None = _left_out()
+    free_percent: float | None = _left_out()
+
+
+class ServicesHealth(LazyModel):
+    dynamodb: ServiceHealth
+    s3: ServiceHealth
+    stepfunctions: ServiceHealth
+    eventbridge: ServiceHealth
+    compute: ServiceHealth
+    webhooks: ServiceHealth
+    disk: DiskHealth
+
+
+class DetailedHealth(LazyModel):
+    """`degraded` where a part does not work; else `warning` where one soon may not."""
+
+    overall: Literal["healthy", "warning", "degraded"]
+    services: ServicesHealth

@@ -5,10 +5,11 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from mediajobs import tallies
-from mediajobs.life import Status
+from mediajobs.lazy import LazyModel
+from mediajobs.life import RETRYABLE, Status
 from mediajobs.listing import Filters
 from mediajobs.options import Options
 
@@ -24,7 +25,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class _Body(BaseModel):
+class _Body(LazyModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -76,7 +77,7 @@ class Span(_Body):
 class JobFilters(Span):
     """Which jobs are meant. `status` may be repeated; `search` is a part of the file name, in any case."""
 
-    status: Annotated[list[Status], BeforeValidator(_listed)] = []
+    status: Annotated[list[Status], BeforeValidator(_listed)] = Field([])
     priority: Annotated[int, Field(ge=1, le=10)] | None = None
     search: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
@@ -110,6 +111,15 @@ class ListJobs(OrderedJobs):
     cursor: Annotated[str, Field(max_length=2048)] | None = None
 
 
+Form = Literal["csv", "json"]
+
+
+class ExportJobs(OrderedJobs):
+    """`GET /jobs/export`."""
+
+    format: Form = "csv"
+
+
 class UploadedPart(_Body):
     part_number: Annotated[int, Field(ge=1, le=10_000)]
     etag: Annotated[str, Field(min_length=1, max_length=128)]
@@ -119,6 +129,23 @@ class RetryJob(_Body):
     """`POST /jobs/{id}/retry`: from the task that failed, or everything anew."""
 
     origin: Annotated[Literal["failed_task", "start"], Field(alias="from")] = "failed_task"
+
+
+class RetryFilter(JobFilters):
+    """Which failed and cancelled jobs are meant; without any wish, all of them."""
+
+    @field_validator("status")
+    @classmethod
+    def _can_be_retried(cls, value: list[Status]) -> list[Status]:
+        if not RETRYABLE.issuperset(value):
+            raise ValueError("only jobs that are failed or cancelled can be retried")
+        return value
+
+
+class RetryJobs(RetryJob):
+    """`POST /jobs/retry`. `filter` has to be there; `{}` means every job that can be retried."""
+
+    filter: RetryFilter
 
 
 class ChangePriority(_Body):

@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
-
 from mediajobs import tallies
+from mediajobs.lazy import LazyModel
 from mediajobs.life import Status
 from mediajobs.times import rfc3339
 
 
-class ProcessingMetrics(BaseModel):
+class ProcessingMetrics(LazyModel):
     """Over completed jobs. `processing_efficiency` is seconds of media per 100 s of processing."""
 
     total_processing_time_seconds: float
@@ -20,7 +19,7 @@ class ProcessingMetrics(BaseModel):
     processing_efficiency: float
 
 
-class Storage(BaseModel):
+class Storage(LazyModel):
     """Bytes of sources and of what was made of them."""
 
     used_bytes: int
@@ -28,7 +27,7 @@ class Storage(BaseModel):
     output_bytes: int
 
 
-class Statistics(BaseModel):
+class Statistics(LazyModel):
     total_jobs: int
     status_breakdown: dict[Status, int]
     success_rate: float
@@ -45,9 +44,14 @@ def statistics(tally: tallies.Tally, first: datetime | None, last: datetime | No
         status_breakdown=counts,
         success_rate=_ratio(100 * counts[Status.COMPLETED], total),
         processing_metrics=_metrics(tally, counts[Status.COMPLETED]),
-        storage=_storage(tally),
+        storage=storage(tally),
         date_range={"from": rfc3339(first) if first else None, "to": rfc3339(last) if last else None},
     )
+
+
+def storage(tally: tallies.Tally) -> Storage:
+    sources, outputs = tally.get("source_bytes", 0), tally.get("output_bytes", 0)
+    return Storage(used_bytes=sources + outputs, source_bytes=sources, output_bytes=outputs)
 
 
 def _metrics(tally: tallies.Tally, completed: int) -> ProcessingMetrics:
@@ -60,11 +64,6 @@ def _metrics(tally: tallies.Tally, completed: int) -> ProcessingMetrics:
         average_processing_time_seconds=_ratio(spent, completed),
         processing_efficiency=_ratio(100 * media, spent),
     )
-
-
-def _storage(tally: tallies.Tally) -> Storage:
-    sources, outputs = tally.get("source_bytes", 0), tally.get("output_bytes", 0)
-    return Storage(used_bytes=sources + outputs, source_bytes=sources, output_bytes=outputs)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,0 +1,17 @@
+"""Models that are built when they are first used: of some sixty, a request needs two or three."""
+
+import threading
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+_building = threading.RLock()
+
+
+class LazyModel(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, **how: Any) -> bool | None:
+        with _building:  # two threads may use a model for the first time at once, and pydantic does not part them
+            return super().model_rebuild(**how)
