@@ -8,11 +8,10 @@ from chalice.app import Response
 
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import cursors, tallies
+from mediajobs import cursors
 from mediajobs.documents import JobList
-from mediajobs.life import Status
 from mediajobs.requests import ListJobs
-from mediajobs.stores import listing, rollups
+from mediajobs.stores import listing, totals
 from mediajobs.stores.listing import Page
 
 _DEEPEST = 10_000
@@ -25,15 +24,15 @@ def list_jobs(asked: Asked) -> Response:
     """Your jobs, by page or from cursor to cursor."""
     wanted: ListJobs = asked.query
     page = _read(asked, wanted)
-    total, relation = _total(asked.caller.account, wanted, page)
+    total, documents = totals.told(asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None)
     cursor = cursors.write(page.place, of=_list_of(wanted), key=_key(asked)) if page.place else None
     document = JobList(
-        total=total,
-        total_relation=relation,
+        total=total.number,
+        total_relation="eq" if total.exact else "gte",
         page=wanted.page,
         per_page=wanted.per_page,
-        total_pages=-(-total // wanted.per_page),
-        jobs=listing.documents(asked.caller.account, page.rows),
+        total_pages=-(-total.number // wanted.per_page),
+        jobs=documents,
         next_cursor=cursor,
     )
     return json_answer(document, headers=_link(wanted, cursor))
@@ -65,19 +64,6 @@ def _place(asked: Asked, wanted: ListJobs) -> dict[str, Any]:
     except cursors.BadCursor as error:
         detail = "This cursor is not of this list: take next_cursor as it is, with the same key, filters and order."
         raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
-
-
-def _total(account: str, wanted: ListJobs, page: Page) -> tuple[int, Any]:
-    """Exact where this page reaches the end or the statistics know; else what was seen, and that there is more."""
-    if page.place is None and wanted.cursor is None:
-        return page.seen, "eq"
-    if wanted.priority is None and wanted.batch_id is None and wanted.search is None:
-        filters = wanted.filters
-        last = tallies.EPOCH_END - 1 if filters.last_moment is None else filters.last_moment
-        counts = tallies.jobs_by_status(rollups.read(account, filters.first_moment or 0, last))
-        known = sum(counts[status] for status in filters.statuses or Status)
-        return max(known, page.seen + (page.place is not None)), "eq"
-    return page.seen + (page.place is not None), "gte"
 
 
 def _link(wanted: ListJobs, cursor: str | None) -> Headers:

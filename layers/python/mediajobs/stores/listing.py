@@ -7,7 +7,7 @@ from typing import Any
 from mediajobs.documents import JobBrief, ListedJob
 from mediajobs.life import RUNNING, Status
 from mediajobs.listing import Filters, Plan, plan
-from mediajobs.stores import attributes, briefs, clients
+from mediajobs.stores import attributes, briefs, bulk, clients
 from mediajobs.stores.environment import setting
 
 _MOST_CALLS = 4
@@ -19,11 +19,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """`place`: where the list goes on, None at its end. `seen`: how many matching jobs were passed, these included."""
+    """`place`: where the list goes on, None at its end. `seen`: how many matching jobs were passed, these included.
+    `total`: all that match, where reading the page told it."""
 
     rows: list[Row]
     place: dict[str, Any] | None
     seen: int
+    total: int | None = None
 
 
 def page(
@@ -40,10 +42,25 @@ def page(
     return _read(plan(account, filters, sort_by), descending=descending, skip=skip, limit=limit, place=place)
 
 
+def count(plan: Plan) -> tuple[int, bool]:
+    """How many jobs are in a range, and whether it was read to its end: it takes one call."""
+    answer = _client().query(**_query(plan, descending=True, wanted=_FILTERED_READ, place=None), Select="COUNT")
+    return answer["Count"], "LastEvaluatedKey" not in answer
+
+
 def documents(account: str, rows: list[Row]) -> list[ListedJob]:
     """The rows as clients see them. Only running jobs have to be asked how far they are."""
-    running = [row["job_id"] for row in rows if row["status"] in RUNNING]
-    told = briefs.read(running, account=account) if running else []
+    (images,) = bulk.read(wanted_progress(rows))
+    return documents_of(account, rows, images)
+
+
+def wanted_progress(rows: list[Row]) -> bulk.Wanted:
+    """What `documents_of` needs beside the rows, to be read together with something else."""
+    return briefs.wanted(_running(rows))
+
+
+def documents_of(account: str, rows: list[Row], images: list[bulk.Image]) -> list[ListedJob]:
+    told = briefs.entries(_running(rows), images, account=account)
     progress = {brief.job_id: brief.overall_progress for brief in told if isinstance(brief, JobBrief)}
     return [
         ListedJob(
@@ -62,12 +79,18 @@ def documents(account: str, rows: list[Row]) -> list[ListedJob]:
     ]
 
 
+def _running(rows: list[Row]) -> list[str]:
+    return [row["job_id"] for row in rows if row["status"] in RUNNING]
+
+
 def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
     """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few."""
     found: list[Row] = []
     calls = 0
     while len(found) <= skip + limit and calls < _MOST_CALLS:
-        answer = _client().query(**_query(plan, descending, skip + limit + 1 - len(found), place))
+        answer = _client().query(
+            **_query(plan, descending=descending, wanted=skip + limit + 1 - len(found), place=place)
+        )
         found += [{name: _READ(value) for name, value in item.items()} for item in answer["Items"]]
         place = answer.get("LastEvaluatedKey")
         calls += 1
@@ -79,7 +102,7 @@ def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[st
     return Page(rows, place, min(len(found), skip + limit))
 
 
-def _query(plan: Plan, descending: bool, wanted: int, place: dict[str, Any] | None) -> dict[str, Any]:  # noqa: FBT001
+def _query(plan: Plan, *, descending: bool, wanted: int, place: dict[str, Any] | None) -> dict[str, Any]:
     names, values = {"#h": plan.hash_name}, {":h": _WRITE(plan.hash_value)}
     key = "#h = :h"
     if plan.low is not None:

@@ -1,0 +1,81 @@
+"""How many jobs a list has in all, wherever somebody counts them: at no further call than the page's documents take.
+
+The counters follow the jobs a second or so later. So where a page shows that jobs were created in the last minute, and
+its filters are settled at creation (a status is not), the counters are asked for what is older and the rest is counted.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+from mediajobs import tallies
+from mediajobs.documents import ListedJob
+from mediajobs.listing import Filters, plan, ulid_bounds
+from mediajobs.stores import bulk, listing, rollups
+
+_COUNTERS_ARE_LATE = 60_000  # ms: by far more than they are while nothing is broken
+
+
+@dataclass(frozen=True)
+class Total:
+    """At least so many jobs; just as many where it is exact."""
+
+    number: int
+    exact: bool
+
+
+def told(account: str, filters: Filters, page: listing.Page, *, from_start: bool) -> tuple[Total, list[ListedJob]]:
+    """The total, and the page's documents. `from_start`: the page came by its number, so it knows what it passed."""
+    known = _known(page, from_start=from_start)
+    if known is not None or not _is_counted(filters):
+        seen = Total(page.seen + (page.place is not None), exact=False)
+        return known or seen, listing.documents(account, page.rows)
+    newer, counters = _shares(account, filters, page)
+    progress, counted = bulk.read(listing.wanted_progress(page.rows), counters)
+    number = tallies.jobs_of(rollups.sums(counted), filters.statuses, filters.priority)
+    total = _joined(filters, number, newer)
+    return total, listing.documents_of(account, page.rows, progress)
+
+
+def _known(page: listing.Page, *, from_start: bool) -> Total | None:
+    """What the page itself knows."""
+    if page.total is not None:
+        return Total(page.total, exact=True)
+    return Total(page.seen, exact=True) if page.place is None and from_start else None
+
+
+def _is_counted(filters: Filters) -> bool:
+    """Any status, priority and time; or any status and priority of a batch."""
+    dated = filters.first_moment is not None or filters.last_moment is not None
+    return filters.search is None and (filters.batch_id is None or not dated)
+
+
+def _shares(account: str, filters: Filters, page: listing.Page) -> tuple[Total, bulk.Wanted]:
+    """What is counted here and now, and the counters of the rest."""
+    cutoff = _now() - _COUNTERS_ARE_LATE
+    recent = not filters.statuses and any(row["job_id"] >= ulid_bounds(cutoff, None)[0] for row in page.rows)
+    if filters.batch_id is not None:
+        newer = _counted(account, filters) if recent else Total(0, exact=True)
+        return newer, rollups.wanted_of_batch(account, filters.batch_id)
+    first = filters.first_moment or 0
+    last = tallies.EPOCH_END - 1 if filters.last_moment is None else filters.last_moment
+    if not recent:
+        return Total(0, exact=True), rollups.wanted(account, first, last)
+    newer = _counted(account, replace(filters, first_moment=max(first, cutoff)))
+    return newer, rollups.wanted(account, first, min(last, cutoff - 1))
+
+
+def _joined(filters: Filters, number: int, newer: Total) -> Total:
+    """A batch's counters know no times: one with new jobs was counted as a whole."""
+    if filters.batch_id is None:
+        return Total(number + newer.number, newer.exact)
+    if newer.number and newer.exact:
+        return newer
+    return Total(max(number, newer.number), newer.exact)
+
+
+def _counted(account: str, filters: Filters) -> Total:
+    return Total(*listing.count(plan(account, filters, "created_at")))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
