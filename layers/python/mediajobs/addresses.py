@@ -47,3 +47,12 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv4Address):
         return not any(parsed in network for network in _CLOSED_V4)
     return parsed.scope_id is None and parsed in _OPEN_V6 and not any(parsed in network for network in _CLOSED_V6)
+
+
+def is_private_literal(host: str) -> bool:
+    """Whether a URL's host is written as an address, and as one that is not public. A name says nothing yet."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)

@@ -1,5 +1,6 @@
 """What a change of a job's row means to the rest of the system."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,11 @@ Image = Mapping[str, Any]
 
 
 class JobEvent(BaseModel):
-    """`job.STATUS`, `job.prioritised` or `job.deleted`. The id is the same however often the change is told."""
+    """`job.STATUS`, `job.prioritised` or `job.deleted`. The id is the same however often the change is told.
+
+    It carries what the job's owner is told of the change (`outputs`: the names of those that were made), so that
+    telling it needs no look at a job that may have moved on, or be gone.
+    """
 
     event_id: str
     job_id: str
@@ -21,6 +26,9 @@ class JobEvent(BaseModel):
     filename: str
     batch_id: str | None
     updated_at: str
+    duration_seconds: float | None = None
+    outputs: list[str] = []
+    error: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -57,4 +65,12 @@ def _told(row: Image, change: str, status: str) -> JobEvent:
         filename=row["filename"],
         batch_id=row.get("batch_id"),
         updated_at=row["updated_at"],
+        duration_seconds=row.get("duration_seconds"),
+        outputs=[name for name, output in _read(row.get("outputs"), {}).items() if output.get("available")],
+        error=_read(row.get("error"), None),
     )
+
+
+def _read(text: str | None, otherwise: Any) -> Any:
+    """A row keeps as JSON what is only read whole."""
+    return json.loads(text) if text else otherwise
