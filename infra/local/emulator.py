@@ -86,6 +86,7 @@ def _environment(home: Home, port: int) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
+        "POWERTOOLS_LOG_LEVEL": "INFO",  # the functions' own; one that says nothing is listened to for 50 ms a call
         "TMPDIR": str(home.temporary),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(home.state),
