@@ -1,4 +1,4 @@
-"""Step Functions as the worker speaks it."""
+"""AWS as the worker speaks to it."""
 
 import random
 from typing import TYPE_CHECKING
@@ -8,11 +8,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_stepfunctions import SFNClient
 
 # A poll is answered after 60 s at the latest. It is never repeated unseen: the first answer may have carried a task.
 POLL = Config(read_timeout=70, connect_timeout=5, retries={"total_max_attempts": 1})
 CALL = Config(read_timeout=10, connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+# The next sign of life comes soon; a worker that stops does not wait long for its last one.
+SIGN = Config(read_timeout=2, connect_timeout=2, retries={"total_max_attempts": 1})
 NOT_OURS = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
 LONGEST_PAUSE = 30.0
 
@@ -23,6 +26,10 @@ def for_polls() -> "SFNClient":
 
 def for_calls() -> "SFNClient":
     return boto3.client("stepfunctions", config=CALL)
+
+
+def for_signs() -> "DynamoDBClient":
+    return boto3.client("dynamodb", config=SIGN)
 
 
 def code(error: Exception) -> str:

@@ -14,6 +14,7 @@ from statemachine.worker.child import sweep
 from statemachine.worker.claims import Claim, Claims
 from statemachine.worker.log import log
 from statemachine.worker.runner import LOOK_SECONDS, Runner
+from statemachine.worker.signs import Signs
 from statemachine.worker.slots import Slots
 
 POLLS_IN_VAIN = 60  # about half an hour of errors: then whoever watches over the worker decides
@@ -26,6 +27,7 @@ class Worker:
         self._claims = Claims(claims)
         self._slots = Slots(concurrency)
         self._stopping = threading.Event()
+        self._signs = Signs(self._stopping)
         self._runner = Runner(self._claims, self._slots, module, self._stopping)
         self._polls = client.for_polls()
         self._polls_in_vain = 0
@@ -38,11 +40,13 @@ class Worker:
             for claim in self._claims.all():
                 log("resumed", task=claim.id, left_processes=len(sweep(claim.id)))
                 self._begin(claim)
+            self._signs.begin()
             threading.Thread(target=self._poll_until_stopped, daemon=True).start()
             self._stopping.wait()
             deadline = time.monotonic() + STOP_SECONDS
             for task in self._tasks:
                 task.join(timeout=max(0.0, deadline - time.monotonic()))
+            self._signs.end(max(0.0, deadline - time.monotonic()))
             log("stopped", claims_kept=len(self._claims.all()))
         if self._failed:
             raise self._failed

@@ -1,14 +1,20 @@
-"""`/` and `/health`: open to everybody, touching nothing."""
+"""`/` and `/health`: open to everybody. Only `/health/detailed` looks at what is behind the service."""
 
+import time
 from http import HTTPStatus
 
+from aws_lambda_powertools import Logger
 from chalice.app import Response
 
 import mediajobs
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import Health, Home
+from mediajobs.documents import DetailedHealth, Health, Home
+
+KEPT_SECONDS = 2.0  # everybody may ask, as often as they like: what is behind is asked no oftener than this
 
 routes = Routes("service")
+logger = Logger(child=True)
+_kept: list[tuple[float, DetailedHealth]] = []  # until when, and what
 
 
 @routes.route("GET", "/", {HTTPStatus.OK: Home}, key=None)
@@ -21,3 +27,30 @@ def home(_asked: Asked) -> Response:
 def health(_asked: Asked) -> Response:
     """Whether the service answers at all."""
     return json_answer(Health())
+
+
+@routes.route("GET", "/health/detailed", {HTTPStatus.OK: DetailedHealth}, key=None)
+def detailed(_asked: Asked) -> Response:
+    """How each part of the service is.
+
+    The answer is 200 whatever was found: the document tells. `overall` is `degraded` where a part does not work, else
+    `warning` where one soon may not.
+    """
+    if not _kept or time.monotonic() > _kept[0][0]:
+        document = _look()
+        _kept[:] = [(time.monotonic() + KEPT_SECONDS, document)]
+    return json_answer(_kept[0][1], headers={"Cache-Control": "no-store"})
+
+
+def _look() -> DetailedHealth:
+    from mediajobs.health import overall  # no other route needs these
+    from mediajobs.stores.health import look
+
+    services = look()
+    for name, found in services.items():
+        if found.reason:  # what it says of the inside is for the log alone
+            logger.warning("not healthy", part=name, state=found.state, reason=found.reason)
+    told = {name: {"status": found.state, **found.facts} for name, found in services.items()}
+    return DetailedHealth.model_validate(
+        {"overall": overall(found.state for found in services.values()), "services": told}
+    )
