@@ -14,9 +14,12 @@ import pytest
 from infra.local import emulator, processes
 from infra.local.checks import free_port
 from infra.local.home import ROOT, Home
+from mediajobs.stores import workers
 from statemachine.worker.claims import Claim, Claims
 from statemachine.worker.processes import started_at
+from tests.conftest import make_tables
 
+SIGN_SECONDS = 0.2
 TOY = """
 import pathlib, signal, os, subprocess, sys, time
 verb, *rest = sys.argv[1:]
@@ -54,6 +57,14 @@ def states(home: Home) -> Any:
     return emulator.session(emulator.endpoint(port)).client("stepfunctions")
 
 
+@pytest.fixture(scope="module")
+def counters(states: Any) -> Any:
+    """DynamoDB, with the table where workers give their signs of life."""
+    dynamodb = emulator.session(states.meta.endpoint_url).client("dynamodb")
+    make_tables(dynamodb)
+    return dynamodb
+
+
 class Pipe:
     """A state machine whose one task is an activity."""
 
@@ -87,18 +98,25 @@ def pipe(states: Any, request: pytest.FixtureRequest) -> Pipe:
 
 
 @pytest.fixture
-def worker(home: Home, states: Any, pipe: Pipe, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def worker(
+    home: Home, states: Any, counters: Any, pipe: Pipe, tmp_path: Path
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a worker and waits until it polls."""
     started: list[subprocess.Popen[str]] = []
-    environment = {**emulator.client_environment(states.meta.endpoint_url), "PYTHONPATH": f"{home.path}:{ROOT}"}
+    environment = {
+        **emulator.client_environment(states.meta.endpoint_url),
+        "PYTHONPATH": f"{home.path}:{ROOT}",
+        "COUNTERS_TABLE": "CountersTable",
+        "WORKER_SIGN_SECONDS": str(SIGN_SECONDS),
+    }
 
-    def start(*options: str) -> subprocess.Popen[str]:
+    def start(*options: str, **settings: str) -> subprocess.Popen[str]:
         arguments = ["--activity", pipe.activity, "--claims", str(tmp_path / "claims"), "--module", "toy", *options]
         log = tmp_path / f"worker-{len(started)}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "statemachine.worker", *arguments],
-                env=environment,
+                env={**environment, **settings},
                 stdout=out,
                 stderr=out,
                 text=True,
@@ -237,3 +255,42 @@ def test_log_names_no_token_and_claims_are_private(pipe: Pipe, worker: Callable[
     pipe.end(execution)
     assert claim.id in logged(tmp_path)
     assert claim.token not in logged(tmp_path)
+
+
+def test_each_worker_gives_a_sign_of_life_and_takes_it_back(
+    pipe: Pipe, worker: Callable[..., Any], counters: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERS_TABLE", "CountersTable")
+
+    def alive() -> int:
+        return len(workers.alive(counters, time.time()))
+
+    def names() -> set[str]:
+        return set(counters.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}}).get("Item", {}))
+
+    until(lambda: alive() == 0)  # those that other tests killed
+    others = names()
+    first = worker("--claims", str(tmp_path / "a"))
+    until(lambda: alive() == 1)
+    (sign,) = workers.alive(counters, time.time())
+    assert sign.disk.total >= sign.disk.free > 0
+    own = names() - others
+    second = worker("--claims", str(tmp_path / "b"))
+    until(lambda: alive() == 2)
+    first.send_signal(signal.SIGSTOP)
+    until(lambda: alive() == 1)
+    first.send_signal(signal.SIGCONT)
+    until(lambda: alive() == 2)
+    first.terminate()
+    first.wait(timeout=5)
+    assert not own & names()
+    second.kill()
+    until(lambda: alive() == 0)
+
+
+def test_a_worker_that_cannot_give_its_sign_works_all_the_same(
+    pipe: Pipe, worker: Callable[..., Any], tmp_path: Path
+) -> None:
+    worker(COUNTERS_TABLE="gone")
+    assert pipe.end(pipe.start("exit", "0"))["status"] == "SUCCEEDED"
+    until(lambda: '"event": "sign_failed", "error": "ResourceNotFoundException"' in logged(tmp_path))
