@@ -4,7 +4,9 @@ from http import HTTPStatus
 from typing import Any
 
 from chalice.app import ChaliceUnhandledError, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
+
+from mediajobs.lazy import LazyModel
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -13,14 +15,14 @@ def _absent(value: object) -> bool:
     return value is None
 
 
-class Invalid(BaseModel):
+class Invalid(LazyModel):
     """Where a value is, and what is wrong with it."""
 
     loc: list[str | int]
     msg: str
 
 
-class ProblemDocument(BaseModel):
+class ProblemDocument(LazyModel):
     """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate,
     `violated-policies` for what was too much."""
 

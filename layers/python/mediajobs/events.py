@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from mediajobs.lazy import LazyModel
+from mediajobs.life import Status
 
 Image = Mapping[str, Any]
+_DELETED = "deleted"
 
 
-class JobEvent(BaseModel):
+class JobEvent(LazyModel):
     """`job.STATUS`, `job.prioritised` or `job.deleted`. The id is the same however often the change is told.
 
     It carries what the job's owner is told of the change (`outputs`: the names of those that were made), so that
@@ -34,6 +36,15 @@ class JobEvent(BaseModel):
     def name(self) -> str:
         return f"job.{self.status}"
 
+    @property
+    def is_first(self) -> bool:
+        """Of all events of this job."""
+        return self.version == 1 and self.status in (Status.PENDING, Status.QUEUED)
+
+    @property
+    def is_last(self) -> bool:
+        return self.status == _DELETED
+
 
 def event_of(old: Image, new: Image) -> JobEvent | None:
     """The event of a change from one image of a row to the next, each empty where there was no row.
@@ -44,7 +55,7 @@ def event_of(old: Image, new: Image) -> JobEvent | None:
     if row.get("item") != "job":
         return None
     if not new:
-        return _told(row, "deleted", "deleted")
+        return _told(row, _DELETED, _DELETED)
     if new["version"] != old.get("version"):
         return _told(row, f"{new['version']}", new["status"])
     if new["priority"] != old["priority"]:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from mediajobs.lazy import LazyModel
 from mediajobs.life import Status
 from mediajobs.options import Options
 from mediajobs.progress import Failure
 from mediajobs.source import SourceFacts
 
 
-class OutputSummary(BaseModel):
+class OutputSummary(LazyModel):
     """What the job row keeps of an output; the manifest in S3 has the rest."""
 
     available: bool
@@ -19,7 +20,7 @@ class OutputSummary(BaseModel):
     segments_count: int | None = None
 
 
-class EarlierAttempt(BaseModel):
+class EarlierAttempt(LazyModel):
     """An attempt that failed or was cancelled, as it ended."""
 
     attempt: int
@@ -29,7 +30,7 @@ class EarlierAttempt(BaseModel):
     error: Failure | None = None
 
 
-class Job(BaseModel):
+class Job(LazyModel):
     """The one truth about a job. Sizes in bytes, times RFC 3339. `version` counts the changes of its status;
     `base_attempt` is the attempt that last began from the start: what earlier ones made does not count any more."""
 

@@ -1,9 +1,11 @@
 """What a task made: the proof of being complete that it writes last, and the index that HLS playlists are made from."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from mediajobs.lazy import LazyModel
 
 
-class _Entry(BaseModel):
+class _Entry(LazyModel):
     model_config = ConfigDict(frozen=True)
 
 

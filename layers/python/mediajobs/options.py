@@ -2,19 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
+
+from mediajobs.lazy import LazyModel
 
 RenditionName = Literal["360p", "720p"]
 
 
-class _Closed(BaseModel):
+class _Closed(LazyModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Transcription(_Closed):
     """`language` is an ISO 639-1 code, or null to let the model find it; `model` null means the service's default."""
 
-    enabled: bool = True
+    enabled: StrictBool = True
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     task: Literal["transcribe", "translate"] = "transcribe"
@@ -24,7 +26,7 @@ class Options(_Closed):
     """Everything by default. HLS is made of the renditions: without any there is none."""
 
     renditions: list[RenditionName] = ["360p", "720p"]
-    audio: bool = True
-    thumbnail: bool = True
-    hls: bool = True
+    audio: StrictBool = True
+    thumbnail: StrictBool = True
+    hls: StrictBool = True
     transcription: Transcription = Transcription()

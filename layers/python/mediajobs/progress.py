@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel
-
+from mediajobs.lazy import LazyModel
 from mediajobs.life import TERMINAL, WEIGHTS, Status
 
 TaskStatus = Literal["pending", "running", "completed", "skipped", "failed", "cancelled"]
@@ -20,7 +19,7 @@ _STAGES = {
 }
 
 
-class TaskProgress(BaseModel):
+class TaskProgress(LazyModel):
     """One task: percent done, and why it was skipped or what it failed of."""
 
     status: TaskStatus = "pending"
@@ -28,7 +27,7 @@ class TaskProgress(BaseModel):
     note: str | None = None
 
 
-class Failure(BaseModel):
+class Failure(LazyModel):
     """Why a task failed, in the words of the task itself."""
 
     code: str
@@ -36,7 +35,7 @@ class Failure(BaseModel):
     task: str | None = None
 
 
-class Progress(BaseModel):
+class Progress(LazyModel):
     """The tasks of one attempt. `sequence` counts the writes; `rates`: see `mediajobs.eta`."""
 
     attempt: int

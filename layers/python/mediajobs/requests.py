@@ -5,7 +5,14 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+)
 
 from mediajobs import tallies
 from mediajobs.lazy import LazyModel
@@ -15,14 +22,40 @@ from mediajobs.options import Options
 
 _METADATA_BYTES = 16 * 1024
 LARGEST_SOURCE = 50 * 2**30  # bytes
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?")
+
+_FROM = "Created then or later. RFC 3339; without an offset it is UTC, and a date alone is the day's beginning."
+_TO = "Created then or earlier. RFC 3339; without an offset it is UTC, and a date alone is the day's end."
+_PAGE = "Pages reach 10,000 jobs deep. Go on with `cursor` from there."
+_CURSOR = "The `next_cursor` of a page: goes on where that ended, at any depth. Same key, filters and order."
+_ORIGIN = "`failed_task` keeps what finished tasks made; `start` makes everything anew."
+_SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size must be known."
+_SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-Priority = Annotated[int, Field(strict=True, ge=1, le=10)]
+Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high.")]
+BatchId = Annotated[
+    str, Field(pattern=r"^[\w.:-]{1,64}$", description="Jobs that belong together have the same.", examples=["2026-11"])
+]
 
 
 def _listed(value: Any) -> Any:
     """A parameter that may be repeated is a list also when it is not."""
     return [value] if isinstance(value, str) else value
+
+
+def _written(value: Any) -> Any:
+    """RFC 3339, or a day: a bare number is no moment, though pydantic takes it for one."""
+    if isinstance(value, str) and not _MOMENT.fullmatch(value):
+        raise ValueError("write it as 2026-11-23, or as 2026-11-23T15:04:05Z")
+    return value
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_written),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
+]
 
 
 class _Body(LazyModel):
@@ -32,13 +65,24 @@ class _Body(LazyModel):
 class CreateJob(_Body):
     """`POST /jobs`. With `source_url` nothing is uploaded: the service fetches the source itself."""
 
-    filename: Name
-    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE)] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"filename": "talk.mp4", "size_bytes": 73_400_320, "content_type": "video/mp4", "priority": 8},
+                {"filename": "talk.mp4", "source_url": "https://example.com/talk.mp4", "batch_id": "2026-11"},
+            ]
+        }
+    )
+
+    filename: Annotated[Name, Field(description="What downloads are called after.")]
+    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE)] | None = None
     content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
-    source_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$")] | None = None
+    source_url: (
+        Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$", description=_SOURCE)] | None
+    ) = None
     priority: Priority = 5
-    batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
-    user_metadata: dict[str, Any] | None = None
+    batch_id: BatchId | None = None
+    user_metadata: Annotated[dict[str, Any], Field(description="Yours to keep; at most 16 KiB as JSON.")] | None = None
     options: Options = Options()
 
     @field_validator("user_metadata")
@@ -55,8 +99,8 @@ class Span(_Body):
     RFC 3339; without an offset it is UTC, and a date alone is the whole day.
     """
 
-    from_date: datetime | None = None
-    to_date: datetime | None = None
+    from_date: Annotated[Moment | None, Field(description=_FROM, examples=["2026-11-01"])] = None
+    to_date: Annotated[Moment | None, Field(description=_TO, examples=["2026-11-30T12:00:00Z"])] = None
 
     @field_validator("from_date", mode="before")
     @classmethod
@@ -71,16 +115,27 @@ class Span(_Body):
     @field_validator("from_date", "to_date")
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("in UTC it lies outside the years 1 to 9999") from error
+
+
+class UsageDays(Span):
+    """`GET /usage`: whole days in UTC, both included; by default the 30 that end with `to_date`, or today."""
 
 
 class JobFilters(Span):
     """Which jobs are meant. `status` may be repeated; `search` is a part of the file name, in any case."""
 
-    status: Annotated[list[Status], BeforeValidator(_listed)] = Field([])
-    priority: Annotated[int, Field(ge=1, le=10)] | None = None
-    search: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    batch_id: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] | None = None
+    status: Annotated[list[Status], BeforeValidator(_listed), Field(description="Any of these; may be repeated.")] = []
+    priority: Annotated[int | None, Field(ge=1, le=10, description="Exactly this priority.")] = None
+    search: Annotated[
+        str | None, Field(min_length=1, max_length=255, description="A part of the file name, in any case.")
+    ] = None
+    batch_id: BatchId | None = None
 
     @property
     def filters(self) -> Filters:
@@ -97,18 +152,19 @@ class JobFilters(Span):
 class OrderedJobs(JobFilters):
     """The same, in an order."""
 
-    sort_by: Literal[
-        "created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"
+    sort_by: Annotated[
+        Literal["created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"],
+        Field(description="What decides the order."),
     ] = "created_at"
-    sort_order: Literal["asc", "desc"] = "desc"
+    sort_order: Annotated[Literal["asc", "desc"], Field(description="Rising or falling.")] = "desc"
 
 
 class ListJobs(OrderedJobs):
     """`GET /jobs`. `cursor` goes on where a page ended."""
 
-    page: Annotated[int, Field(ge=1)] = 1
-    per_page: Annotated[int, Field(ge=1, le=500)] = 100
-    cursor: Annotated[str, Field(max_length=2048)] | None = None
+    page: Annotated[int, Field(ge=1, le=10_000, description=_PAGE)] = 1
+    per_page: Annotated[int, Field(ge=1, le=500, description="Jobs on a page.")] = 100
+    cursor: Annotated[str | None, Field(max_length=2048, description=_CURSOR)] = None
 
 
 Form = Literal["csv", "json"]
@@ -117,22 +173,26 @@ Form = Literal["csv", "json"]
 class ExportJobs(OrderedJobs):
     """`GET /jobs/export`."""
 
-    format: Form = "csv"
+    format: Annotated[Form, Field(description="A table, or the list's own documents.")] = "csv"
 
 
 class UploadedPart(_Body):
-    part_number: Annotated[int, Field(ge=1, le=10_000)]
-    etag: Annotated[str, Field(min_length=1, max_length=128)]
+    part_number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    etag: Annotated[str, Field(min_length=1, max_length=128, description="As S3 answered the part's PUT.")]
 
 
 class RetryJob(_Body):
     """`POST /jobs/{id}/retry`: from the task that failed, or everything anew."""
 
-    origin: Annotated[Literal["failed_task", "start"], Field(alias="from")] = "failed_task"
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "failed_task"}]})
+
+    origin: Annotated[Literal["failed_task", "start"], Field(alias="from", description=_ORIGIN)] = "failed_task"
 
 
 class RetryFilter(JobFilters):
     """Which failed and cancelled jobs are meant; without any wish, all of them."""
+
+    priority: Priority | None = None
 
     @field_validator("status")
     @classmethod
@@ -145,11 +205,17 @@ class RetryFilter(JobFilters):
 class RetryJobs(RetryJob):
     """`POST /jobs/retry`. `filter` has to be there; `{}` means every job that can be retried."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"filter": {"status": ["failed"], "from_date": "2026-11-01"}}]}
+    )
+
     filter: RetryFilter
 
 
 class ChangePriority(_Body):
     """`PATCH /jobs/{id}/priority`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": 10}]})
 
     priority: Priority
 
@@ -157,17 +223,23 @@ class ChangePriority(_Body):
 class DeleteJob(_Body):
     """The query of `DELETE /jobs/{id}`."""
 
-    delete_files: bool = True
+    delete_files: Annotated[bool, Field(description="Its source and its outputs too.")] = True
 
 
 class BatchStatus(_Body):
     """`POST /jobs/batch-status`. An id may come twice; it is answered twice."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"job_ids": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}]})
 
     job_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=1000)]
 
 
 class CompleteUpload(_Body):
     """`POST /jobs/{id}/upload/complete`: the parts, as S3 acknowledged them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"parts": [{"part_number": 1, "etag": '"9b2cf535f27731c974343645a3985328"'}]}]}
+    )
 
     parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
 

@@ -1,9 +1,11 @@
 """What is known about a source once it has been validated."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from mediajobs.lazy import LazyModel
 
 
-class _Facts(BaseModel):
+class _Facts(LazyModel):
     model_config = ConfigDict(frozen=True)
 
 
