@@ -13,7 +13,8 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
 
-# Before anything makes a client: tests must never reach a real account.
+# Before anything makes a client: tests must never reach a real account, nor a stack that somebody runs.
+os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION, AWS_REGION=REGION)
 os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_NAME="mediajobs")
 
@@ -25,7 +26,11 @@ SETTINGS = {
     "KEYS_TABLE": "KeysTable",
     "COUNTERS_TABLE": "CountersTable",
     "TALLIES_TABLE": "TalliesTable",
+    "NAMES_TABLE": "NamesTable",
+    "USAGE_TABLE": "UsageTable",
     "IDEMPOTENCY_TABLE": "IdempotencyTable",
+    "EXPORTS_TABLE": "ExportsTable",
+    "CHORES_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/chores",
     "MEDIA_BUCKET": "media",
     "ACCOUNT_CONCURRENCY": "2",
     "SYSTEM_CONCURRENCY": "3",

@@ -6,23 +6,37 @@ from collections.abc import Callable
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import about, elsewhere, health, jobs, limits, listing, stats, steering, stream
+from chalicelib import about, elsewhere, export, health, jobs, limits, listing, stats, steering, stream, usage
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
+from mediajobs.stores import clients
 
 app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
+clients.dynamodb()  # made here, since Lambda lends a whole processor for as long as this file loads
 
 # What a page of another origin may read, beside the body.
-READABLE = "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+READABLE = (
+    "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    "X-Request-Id"
+)
 EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": READABLE,
     "Vary": "Accept-Encoding",  # the gateway compresses
 }
 
-NOUNS = [health.routes, listing.routes, jobs.routes, stats.routes, steering.routes, stream.routes]
+NOUNS = [
+    health.routes,
+    listing.routes,
+    jobs.routes,
+    stats.routes,
+    steering.routes,
+    export.routes,
+    stream.routes,
+    usage.routes,
+]
 
 for noun in [*NOUNS, about.routes_about(NOUNS)]:
     for route in noun.all:
@@ -45,6 +59,8 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
         if problem.__cause__ is not None and problem.status >= 500:
             logger.error("dependency failed", exc_info=problem.__cause__)
         response = problem.response(path)
+    if not limits.settle(response.status_code):
+        logger.warning("a request is counted as what it was not answered with", path=path, status=response.status_code)
     request_id = event.context.get("requestId") or str(uuid.uuid4())
     response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | limits.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)

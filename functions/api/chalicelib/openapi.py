@@ -132,16 +132,21 @@ def _answers(route: Route) -> dict[HTTPStatus, Any]:
 
 def _answer(route: Route, status: HTTPStatus, what: Any, references: _References) -> dict[str, Any]:
     problem = what is ProblemDocument
+    kinds = what if isinstance(what, tuple) else () if what is None else (what,)
     answer: dict[str, Any] = {
         "description": _PROBLEMS.get(status, status.phrase) if problem else status.phrase,
         "headers": headers.given(route, status),
     }
-    if isinstance(what, str):
-        answer["content"] = {what: {"schema": {"type": "string"}}}
-    elif what is not None:
-        kind = CONTENT_TYPE if problem else "application/json"
-        answer["content"] = {kind: {"schema": references[what, "serialization"]}}
+    if kinds:
+        answer["content"] = dict(_content(kind, references) for kind in kinds)
     return answer
+
+
+def _content(what: Model | str, references: _References) -> tuple[str, dict[str, Any]]:
+    if isinstance(what, str):
+        return what, {"schema": {"type": "string"}}
+    kind = CONTENT_TYPE if what is ProblemDocument else "application/json"
+    return kind, {"schema": references[what, "serialization"]}
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -195,7 +200,9 @@ class _Schema(GenerateJsonSchema):
 def _schemas(routes: list[Route]) -> tuple[_References, dict[str, Any]]:
     """Where each model's schema is, and all of them by name. A query is told by its parameters, not as a document."""
     taken = {route.body for route in routes if route.body}
-    given = {what for route in routes for what in route.answers.values() if what and not isinstance(what, str)}
+    answers = [what for route in routes for what in route.answers.values()]
+    kinds = [kind for what in answers for kind in (what if isinstance(what, tuple) else (what,))]
+    given = {kind for kind in kinds if kind and not isinstance(kind, str)}
     modes: list[tuple[Model, Literal["validation", "serialization"]]] = []
     modes += [(model, "validation") for model in _by_name(taken)]
     modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument})]

@@ -7,6 +7,7 @@ from mediajobs.names import OUTPUT_KEYS
 
 PATH: dict[str, dict[str, Any]] = {
     "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
+    "export_id": {"description": "The export's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
     "output": {"description": "What to download.", "schema": {"type": "string", "enum": list(OUTPUT_KEYS)}},
     "rendition": {"description": "Which rendition.", "schema": {"type": "string", "enum": ["360p", "720p"]}},
     "batch_id": {

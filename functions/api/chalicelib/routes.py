@@ -15,6 +15,8 @@ from mediajobs.stores.keys import Caller
 KeyIn = Literal["header", "query"] | None
 Model = type[BaseModel]
 Headers = dict[str, str | list[str]]
+# A model, a media type, nothing, or what it depends on the request which.
+Answer = Model | str | None | tuple[Model | str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Route:
     method: str
     path: str
     view: View
-    answers: Mapping[HTTPStatus, Model | str | None]  # a model, a media type, or nothing
+    answers: Mapping[HTTPStatus, Answer]
     body: Model | None = None
     body_optional: bool = False  # without a body, the model's defaults
     query: Model | None = None
@@ -72,7 +74,7 @@ class Routes:
     all: list[Route] = field(default_factory=list)
 
     def route(
-        self, method: str, path: str, answers: Mapping[HTTPStatus, Model | str | None], **more: Any
+        self, method: str, path: str, answers: Mapping[HTTPStatus, Answer], **more: Any
     ) -> Callable[[View], View]:
         """Decorates `view(asked, **path)`; `more`: body, body_optional, query, key, headers."""
 

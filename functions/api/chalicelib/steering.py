@@ -1,5 +1,6 @@
 """`/jobs`: cancel, retry, reorder, delete, and ask after many at once."""
 
+import time
 from http import HTTPStatus
 
 from chalice.app import Response
@@ -7,10 +8,12 @@ from chalice.app import Response
 from chalicelib.doors import own_job
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob
+from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob, RetriedJobs
 from mediajobs.life import RUNNING, Verdict
-from mediajobs.requests import BatchStatus, ChangePriority, DeleteJob, RetryJob
-from mediajobs.stores import briefs, jobs, steering
+from mediajobs.requests import BatchStatus, ChangePriority, DeleteJob, RetryJob, RetryJobs
+from mediajobs.stores import briefs, jobs, retries, steering
+
+RETRY_SECONDS = 15.0  # for many; the gateway gives up after 29
 
 routes = Routes("jobs")
 
@@ -29,6 +32,21 @@ def retry(asked: Asked, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
     job = steering.retry(own_job(asked.caller, job_id), from_start=asked.body.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
+
+
+@routes.route("POST", "/jobs/retry", {HTTPStatus.ACCEPTED: RetriedJobs}, body=RetryJobs)
+def retry_many(asked: Asked) -> Response:
+    """Run all failed and cancelled jobs again that a filter finds.
+
+    What cannot be retried is counted with its reason: `attempts_used`, `source_never_uploaded`, `changed_meanwhile`,
+    or the quota that is used up. Where there are too many for one request the counts are of those that were reached,
+    `continues` is true, and the others follow by themselves. Jobs that end after the request are not meant.
+    """
+    deadline = time.monotonic() + RETRY_SECONDS
+    done = retries.advance(retries.new(asked.caller.account, asked.body), lambda: time.monotonic() < deadline)
+    if done.left is not None:
+        retries.hand_over(done.left)
+    return json_answer(done.document, HTTPStatus.ACCEPTED)
 
 
 @routes.route("PATCH", "/jobs/{job_id}/priority", {HTTPStatus.OK: PrioritisedJob}, body=ChangePriority)

@@ -25,3 +25,21 @@ class NotFound(Exception):
 
 class Conflict(Exception):
     """The job is in a status that does not allow this, or somebody else was quicker."""
+
+
+class Refused(Conflict):
+    """This job cannot be retried. `reason` is a snake_case name that clients may rely on."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class OverQuota(Conflict):
+    """A quota of the account does not allow this. `policy` names it; `retry_after` is in seconds, None where waiting
+    does not help."""
+
+    def __init__(self, message: str, *, policy: str, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.policy = policy
+        self.retry_after = retry_after

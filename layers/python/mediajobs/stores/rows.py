@@ -138,7 +138,8 @@ class DeletedRow(Row):
 
 
 class KeyRow(Row):
-    """ApiKeys table. `window_used` requests were counted in the window that ends at `window_ends` (milliseconds)."""
+    """ApiKeys table. `window_used` requests were counted in the window that ends at `window_ends` (milliseconds); the
+    counters of `day` are further attributes, see mediajobs.usage."""
 
     class Meta:
         table_name = FromEnvironment("KEYS_TABLE")
@@ -151,18 +152,41 @@ class KeyRow(Row):
     requests_per_minute = NumberAttribute()
     window_ends = NumberAttribute(null=True)
     window_used = NumberAttribute(null=True)
+    day = UnicodeAttribute(null=True)
     accounts = AccountIndex()
 
 
 class CounterRow(Row):
-    """Counters table: `system` and `account#NAME` hold the ids of the running jobs; `waiting` the accounts that may
-    have a job to admit; `rates` what finished jobs taught."""
+    """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
+    where it has one for concurrent jobs, the ids of its open ones; `waiting` the accounts that may have a job to admit;
+    `rates` what finished jobs taught."""
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")
 
     name = UnicodeAttribute(hash_key=True)
     running = UnicodeSetAttribute(null=True)
+    open = UnicodeSetAttribute(null=True)
+    concurrent_jobs = NumberAttribute(null=True)
+    minutes_per_month = NumberAttribute(null=True)
+    stored_bytes = NumberAttribute(null=True)
     accounts = UnicodeSetAttribute(null=True)
     rates = JSONAttribute(null=True)
     version = NumberAttribute(null=True)
+
+
+class ExportRow(Row):
+    """Exports table: one that outlived its request. Times are in seconds since 1970; until `held_until` the run that
+    `holder` names goes on with it, and nobody else."""
+
+    class Meta:
+        table_name = FromEnvironment("EXPORTS_TABLE")
+
+    export_id = UnicodeAttribute(hash_key=True)
+    account = UnicodeAttribute()
+    status = UnicodeAttribute()
+    export = JSONAttribute()
+    holder = UnicodeAttribute(null=True)
+    held_until = NumberAttribute()
+    heard_at = NumberAttribute()
+    expires = NumberAttribute()

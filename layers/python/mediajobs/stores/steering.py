@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mediajobs.errors import Conflict
+from mediajobs.errors import Conflict, Refused
 from mediajobs.jobs import Job, output_prefix, source_key, source_prefix
 from mediajobs.life import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Verdict
-from mediajobs.stores import jobs, leftovers, uploads
+from mediajobs.stores import jobs, leftovers, quotas, uploads
 from mediajobs.stores.objects import Objects
 
 _TRIES = 5
@@ -20,16 +20,19 @@ def cancel(job: Job) -> jobs.Outcome:
 
 
 def retry(job: Job, *, from_start: bool) -> Job:
-    """Begins the next attempt. Raises Conflict where that cannot be.
+    """Begins the next attempt. Raises Conflict where that cannot be: Refused, or somebody was quicker.
 
     What earlier attempts made is used again where it is whole; with `from_start` none of it counts.
     """
     if job.status not in RETRYABLE:
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
     if job.attempt >= MAX_ATTEMPTS:
-        raise Conflict(f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
+        raise Refused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
+    quota = quotas.check(job.account)
     changes = _arrived(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
-    outcome = jobs.transition(job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job)
+    outcome = jobs.transition(
+        job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
+    )
     if outcome.verdict is not Verdict.GO:
         raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
     return outcome.job
@@ -77,5 +80,6 @@ def _arrived(job: Job) -> dict[str, Any]:
     key = source_key(job.job_id)
     size = Objects.from_environment().sizes(key).get(key)
     if size is None:
-        raise Conflict("The source of this job was never uploaded. Create a new job and upload it there.")
+        detail = "The source of this job was never uploaded. Create a new job and upload it there."
+        raise Refused("source_never_uploaded", detail)
     return {"size_bytes": size}

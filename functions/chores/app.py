@@ -1,0 +1,59 @@
+"""What takes longer than a request may: exports and retries of many, each a while at a time."""
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from chalice.app import Chalice, SQSEvent
+
+from mediajobs.stores import exports, retries
+from mediajobs.stores.retries import Walk
+
+app = Chalice(app_name="chores")
+logger = Logger()
+processor = BatchProcessor(event_type=EventType.SQS)
+
+TRIES = 3  # as often the queue gives out a message
+LEFT_MILLISECONDS = 30_000  # enough for a page, and to put the chore down
+
+
+@app.on_sqs_message(queue="chores")
+def work(event: SQSEvent) -> Any:
+    context = cast("LambdaContext", event.context)
+    return process_partial_response(event=event.to_dict(), record_handler=_work, processor=processor, context=context)
+
+
+def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    chore = json.loads(record.body)
+    if chore["chore"] == "export":
+        _export(chore["export_id"], lambda_context, last=int(record.attributes.approximate_receive_count) >= TRIES)
+    else:
+        _retry(Walk.model_validate(chore["walk"]), lambda_context)
+
+
+def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
+    seconds = context.get_remaining_time_in_millis() // 1000 + 1
+    try:
+        state = exports.go_on(export_id, _in_time(context), seconds)
+    except exports.Held:
+        raise  # whoever holds it ends it
+    except Exception:  # whatever it was: nobody tries again, and somebody waits for it
+        if last:
+            exports.give_up(export_id)
+        raise
+    logger.info("export", export_id=export_id, state=state)
+
+
+def _retry(walk: Walk, context: LambdaContext) -> None:
+    done = retries.advance(walk, _in_time(context))
+    if done.left is not None:
+        retries.hand_over(done.left)
+    logger.info("retried", account=walk.account, **done.document.model_dump())
+
+
+def _in_time(context: LambdaContext) -> Callable[[], bool]:
+    return lambda: context.get_remaining_time_in_millis() > LEFT_MILLISECONDS
