@@ -27,10 +27,10 @@ def calls() -> Iterator[list[str]]:
 
 @contextmanager
 def atomic_writes() -> Iterator[None]:
-    """DynamoDB's single writes are atomic; moto's are not when several threads call it."""
+    """DynamoDB's writes are atomic, transactions too; moto's are not when several threads call it."""
     lock = threading.Lock()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("update_item", "put_item"):
+        for name in ("update_item", "put_item", "transact_write_items"):
             patch.setattr(DynamoHandler, name, _locked(getattr(DynamoHandler, name), lock))
         yield
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.local.home import write_private
 from mediajobs.limits import QuotaExceeded
 from mediajobs.stores import keys
+from mediajobs.usage import counter
 
 ACCOUNT = "demo"
 
@@ -24,7 +25,7 @@ def lasting(file: Path, limit: int) -> str:
 
 def _opens(key: str) -> bool:
     try:
-        return keys.authenticate(key) is not None
+        return keys.authenticate(key, counter("mediajobs up", 200)) is not None
     except QuotaExceeded:
         return True
 

@@ -10,6 +10,8 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mediajobs.jobs import Job
+from mediajobs.life import Status
 from mediajobs.limits import QuotaExceeded, Window
 from mediajobs.stores import jobs, keys
 from mediajobs.stores.rows import KeyRow
@@ -142,7 +144,7 @@ def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: in
     for wait in waits:
         clock.now += wait
         try:
-            caller = keys.authenticate(key)
+            caller = keys.authenticate(key, "u2#GET /jobs")
         except QuotaExceeded as refusal:
             assert seen.left == 0
             assert clock.now < at + seen.resets_in * 1000
@@ -162,6 +164,17 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
     key = keys.create("acme", requests_per_minute=2)
     stranger = keys.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
+    moment = jobs.now()
+    jobs.create(
+        Job(
+            job_id=UNKNOWN,
+            account="acme",
+            status=Status.PENDING,
+            filename="a.mp4",
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
     for shown, wanted in (
         (key, ["UpdateItem", "UpdateItem", "TransactGetItems"]),  # the first of a window
         (key, ["UpdateItem", "TransactGetItems"]),
@@ -182,11 +195,11 @@ def test_two_that_begin_a_window_at_once_are_counted_in_one(clock: Clock, monkey
     def slower(*arguments: Any) -> Any:
         if arguments[0] is keys._BEGIN and not other:
             other.append(None)
-            other[0] = keys.authenticate(key)
+            other[0] = keys.authenticate(key, "u2#GET /jobs")
         return update(*arguments)
 
     monkeypatch.setattr(keys, "_update", slower)
-    caller = keys.authenticate(key)
+    caller = keys.authenticate(key, "u2#GET /jobs")
     assert caller is not None
     assert caller.window is not None
     assert (other[0].window.left, caller.window.left) == (1, 0)

@@ -11,16 +11,18 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import limits
 from chalicelib.problems import Problem, of_validation
-from chalicelib.routes import Asked, KeyIn, Route
-from mediajobs.errors import Conflict, NotFound
+from chalicelib.routes import Asked, Route
+from mediajobs.errors import Conflict, NotFound, OverQuota
 from mediajobs.ids import is_job_id
 from mediajobs.jobs import Job
+from mediajobs.limits import Window
 from mediajobs.stores import jobs
 from mediajobs.stores.keys import Caller
+from mediajobs.usage import Day
 
 _JSON = "application/json"
 _LARGEST_BODY = 1024 * 1024
-_NOBODY = Caller(key_id="", account="")
+_NOBODY = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
 
 
 def door(app: Chalice, route: Route) -> Callable[..., Response]:
@@ -34,6 +36,8 @@ def door(app: Chalice, route: Route) -> Callable[..., Response]:
             raise of_validation(error) from error
         except NotFound as error:
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no job {error}.") from error
+        except OverQuota as error:
+            raise limits.over_quota(error) from error
         except Conflict as error:
             raise Problem(HTTPStatus.CONFLICT, str(error)) from error
         except (BotoCoreError, ClientError, PynamoDBException) as error:
@@ -77,19 +81,19 @@ def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
 
 
 def _asked(request: Request, route: Route) -> Asked:
-    caller = _caller(request, route.key) if route.key else _NOBODY
+    caller = _caller(request, route) if route.key else _NOBODY
     body = _body(route.body, request, optional=route.body_optional) if route.body else None
     query = route.query.model_validate(_query(request)) if route.query else None
     return Asked(request, caller, body, query)
 
 
-def _caller(request: Request, key_in: KeyIn) -> Caller:
+def _caller(request: Request, route: Route) -> Caller:
     key = request.headers.get("x-api-key")
-    if key is None and key_in == "query":
+    if key is None and route.key == "query":
         key = key_in_query(request)
     if not key:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is missing. Send it in the header X-API-Key.")
-    caller = limits.admit(key)
+    caller = limits.admit(key, route)
     if caller is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is malformed, unknown or revoked. Make a new one.")
     return caller

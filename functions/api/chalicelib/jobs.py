@@ -13,13 +13,13 @@ from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
 from mediajobs import etags, life, tallies
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
-from mediajobs.errors import JobError
+from mediajobs.errors import JobError, OverQuota
 from mediajobs.job_document import job_document
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.names import OUTPUT_KEYS, download_name
 from mediajobs.requests import CompleteUpload, CreateJob
-from mediajobs.stores import jobs, queue, uploads
+from mediajobs.stores import jobs, queue, quotas, uploads
 from mediajobs.stores.objects import Objects
 from mediajobs.times import parse
 from mediajobs.uploads import parts_for
@@ -49,8 +49,14 @@ def create(asked: Asked) -> Response:
         **wanted.model_dump(exclude={"options"}),
         options=wanted.options,
     )
+    quota = quotas.check(job.account, announced=job.size_bytes or 0)
     upload, upload_id = (None, None) if wanted.source_url else _upload(job)
-    jobs.create(job.model_copy(update={"upload_id": upload_id}))
+    try:
+        jobs.create(job.model_copy(update={"upload_id": upload_id}), quota=quota)
+    except OverQuota:  # others took the last places meanwhile
+        if upload_id is not None:
+            uploads.abort(source_key(job.job_id), upload_id)
+        raise
     status = HTTPStatus.CREATED if upload else HTTPStatus.ACCEPTED
     answer = CreatedJob.model_validate({"job_id": job.job_id, "status": job.status, "upload": upload})
     return json_answer(answer, status, {"Location": f"/jobs/{job.job_id}"})

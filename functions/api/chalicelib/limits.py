@@ -1,40 +1,89 @@
-"""The caller's rate limit: counted once a request, told on every answer."""
+"""The caller's rate limit, counted once a request and told on every answer; and quotas, where one is used up."""
 
 from contextvars import ContextVar
 from http import HTTPStatus
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib.problems import Problem
-from mediajobs import limits
+from chalicelib.routes import Route
+from mediajobs import limits, usage
+from mediajobs.errors import Conflict, OverQuota
 from mediajobs.limits import QuotaExceeded, Window
 from mediajobs.stores import keys
+from mediajobs.stores import usage as days
 from mediajobs.stores.keys import Caller
 
 # Registered by the draft that defines the headers.
 _TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 _window: ContextVar[Window | None] = ContextVar("window", default=None)
+_counted: ContextVar[tuple[Caller, str] | None] = ContextVar("counted", default=None)
 
 
 def begin() -> None:
     """Before every request: nobody has been counted yet."""
     _window.set(None)
+    _counted.set(None)
 
 
-def admit(key: str) -> Caller | None:
-    """Counts a request of this key. None for a key that opens nothing. Raises Problem(429)."""
+def admit(key: str, route: Route) -> Caller | None:
+    """Counts a request of this key, as answered with what the route promises. None for a key that opens nothing.
+
+    Raises Problem(429).
+    """
+    counter = usage.counter(f"{route.method} {route.path}", _promised(route))
     try:
-        caller = keys.authenticate(key)
+        caller = keys.authenticate(key, counter)
     except QuotaExceeded as error:
         _window.set(error.window)
         raise _exceeded(error.window) from error
-    _window.set(caller.window if caller else None)
+    if caller is not None:
+        _window.set(caller.window)
+        _counted.set((caller, counter))
     return caller
+
+
+def settle(status: int) -> bool:
+    """The present request was answered: its count is corrected where the status is of another class than promised.
+
+    False where that failed; the answer stands all the same.
+    """
+    counted = _counted.get()
+    if counted is None:
+        return True
+    caller, counter = counted
+    right = usage.counter_for(counter, status)
+    if right == counter:
+        return True
+    try:
+        days.correct(caller.key_id, caller.today.date, counter, right)
+    except (BotoCoreError, ClientError, Conflict):
+        return False
+    return True
 
 
 def headers() -> dict[str, str]:
     """For the present answer; none where no key was accepted."""
     window = _window.get()
     return limits.headers(window) if window else {}
+
+
+def over_quota(error: OverQuota) -> Problem:
+    """429 where waiting helps, 403 where it does not."""
+    waiting = error.retry_after is not None
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS if waiting else HTTPStatus.FORBIDDEN,
+        str(error),
+        type=_TYPE,
+        violated_policies=[error.policy],
+        headers={"Retry-After": str(error.retry_after)} if waiting else None,
+    )
+
+
+def _promised(route: Route) -> int:
+    """What a request is counted as before its answer is known."""
+    return min(status.value for status in route.answers if status < HTTPStatus.BAD_REQUEST)
 
 
 def _exceeded(window: Window) -> Problem:

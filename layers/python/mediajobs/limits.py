@@ -51,6 +51,11 @@ def is_over(row: Mapping[str, Any], now: int) -> bool:
     return int(row.get("window_ends") or 0) <= now
 
 
+def is_full(row: Mapping[str, Any]) -> bool:
+    """Whether the present window has no room."""
+    return int(row["window_used"]) >= int(row["requests_per_minute"])
+
+
 def headers(present: Window) -> dict[str, str]:
     """What an answer says about it; `Retry-After` is for a refused one alone."""
     return {

@@ -1,5 +1,6 @@
 """The jobs. `transition` is the only code that writes a status."""
 
+import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
 from mediajobs.times import rfc3339
 
 _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a crowd a few more
+_TRIES_IN_A_CROWD = 12
 
 
 class Outcome(NamedTuple):
@@ -35,12 +37,18 @@ def now() -> str:
     return rfc3339(datetime.now(UTC))
 
 
-def create(job: Job) -> None:
-    """Stores a new job. Raises Conflict when the id is taken."""
+def create(job: Job, *, quota: int | None = None) -> None:
+    """Stores a new job. `quota`: how many open jobs its account may have, this one included.
+
+    Raises Conflict when the id is taken, OverQuota.
+    """
     row = JobRow(**_attributes(job), **keys_of(job))
     if job.status is Status.QUEUED:
         waiting.note(job.account)
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
+    if quota is not None:
+        _create_under(quota, row)
+        return
     try:
         row.save(JobRow.job_id.does_not_exist())
     except PutError as error:
@@ -81,6 +89,7 @@ def transition(
     changes: Mapping[str, Any] | None = None,
     admission: slots.Admission | None = None,
     known: Job | None = None,
+    quota: int | None = None,
 ) -> Outcome:
     """Moves the job to `wanted` if that is legal, exactly once; otherwise changes nothing and says why.
 
@@ -98,12 +107,13 @@ def transition(
             waiting.note(job.account)
         moment, given = now(), dict(changes or {})
         try:
-            _commit(job, wanted, moment, given, admission)
+            _commit(job, wanted, moment, given, admission, quota)
         except TransactWriteError as error:
             slots.raise_if_full(error, admission)
+            slots.raise_if_no_place(error, quota)
             if not _lost_race(error):
                 raise
-            time.sleep(0.01 * 2**tried)
+            _pause(tried)
             continue
         return Outcome(Verdict.GO, _after(job, wanted, moment, given))
     raise Conflict(f"Job {job_id} keeps changing. Try again.")
@@ -172,7 +182,34 @@ def remove(job: Job, *, with_leftovers: bool) -> bool:
     return True
 
 
-def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admission: slots.Admission | None) -> None:
+def _create_under(quota: int, row: JobRow) -> None:
+    """Many at once write the account's one item: whoever meets another tries again."""
+    for tried in range(_TRIES_IN_A_CROWD):
+        try:
+            with TransactWrite(connection=connection()) as transaction:
+                transaction.save(row, condition=JobRow.job_id.does_not_exist())
+                slots.take_place(transaction, quota, row.account, row.job_id)
+        except TransactWriteError as error:
+            slots.raise_if_no_place(error, quota)
+            codes = [reason.code for reason in error.cancellation_reasons if reason is not None]
+            if "ConditionalCheckFailed" in codes:
+                raise Conflict(f"There is a job {row.job_id} already.") from error
+            if "TransactionConflict" not in codes:
+                raise
+            _pause(tried)
+        else:
+            return
+    raise Conflict("Too many jobs are created at once. Try again.")
+
+
+def _commit(
+    job: Job,
+    wanted: Status,
+    moment: str,
+    changes: dict[str, Any],
+    admission: slots.Admission | None,
+    quota: int | None,
+) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
     values, gone = _change(job, wanted, moment, changes)
     values |= keys_of(_after(job, wanted, moment, changes))
@@ -186,9 +223,12 @@ def _commit(job: Job, wanted: Status, moment: str, changes: dict[str, Any], admi
                 raise ValueError("a job is admitted only under limits")
             transaction.save(row_of(job.job_id, admission.progress))
             slots.take(transaction, admission, job.account, job.job_id)
-        if job.status in RUNNING and wanted in TERMINAL:
-            stop(transaction, job.job_id)
-            slots.release(transaction, job.account, job.job_id)
+        if job.status in TERMINAL and quota is not None:
+            slots.take_place(transaction, quota, job.account, job.job_id)
+        if wanted in TERMINAL:
+            slots.release(transaction, job.account, job.job_id, ran=job.status in RUNNING)
+            if job.status in RUNNING:
+                stop(transaction, job.job_id)
 
 
 def _unchanged(job: Job) -> Condition:
@@ -222,6 +262,11 @@ def _after(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> Jo
     """The job as the change left it, without another read."""
     values, gone = _change(job, wanted, moment, changes)
     return Job.model_validate(job.model_dump(exclude=set(gone)) | values)
+
+
+def _pause(tried: int) -> None:
+    """Each waits its own while, or the same ones would meet again."""
+    time.sleep(random.uniform(0.5, 1) * min(0.01 * 2**tried, 0.5))  # noqa: S311 - no secret
 
 
 def _lost_race(error: TransactWriteError) -> bool:

@@ -7,36 +7,43 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pynamodb.exceptions import UpdateError
 
 from mediajobs import limits
-from mediajobs.errors import NotFound
+from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import assemble_key, hash_secret, split_key
 from mediajobs.limits import QuotaExceeded, Window
+from mediajobs.stores import usage
 from mediajobs.stores.environment import setting
 from mediajobs.stores.jobs import now
-from mediajobs.stores.rows import KeyRow, connection
+from mediajobs.stores.rows import KeyRow
+from mediajobs.stores.updates import Row, update
+from mediajobs.usage import Day, date_of, day_of
 
 _ALPHABET = string.digits + string.ascii_letters
-_OPENS = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at)"
+_TRIES = 8
+_TRIES_FOR_A_DAY = 5  # then the request is counted in the day that stands: better there than not answered
+# A clock that is late counts into the day that has begun.
+_OPENS = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at) AND #day >= :today"
+_USAGE = "ADD #counter :one, day_writes :one"
 _COUNT = {
-    "UpdateExpression": "SET window_used = window_used + :one",
+    "UpdateExpression": f"SET window_used = window_used + :one {_USAGE}",
     "ConditionExpression": f"{_OPENS} AND window_ends > :now AND window_used < requests_per_minute",
 }
 _BEGIN = {
-    "UpdateExpression": "SET window_used = :one, window_ends = :ends",
+    "UpdateExpression": f"SET window_used = :one, window_ends = :ends {_USAGE}",
     "ConditionExpression": f"{_OPENS} AND (attribute_not_exists(window_ends) OR window_ends <= :now)",
 }
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking, and how much more they may ask."""
+    """Who is asking, how much more they may ask, and what they have asked for today, this request included."""
 
     key_id: str
     account: str
-    window: Window | None = None
+    window: Window
+    today: Day
 
 
 @dataclass(frozen=True)
@@ -61,31 +68,38 @@ def create(account: str, *, requests_per_minute: int = limits.DEFAULT_LIMIT) -> 
         secret_sha256=hash_secret(secret),
         created_at=now(),
         requests_per_minute=requests_per_minute,
+        day=date_of(_milliseconds()),
     ).save(KeyRow.key_id.does_not_exist())
     return key
 
 
-def authenticate(key: str) -> Caller | None:
+def authenticate(key: str, counter: str) -> Caller | None:
     """Whose key this is; None when it is malformed, unknown or revoked. Raises QuotaExceeded.
 
-    The write that counts the request also proves the secret, so this is one call, and two where a window begins.
-    A malformed key costs none.
+    The write that proves the secret counts the request, in its window and in today's `counter` (see mediajobs.usage):
+    one call, two where a window begins, and two more for the first of a day. A malformed key costs none.
     """
     parts = split_key(key)
     if parts is None:
         return None
     key_id, sha256 = parts[0], hash_secret(parts[1])
     moment = _milliseconds()
-    row: dict[str, Any] = {}
-    for write in (_COUNT, _BEGIN, _COUNT):  # the third: somebody else began the window a moment earlier
-        row, done = _update(write, key_id, sha256, moment)
+    write, today = _COUNT, date_of(moment)
+    for tried in range(_TRIES):
+        row, done = _update(write, key_id, sha256, moment, today, counter)
         if done:
-            return Caller(key_id, row["account"], limits.window(row, moment))
+            return Caller(key_id, row["account"], limits.window(row, moment), day_of(row))
         if row.get("revoked_at") or not hmac.compare_digest(row.get("secret_sha256", ""), sha256):
             return None
-        if write is _COUNT and not limits.is_over(row, moment):
-            break
-    raise QuotaExceeded(limits.window(row, moment))
+        write = _BEGIN if limits.is_over(row, moment) else _COUNT
+        if write is _COUNT and limits.is_full(row):
+            raise QuotaExceeded(limits.window(row, moment))
+        if row.get("day", "") < today:
+            if tried < _TRIES_FOR_A_DAY:
+                usage.begin_day(row, today)
+            else:
+                today = row.get("day", today)
+    raise Conflict("This key is used by too many at once. Try again.")
 
 
 def of_account(account: str) -> list[Key]:
@@ -115,32 +129,19 @@ def _change(key_id: str, action: Any) -> None:
         raise
 
 
-def _update(write: dict[str, str], key_id: str, sha256: str, moment: int) -> tuple[dict[str, Any], bool]:
-    """The row, and whether the write was made; without it the row is as it stands, and empty for an unknown key."""
-    values = {":sha256": {"S": sha256}, ":now": {"N": str(moment)}, ":one": {"N": "1"}}
+def _update(write: Row, key_id: str, sha256: str, moment: int, today: str, counter: str) -> tuple[Row, bool]:
+    """The row, and whether the write was made."""
+    values = {":sha256": {"S": sha256}, ":now": {"N": str(moment)}, ":one": {"N": "1"}, ":today": {"S": today}}
     if write is _BEGIN:
         values[":ends"] = {"N": str(limits.ends(moment))}
-    client: Any = connection().client
-    try:
-        answer = client.update_item(
-            TableName=setting("KEYS_TABLE"),
-            Key={"key_id": {"S": key_id}},
-            ExpressionAttributeValues=values,
-            ReturnValues="ALL_NEW",
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            **write,
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        return _plain(error.response), False
-    return _plain(answer), True
-
-
-def _plain(answer: Any) -> dict[str, Any]:
-    """The attributes without their types; all of those that are read here are strings or numbers."""
-    item = answer.get("Attributes") or answer.get("Item") or {}
-    return {name: next(iter(value.values())) for name, value in item.items()}
+    names = {"#day": "day", "#counter": counter}
+    return update(
+        setting("KEYS_TABLE"),
+        {"key_id": {"S": key_id}},
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values,
+        **write,
+    )
 
 
 def _milliseconds() -> int:

@@ -1,12 +1,15 @@
-"""Concurrency slots: which jobs run, by account and in all, noted in the very write that starts or ends a job."""
+"""Which jobs run, by account and in all, and which are open where a quota counts them: sets of ids, changed in the very
+write that creates, starts or ends a job."""
 
 from dataclasses import dataclass
 
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import size
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mediajobs.progress import Progress
+from mediajobs.quotas import over_concurrency
 from mediajobs.stores.rows import CounterRow
 
 _SYSTEM = "system"
@@ -36,16 +39,31 @@ def take(transaction: TransactWrite, admission: Admission, account: str, job_id:
         transaction.update(CounterRow(name), [CounterRow.running.add({job_id})], condition=free)
 
 
-def release(transaction: TransactWrite, account: str, job_id: str) -> None:
-    for name in (_of(account), _SYSTEM):
-        transaction.update(CounterRow(name), [CounterRow.running.delete({job_id})])
+def take_place(transaction: TransactWrite, quota: int, account: str, job_id: str) -> None:
+    """The job becomes one of the account's open ones, if there is room."""
+    room = CounterRow.open.does_not_exist() | (size(CounterRow.open) < quota)
+    transaction.update(item_of(account), [CounterRow.open.add({job_id})], condition=room)
+
+
+def release(transaction: TransactWrite, account: str, job_id: str, *, ran: bool) -> None:
+    """The job ends. What it never had is not missed."""
+    both: list[Action] = [CounterRow.running.delete({job_id}), CounterRow.open.delete({job_id})]
+    transaction.update(item_of(account), both)
+    if ran:
+        transaction.update(CounterRow(_SYSTEM), [CounterRow.running.delete({job_id})])
+
+
+def raise_if_no_place(error: TransactWriteError, quota: int | None) -> None:
+    """Raises OverQuota if the quota alone cancelled a transaction that writes the job and takes a place."""
+    if quota is not None and _failed(error) == [False, True]:
+        raise over_concurrency(quota) from error
 
 
 def raise_if_full(error: TransactWriteError, admission: Admission | None) -> None:
     """Raises Full if a limit, and not a lost race for the row, cancelled the transaction."""
     if admission is None:
         return
-    failed = [reason is not None and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons]
+    failed = _failed(error)
     if len(failed) != len(_ADMITTING) or failed[_ADMITTING.index("job")]:
         return
     if failed[_ADMITTING.index("account")]:
@@ -60,6 +78,16 @@ def running(account: str | None = None) -> frozenset[str]:
         return frozenset(CounterRow.get(_of(account) if account else _SYSTEM, consistent_read=True).running or ())
     except DoesNotExist:
         return frozenset()
+
+
+def item_of(account: str) -> CounterRow:
+    """The account's item, to be read or changed."""
+    return CounterRow(_of(account))
+
+
+def _failed(error: TransactWriteError) -> list[bool]:
+    """Of each item of the transaction, whether its condition did not hold."""
+    return [reason is not None and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons]
 
 
 def _of(account: str) -> str:

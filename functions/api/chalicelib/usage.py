@@ -1,0 +1,66 @@
+"""`/usage`: what a key asked for, and what its account has used up."""
+
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib.routes import Asked, Routes, json_answer
+from mediajobs import tallies, usage
+from mediajobs.life import TERMINAL
+from mediajobs.quotas import month_of
+from mediajobs.requests import UsageDays
+from mediajobs.statistics import storage
+from mediajobs.stores import quotas, rollups
+from mediajobs.stores import usage as days
+from mediajobs.stores.keys import Caller
+
+_DAYS = 30
+
+routes = Routes("usage")
+
+
+@routes.route("GET", "/usage", {HTTPStatus.OK: usage.Usage}, query=UsageDays)
+def read(asked: Asked) -> Response:
+    """This key's requests by day, and its account's minutes, storage and quotas.
+
+    Requests are counted when they are let in; those that are refused with 401 or 429 are not. Minutes and bytes are a
+    second or so late.
+    """
+    caller, moment = asked.caller, quotas.now()
+    month = month_of(moment)
+    ever = rollups.read(caller.account, 0, tallies.EPOCH_END - 1)
+    this_month = rollups.read(caller.account, month.first, month.last)
+    standing = quotas.read(caller.account)
+    stored = storage(ever)
+    return json_answer(
+        usage.Usage(
+            key_id=caller.key_id,
+            account=caller.account,
+            requests=usage.requests_document(_days(caller, asked.query, moment)),
+            minutes=usage.minutes_document(this_month, month),
+            storage=stored,
+            limits=usage.limits_document(caller.window),
+            quotas=usage.quotas_document(
+                standing.quotas,
+                open_jobs=_open_jobs(standing, ever),
+                media_ms=this_month["media_ms"],
+                stored=stored.used_bytes,
+            ),
+        )
+    )
+
+
+def _days(caller: Caller, wanted: UsageDays, moment: int) -> list[usage.Day]:
+    """Those that are over, and today's, which came with the write that let this request in."""
+    last = tallies.milliseconds(wanted.to_date) if wanted.to_date else moment
+    first = tallies.milliseconds(wanted.from_date) if wanted.from_date else last - (_DAYS - 1) * usage.DAY_MS
+    begin, end = usage.date_of(first), usage.date_of(last)
+    over = days.read(caller.key_id, begin, end)
+    return [*over, caller.today] if begin <= caller.today.date <= end else over
+
+
+def _open_jobs(standing: quotas.Standing, ever: tallies.Tally) -> int:
+    """Exact under a quota; without one, as the statistics know it."""
+    if standing.quotas.concurrent_jobs is not None:
+        return standing.open_jobs
+    return sum(number for status, number in tallies.jobs_by_status(ever).items() if status not in TERMINAL)
