@@ -1,6 +1,5 @@
-"""Something changed in a job: bring the counters that statistics are read from up to date with it."""
+"""Something changed in a job: bring the counters and the index of file names up to date with it."""
 
-import json
 from typing import Any, cast
 
 from aws_lambda_powertools import Logger
@@ -8,20 +7,31 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, SQSEvent
+from pydantic import BaseModel
 
-from mediajobs.stores import rollups
+from mediajobs.events import JobEvent
+from mediajobs.stores import names, rollups
 
 app = Chalice(app_name="rollups")
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
+class _Told(BaseModel):
+    """The bus's envelope, as far as it matters here."""
+
+    detail: JobEvent
+
+
 @app.on_sqs_message(queue="rollups")
 def roll_up(event: SQSEvent) -> Any:
     context = cast("LambdaContext", event.context)
-    return process_partial_response(event=event.to_dict(), record_handler=_count, processor=processor, context=context)
+    return process_partial_response(
+        event=event.to_dict(), record_handler=_roll_up, processor=processor, context=context
+    )
 
 
-def _count(record: SQSRecord) -> None:
-    job_id = json.loads(record.body)["detail"]["job_id"]
-    logger.info("rolled up", job_id=job_id, changed=rollups.count(job_id))
+def _roll_up(record: SQSRecord) -> None:
+    event = _Told.model_validate_json(record.body).detail
+    names.follow(event)
+    logger.info("rolled up", job_id=event.job_id, changed=rollups.count(event.job_id))

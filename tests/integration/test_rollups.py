@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediajobs import tallies
+from mediajobs.events import event_of
 from mediajobs.jobs import Job
 from mediajobs.life import TERMINAL, Status
-from mediajobs.stores import bulk, jobs, rollups
+from mediajobs.stores import bulk, jobs, names, rollups
 from mediajobs.stores.rows import JobRow
 from mediajobs.times import parse, rfc3339
 from tests.doors import load
@@ -52,6 +53,7 @@ def fulfil(wish: Status | str | None, job: Job, seed: random.Random) -> None:
         jobs.set_priority(job, 1 + seed.randrange(10))
 
 
+_ROW = {"version": 1, "attempt": 1, "priority": 5, "filename": "a", "updated_at": ""}
 runs = map(str, itertools.count())
 wishes = st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED, "other priority", None])
 
@@ -109,7 +111,9 @@ def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monke
     create("J", "acme")
 
     def record(job_id: str) -> dict[str, Any]:
-        body = json.dumps({"detail-type": "job.pending", "detail": {"job_id": job_id}})
+        told = event_of({}, {"item": "job", "job_id": job_id, "account": "acme", "status": "pending"} | _ROW)
+        assert told is not None
+        body = json.dumps({"detail-type": told.name, "detail": told.model_dump()})
         fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
         return fields | {"messageId": job_id, "body": body, "attributes": {}, "messageAttributes": {}}
 
@@ -124,6 +128,7 @@ def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monke
     answer = load("rollups").roll_up({"Records": [record("J"), record("K")]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "K"}]}
     assert +rollups.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
+    assert names.having("acme", "a") == {"J"}
 
 
 def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.MonkeyPatch) -> None:

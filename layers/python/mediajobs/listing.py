@@ -4,6 +4,7 @@ Every index has the account (or the account's batch) in front and one sort key b
 lies. A filter that no index serves is applied to what is read.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,14 @@ SORTS = {
     "filename": ("by_filename", "filename_key"),
     "duration_seconds": ("by_duration", "duration_key"),
     "status": ("by_status", "status_key"),
+}
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda there, wanted: bool(there == wanted),
+    "in": lambda there, wanted: there in wanted,
+    "contains": lambda there, wanted: there is not None and wanted in there,
+    "between": lambda there, wanted: there is not None and wanted[0] <= there <= wanted[1],
 }
 
 
@@ -71,6 +80,16 @@ def plan(account: str, wanted: Filters, sort_by: str) -> Plan:
         conditions.pop("priority")
         (index, key), prefix = SORTS["priority"], f"{wanted.priority:02d}#"
     return Plan(index, "account", account, key, prefix + low, prefix + high, tuple(conditions.values()))
+
+
+def holds(plan: Plan, row: Mapping[str, Any]) -> bool:
+    """Whether a row is what the plan would find."""
+    key = row.get(plan.range_name)
+    if row.get(plan.hash_name) != plan.hash_value or key is None:
+        return False
+    if plan.low is not None and plan.high is not None and not plan.low <= key <= plan.high:
+        return False
+    return all(_TESTS[operator](row.get(name), value) for name, operator, value in plan.conditions)
 
 
 def keys_of(job: Job) -> dict[str, Any]:

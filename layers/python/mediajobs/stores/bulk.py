@@ -3,7 +3,7 @@
 import itertools
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from mediajobs.stores import clients
 
-_KEYS_A_CALL = 100  # DynamoDB's limit
+_KEYS_A_CALL, _WRITES_A_CALL = 100, 25  # DynamoDB's limits
 _TRIES = 8
 _LONGEST_PAUSE = 1.0  # seconds
 
@@ -41,6 +41,22 @@ def read(*wanted: Wanted) -> list[list[Image]]:
     return [found[each.table] for each in wanted]
 
 
+def write(table: str, requests: Iterable[Image]) -> None:
+    """Puts and deletes items, each key once; all of them, but not at once. Raises ClientError."""
+    left = iter(requests)
+    while some := list(itertools.islice(left, _WRITES_A_CALL)):
+        _write({table: some})
+
+
+def _write(request: Any) -> None:
+    for tried in range(_TRIES):
+        request = _client().batch_write_item(RequestItems=request).get("UnprocessedItems")
+        if not request:
+            return
+        _pause(tried)
+    raise _busy("BatchWriteItem")
+
+
 def _answers(pairs: list[tuple[Wanted, Image]]) -> Iterator[tuple[str, list[Image]]]:
     """One call, and more for what the tables did not get to."""
     request: Any = {}
@@ -52,11 +68,15 @@ def _answers(pairs: list[tuple[Wanted, Image]]) -> Iterator[tuple[str, list[Imag
         request = answer.get("UnprocessedKeys")
         if not request:
             return
-        pause(tried)
-    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "keys stay unprocessed"}}, "BatchGetItem")
+        _pause(tried)
+    raise _busy("BatchGetItem")
 
 
-def pause(tried: int) -> None:
+def _busy(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "keys stay unprocessed"}}, operation)
+
+
+def _pause(tried: int) -> None:
     """Before the table is asked again: longer each time, and not in step with others."""
     time.sleep(min(_LONGEST_PAUSE, 0.05 * 2**tried) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mediajobs import tallies
 from mediajobs.documents import ListedJob
 from mediajobs.listing import Filters, plan, ulid_bounds
-from mediajobs.stores import bulk, listing, rollups
+from mediajobs.stores import bulk, listing, ranges, rollups
 
 _COUNTERS_ARE_LATE = 60_000  # ms: by far more than they are while nothing is broken
 
@@ -23,7 +23,7 @@ class Total:
     exact: bool
 
 
-def told(account: str, filters: Filters, page: listing.Page, *, from_start: bool) -> tuple[Total, list[ListedJob]]:
+def told(account: str, filters: Filters, page: ranges.Page, *, from_start: bool) -> tuple[Total, list[ListedJob]]:
     """The total, and the page's documents. `from_start`: the page came by its number, so it knows what it passed."""
     known = _known(page, from_start=from_start)
     if known is not None or not _is_counted(filters):
@@ -36,7 +36,7 @@ def told(account: str, filters: Filters, page: listing.Page, *, from_start: bool
     return total, listing.documents_of(account, page.rows, progress)
 
 
-def _known(page: listing.Page, *, from_start: bool) -> Total | None:
+def _known(page: ranges.Page, *, from_start: bool) -> Total | None:
     """What the page itself knows."""
     if page.total is not None:
         return Total(page.total, exact=True)
@@ -49,7 +49,7 @@ def _is_counted(filters: Filters) -> bool:
     return filters.search is None and (filters.batch_id is None or not dated)
 
 
-def _shares(account: str, filters: Filters, page: listing.Page) -> tuple[Total, bulk.Wanted]:
+def _shares(account: str, filters: Filters, page: ranges.Page) -> tuple[Total, bulk.Wanted]:
     """What is counted here and now, and the counters of the rest."""
     cutoff = _now() - _COUNTERS_ARE_LATE
     recent = not filters.statuses and any(row["job_id"] >= ulid_bounds(cutoff, None)[0] for row in page.rows)
@@ -74,7 +74,7 @@ def _joined(filters: Filters, number: int, newer: Total) -> Total:
 
 
 def _counted(account: str, filters: Filters) -> Total:
-    return Total(*listing.count(plan(account, filters, "created_at")))
+    return Total(*ranges.count(plan(account, filters, "created_at")))
 
 
 def _now() -> int:

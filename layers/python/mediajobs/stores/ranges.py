@@ -1,0 +1,105 @@
+"""Rows from a range of an index: at most four reads, however many jobs there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mediajobs.listing import Plan
+from mediajobs.stores import attributes, clients
+from mediajobs.stores.environment import setting
+from mediajobs.stores.rows import JOB
+
+_MOST_CALLS = 4
+_FILTERED_READ = 2000  # items a call where conditions may drop most of them
+_ID = 26  # characters of a job's id
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """`place`: where the list goes on, None at its end. `seen`: how many matching jobs were passed, these included.
+    `total`: all that match, where reading the page told it."""
+
+    rows: list[Row]
+    place: dict[str, Any] | None
+    seen: int
+    total: int | None = None
+
+
+def read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
+    """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few."""
+    found: list[Row] = []
+    calls = 0
+    while len(found) <= skip + limit and calls < _MOST_CALLS:
+        answer = _client().query(
+            **_query(plan, descending=descending, wanted=skip + limit + 1 - len(found), place=place)
+        )
+        found += [plain(item) for item in answer["Items"]]
+        place = answer.get("LastEvaluatedKey")
+        calls += 1
+        if place is None:
+            break
+    rows = found[skip : skip + limit]
+    if len(found) > skip + limit:
+        place = place_at(plan, rows[-1][plan.range_name]) if rows else place
+    return Page(rows, place, min(len(found), skip + limit))
+
+
+def count(plan: Plan) -> tuple[int, bool]:
+    """How many jobs are in a range, and whether it was read to its end: it takes one call."""
+    answer = _client().query(**_query(plan, descending=True, wanted=_FILTERED_READ, place=None), Select="COUNT")
+    return answer["Count"], "LastEvaluatedKey" not in answer
+
+
+def place_at(plan: Plan, key: str) -> dict[str, Any]:
+    """As DynamoDB would say it, had it stopped after the row with this sort key. All of them end with the job's id."""
+    values = {plan.hash_name: plan.hash_value, plan.range_name: key, "job_id": key[-_ID:], "item": JOB}
+    return {name: attributes.write(value) for name, value in values.items()}
+
+
+def plain(image: Mapping[str, Any]) -> Row:
+    """A row as DynamoDB writes it, of strings and numbers, as Python has them."""
+    return {name: attributes.read(value) for name, value in image.items()}
+
+
+def _query(plan: Plan, *, descending: bool, wanted: int, place: dict[str, Any] | None) -> dict[str, Any]:
+    names, values = {"#h": plan.hash_name}, {":h": attributes.write(plan.hash_value)}
+    key = "#h = :h"
+    if plan.low is not None:
+        names["#r"] = plan.range_name
+        values |= {":low": attributes.write(plan.low), ":high": attributes.write(plan.high)}
+        key += " AND #r BETWEEN :low AND :high"
+    filters = [_condition(number, *condition, names, values) for number, condition in enumerate(plan.conditions)]
+    query = {
+        "TableName": setting("JOBS_TABLE"),
+        "IndexName": plan.index,
+        "KeyConditionExpression": key,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        "ScanIndexForward": not descending,
+        "Limit": _FILTERED_READ if filters else wanted,
+    }
+    if filters:
+        query["FilterExpression"] = " AND ".join(filters)
+    return query | ({"ExclusiveStartKey": place} if place else {})
+
+
+def _condition(
+    number: int, attribute: str, operator: str, value: Any, names: dict[str, str], values: dict[str, Any]
+) -> str:
+    """The condition as text; its names and values join the others."""
+    name = f"#{number}"
+    names[name] = attribute
+    many = list(value) if operator in ("in", "between") else [value]
+    places = [f":{number}_{index}" for index in range(len(many))]
+    values.update({place: attributes.write(each) for place, each in zip(places, many, strict=True)})
+    if operator == "in":
+        return f"{name} IN ({', '.join(places)})"
+    if operator == "between":
+        return f"{name} BETWEEN {places[0]} AND {places[1]}"
+    return f"contains({name}, {places[0]})" if operator == "contains" else f"{name} = {places[0]}"
+
+
+def _client() -> Any:
+    return clients.dynamodb()
