@@ -1,4 +1,5 @@
-"""What MiniStack's API gateway is told and does not do: compress answers, and answer preflights with their headers."""
+"""What MiniStack's API gateway is told and does not do: compress answers, answer preflights with their headers, and
+refuse in the words of the template."""
 
 import gzip
 import re
@@ -55,6 +56,24 @@ def with_responses(import_operation: Callable[..., None]) -> Callable[..., None]
             put(api_id, resource_id, method, str(response["statusCode"]), response)
 
     return wrapped
+
+
+def with_refusals(import_api: Callable[..., str]) -> Callable[..., str]:
+    """MiniStack's import of an API from OpenAPI, which forgets the gateway's own responses. Returns the API's id."""
+
+    def wrapped(spec: Any, *more: Any, **named: Any) -> str:
+        api_id = import_api(spec, *more, **named)
+        for kind, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+            put: Any = apigateway_v1._put_gateway_response
+            put(api_id, kind, {**response, "responseTemplates": _known(response.get("responseTemplates", {}))})
+        return api_id
+
+    return wrapped
+
+
+def _known(texts: dict[str, str]) -> dict[str, str]:
+    """With what MiniStack knows of the request in place of its path."""
+    return {kind: text.replace("$context.path", "$context.resourcePath") for kind, text in texts.items()}
 
 
 def _smallest(scope: Message) -> int | None:

@@ -54,6 +54,7 @@ async def _answer_or_leave(answering: Awaitable[Any], leaving: Awaitable[Message
 
 if __name__ == "__main__":
     apigateway_v1._import_operation = gateway.with_responses(apigateway_v1._import_operation)
+    apigateway_v1._import_rest_api = gateway.with_refusals(apigateway_v1._import_rest_api)
     functions: Any = lambda_svc
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
     ministack.app.app = gateway.compressing(without_ghosts(ministack.app.app))

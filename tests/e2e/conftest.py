@@ -19,10 +19,12 @@ TERMINAL = ("completed", "failed", "cancelled")
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("stack")
-    try:
-        yield up(0, home)
-    finally:
-        down(home)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WORKER_SIGN_SECONDS", "1")  # a worker that is stopped is missed soon
+        try:
+            yield up(0, home)
+        finally:
+            down(home)
 
 
 @dataclass(frozen=True)
