@@ -166,9 +166,9 @@ def _query_parameters(model: Model | None) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in required,
             "description": value.pop("description", ""),
-            "schema": _without_null(value),
+            "schema": value,
         }
-        for name, value in schema["properties"].items()
+        for name, value in ((name, _without_null(value)) for name, value in schema["properties"].items())
     ]
 
 

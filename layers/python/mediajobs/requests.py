@@ -162,7 +162,7 @@ class OrderedJobs(JobFilters):
 class ListJobs(OrderedJobs):
     """`GET /jobs`. `cursor` goes on where a page ended."""
 
-    page: Annotated[int, Field(ge=1, le=10_000, description=_PAGE)] = 1
+    page: Annotated[int, Field(ge=1, description=_PAGE)] = 1
     per_page: Annotated[int, Field(ge=1, le=500, description="Jobs on a page.")] = 100
     cursor: Annotated[str | None, Field(max_length=2048, description=_CURSOR)] = None
 
