@@ -41,11 +41,12 @@ def list_jobs(asked: Asked) -> Response:
 def _read(asked: Asked, wanted: ListJobs) -> Page:
     if wanted.page * wanted.per_page > _DEEPEST:
         detail = f"Pages reach {_DEEPEST} jobs deep. Go on with next_cursor: ?cursor=… takes any depth."
-        raise Problem(HTTPStatus.BAD_REQUEST, detail)
+        raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="page-too-deep")
     place: dict[str, Any] | None = None
     if wanted.cursor is not None:
         if wanted.page != 1:
-            raise Problem(HTTPStatus.BAD_REQUEST, "A cursor says where to go on: leave page out.")
+            detail = "A cursor says where to go on: leave page out."
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list")
         place = _place(asked, wanted)
     return listing.page(
         asked.caller.account,
@@ -63,7 +64,7 @@ def _place(asked: Asked, wanted: ListJobs) -> dict[str, Any]:
         return cursors.read(wanted.cursor or "", of=_list_of(wanted), key=_key(asked))
     except cursors.BadCursor as error:
         detail = "This cursor is not of this list: take next_cursor as it is, with the same key, filters and order."
-        raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
+        raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list") from error
 
 
 def _link(wanted: ListJobs, cursor: str | None) -> Headers:
