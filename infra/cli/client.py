@@ -26,9 +26,10 @@ Body = Callable[[], Any]  # makes the body anew for every try
 
 
 class Client:
-    """One API with one key. Every method raises RefusedError for an error answer and UnreachableError for none."""
+    """One API with one key, or with none for what is open to everybody. Every method raises RefusedError for an error
+    answer and UnreachableError for none."""
 
-    def __init__(self, api_url: str, api_key: str) -> None:
+    def __init__(self, api_url: str, api_key: str | None = None) -> None:
         self.api_url = api_url.rstrip("/")
         self._api_key = api_key
         self._session = requests.Session()
@@ -130,7 +131,7 @@ class Client:
         yield None
 
     def _key_for(self, address: str) -> dict[str, str]:
-        return {"X-API-Key": self._api_key} if _under(address, self.api_url) else {}
+        return {"X-API-Key": self._api_key} if self._api_key and _under(address, self.api_url) else {}
 
 
 def job_path(job_id: str) -> str:

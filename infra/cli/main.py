@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 from infra.cli import stacks, steering
 from infra.cli.demo import demo
 from infra.cli.failures import CommandError, show
+from infra.cli.health import health
 from infra.cli.jobs import download, status
 from infra.cli.keys import keys
 from infra.cli.listing import list_jobs
@@ -59,5 +60,6 @@ app.command(rich_help_panel="Jobs")(stats)
 app.command("list", rich_help_panel="Jobs")(list_jobs)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
+app.command(rich_help_panel="A stack on this machine")(health)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
 app.add_typer(models, name="models", rich_help_panel="A stack on this machine")

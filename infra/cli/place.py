@@ -39,6 +39,11 @@ def find(api_url: str | None, api_key: str | None) -> Place:
     return Place(stack["api_url"], api_key or stack["api_key"])
 
 
+def address(api_url: str | None) -> str:
+    """Where the API is, for what needs no key."""
+    return _checked(api_url or running_stack()["api_url"])
+
+
 def running_stack() -> dict[str, Any]:
     """What `mediajobs up` wrote: api_url, ws_url, api_key, endpoint_url, region and more."""
     path = home() / "stack.json"

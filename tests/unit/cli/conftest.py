@@ -33,6 +33,7 @@ class PlayedApi:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.queries: list[str] = []
         self.stored: dict[str, bytes] = {}
+        self.health: dict[str, Any] = {}
 
     def requests(self, method: str, ending: str) -> list[tuple[dict[str, str], bytes]]:
         return [(head, body) for verb, path, head, body in self.asked if verb == method and path.endswith(ending)]
@@ -122,6 +123,8 @@ class _Door(BaseHTTPRequestHandler):
             self._problem(waiting.pop(0), "Not now", "Try later.")
         elif path.startswith("/bucket/"):
             self._bucket(path, body)
+        elif path.endswith("/health/detailed"):
+            self._send(200, api.health)
         elif self.headers.get("X-API-Key") != KEY:
             self._problem(401, "Unauthorized", "This key is not known.")
         else:

@@ -133,7 +133,7 @@ def test_the_list_tells_which_models_are_here(tmp_path: Path) -> None:
     assert "mediajobs models pull base" in lines["base"]
 
 
-@pytest.mark.parametrize("command", ["demo", "submit", "status", "download", "up", "down", "keys", "models"])
+@pytest.mark.parametrize("command", ["demo", "submit", "status", "download", "up", "down", "health", "keys", "models"])
 def test_every_command_explains_itself(command: str) -> None:
     assert f" {command} " in run("--help").stdout
     assert run(command, "--help").exit_code == 0
