@@ -31,12 +31,15 @@ SETTINGS = {
     "IDEMPOTENCY_TABLE": "IdempotencyTable",
     "EXPORTS_TABLE": "ExportsTable",
     "CHORES_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/chores",
+    "WEBHOOKS_TABLE": "WebhooksTable",
+    "DELIVERIES_TABLE": "DeliveriesTable",
+    "CIRCUITS_TABLE": "CircuitsTable",
     "MEDIA_BUCKET": "media",
     "ACCOUNT_CONCURRENCY": "2",
     "SYSTEM_CONCURRENCY": "3",
     "DEFAULT_WHISPER_MODEL": "base",
     "SOURCE_BUCKETS": "",
-    "ALLOW_PRIVATE_SOURCES": "false",
+    "ALLOW_PRIVATE_URLS": "false",
 }
 
 

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import about, elsewhere, export, health, jobs, limits, listing, stats, steering, stream, usage
+from chalicelib import elsewhere, limits, nouns
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
 from mediajobs.stores import clients
@@ -27,20 +28,9 @@ EVERYWHERE = {
     "Vary": "Accept-Encoding",  # the gateway compresses
 }
 
-NOUNS = [
-    health.routes,
-    listing.routes,
-    jobs.routes,
-    stats.routes,
-    steering.routes,
-    export.routes,
-    stream.routes,
-    usage.routes,
-]
-
-for noun in [*NOUNS, about.routes_about(NOUNS)]:
-    for route in noun.all:
-        app.route(route.path, methods=[route.method], content_types=[])(door(app, route))
+for call in nouns.calls():
+    _, method, path = call
+    app.route(path, methods=[method], content_types=[])(door(app, partial(nouns.find, *call)))
 
 
 @app.middleware("http")

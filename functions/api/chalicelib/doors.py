@@ -25,10 +25,11 @@ _LARGEST_BODY = 1024 * 1024
 _NOBODY = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
 
 
-def door(app: Chalice, route: Route) -> Callable[..., Response]:
-    """The route's view behind its checks; whatever it raises becomes a problem."""
+def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
+    """A route's view behind its checks; whatever it raises becomes a problem. The route is found when it is needed."""
 
     def opened(**path: str) -> Response:
+        route = find()
         try:
             asked = _asked(cast("Request", app.current_request), route)
             return _answer(route, asked, path)

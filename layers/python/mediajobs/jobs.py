@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from mediajobs.lazy import LazyModel
 from mediajobs.life import Status
@@ -51,7 +51,7 @@ class Job(LazyModel):
     upload_id: str | None = None
     batch_id: str | None = None
     user_metadata: dict[str, Any] | None = None
-    options: Options = Options()
+    options: Options = Field(default_factory=Options)
     created_at: str
     updated_at: str
     started_at: str | None = None

@@ -1,0 +1,60 @@
+"""Which noun answers which call.
+
+A noun is loaded with the first request for it: so no request waits for what others need. What a call takes and gives
+stands in its noun; a test holds the two equal.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+
+from chalicelib.routes import Route, Routes
+
+CALLS = {
+    "health": ("GET /", "GET /health", "GET /health/detailed"),
+    "listing": ("GET /jobs",),
+    "jobs": (
+        "POST /jobs",
+        "POST /jobs/{job_id}/upload/complete",
+        "GET /jobs/{job_id}",
+        "GET /jobs/{job_id}/download/{output}",
+    ),
+    "stats": ("GET /jobs/stats",),
+    "steering": (
+        "POST /jobs/{job_id}/cancel",
+        "POST /jobs/{job_id}/retry",
+        "POST /jobs/retry",
+        "PATCH /jobs/{job_id}/priority",
+        "DELETE /jobs/{job_id}",
+        "POST /jobs/batch-status",
+    ),
+    "export": ("GET /jobs/export", "GET /exports/{export_id}"),
+    "stream": ("GET /stream/{job_id}/master.m3u8", "GET /stream/{job_id}/{rendition}/playlist.m3u8"),
+    "usage": ("GET /usage",),
+    "about": ("GET /openapi.json", "GET /docs"),
+}
+
+
+def calls() -> Iterator[tuple[str, str, str]]:
+    """Noun, method and path of every call."""
+    for noun, its in CALLS.items():
+        for call in its:
+            method, _, path = call.partition(" ")
+            yield noun, method, path
+
+
+def all_routes() -> list[Route]:
+    """Every route as its noun declares it; loads all nouns."""
+    return [route for noun in CALLS for route in routes_of(noun)]
+
+
+@cache
+def find(noun: str, method: str, path: str) -> Route:
+    """The route as its noun declares it; loads the noun."""
+    return next(route for route in routes_of(noun) if (route.method, route.path) == (method, path))
+
+
+def routes_of(noun: str) -> list[Route]:
+    """The routes of this module, as it declares them."""
+    routes: Routes = import_module(f"chalicelib.{noun}").routes
+    return routes.all
