@@ -8,9 +8,9 @@ from types import ModuleType
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
 
-def load(name: str) -> ModuleType:
-    """functions/NAME/app.py, loaded once."""
-    module_name = f"function_{name}"
+def load(name: str, copy: int = 0) -> ModuleType:
+    """functions/NAME/app.py, loaded once for each copy: Lambda runs several side by side."""
+    module_name = f"function_{name}_{copy}" if copy else f"function_{name}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     folder = FUNCTIONS / name
