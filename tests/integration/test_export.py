@@ -20,10 +20,11 @@ from ulid import ULID
 
 from mediajobs import exports as files
 from mediajobs.documents import ExportedJobs, ListedJob
+from mediajobs.events import JobEvent
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.requests import ExportJobs
-from mediajobs.stores import exports, jobs, keys, listing
+from mediajobs.stores import exports, jobs, keys, listing, names
 from mediajobs.stores.listing import Page
 from mediajobs.stores.objects import Objects
 from mediajobs.stores.rows import ExportRow
@@ -93,13 +94,15 @@ def create(count: int = 12, account: str = "acme") -> None:
             }
         )
         jobs.create(job)
+        names.follow(JobEvent.model_validate(job.model_dump() | {"event_id": "", "version": 1, "outputs": []}))
         if number % 4:
             jobs.transition(job.job_id, [Status.FAILED, Status.CANCELLED, Status.QUEUED][number % 3])
 
 
 def listed(ask: Ask, query: dict[str, Any]) -> str:
     """The list's jobs as they stand in its pages, put together."""
-    pages, cursor = [], {}
+    pages: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         answer = ask("/jobs", {**query, **cursor, "per_page": 5})
         assert answer.status_code == 200, answer.body
@@ -354,8 +357,9 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
     def page(account: str, filters: Any, *, limit: int, place: Any, **_: Any) -> Page:
         start = place["start"] if place else 0
-        found = [row | {"job_id": f"{number:026d}"} for number in range(start, min(start + limit, 100_000))]
-        return Page(found, {"start": start + limit} if start + limit < 100_000 else None, 0)
+        end = min(start + limit, 100_000)
+        found: list[listing.Row] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
+        return Page(found, {"start": end} if end < 100_000 else None, 0)
 
     s3 = Abyss()
     monkeypatch.setattr(listing, "page", page)
