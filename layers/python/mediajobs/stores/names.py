@@ -40,7 +40,7 @@ def having(account: str, word: str) -> set[str] | None:
         ProjectionExpression="entry",
         Limit=RARE + 1,
     )
-    if "LastEvaluatedKey" in answer:
+    if len(answer["Items"]) > RARE or "LastEvaluatedKey" in answer:
         return None
     return {suffixes.job_of(item["entry"]["S"]) for item in answer["Items"]}
 
