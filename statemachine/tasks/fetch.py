@@ -1,19 +1,15 @@
 """Fetches a source over HTTPS from a URL that a stranger chose, and from public addresses alone."""
 
-import os
-import socket
-import ssl
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from mediajobs.addresses import is_public
 from mediajobs.errors import JobError
+from mediajobs.stores import outward
 
 _TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces
 _MAX_REDIRECTS = 5
@@ -31,11 +27,14 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
     unknown. Raises JobError: source_unreachable (retryable where another try may help), source_not_found,
     source_forbidden_address, source_too_large, source_url_scheme.
     """
-    # No session: it would lend proxies and passwords from its surroundings, and read a redirect's body, however long.
-    adapter = _CheckedAdapter()
+    adapter = outward.CheckedAdapter()
     try:
         with _open(adapter, url) as response:
             _copy(response, write, max_bytes, on_progress)
+    except outward.BadUrl as error:
+        raise _bad_url(str(error)) from error
+    except outward.Forbidden as error:
+        raise _forbidden(str(error)) from error
     except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
         raise _bad_url("it is malformed") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -44,15 +43,10 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
         adapter.close()
 
 
-def private_allowed() -> bool:
-    """The local stack alone says so: then http and private addresses are fetched from as well."""
-    return os.environ.get("ALLOW_PRIVATE_SOURCES", "").lower() == "true"
-
-
 def _open(adapter: HTTPAdapter, url: str) -> requests.Response:
     """The answer at the end of the redirects, each checked like the first URL."""
     for _ in range(_MAX_REDIRECTS + 1):
-        _check_url(url)
+        outward.check_url(url)
         request = requests.Request("GET", url, headers=_HEADERS).prepare()
         response = adapter.send(request, stream=True, timeout=_TIMEOUT)
         if not response.is_redirect:
@@ -70,20 +64,6 @@ def _target(response: requests.Response, url: str) -> str:
         return urljoin(url, location)
     except ValueError as error:
         raise _bad_url("it redirects to a malformed one") from error
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError as error:
-        raise _bad_url("it is malformed") from error
-    if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed()):
-        raise _bad_url(f"its scheme is {parts.scheme or 'missing'!r}")
-    if not host:
-        raise _bad_url("it names no host")
-    if parts.username is not None or parts.password is not None:
-        raise _bad_url("it carries a user name or password")
 
 
 def _check_answer(response: requests.Response, url: str) -> None:
@@ -142,63 +122,18 @@ class _Pace:
         return time.monotonic() - self._since < _SLOWEST_SECONDS
 
 
-class _CheckedAdapter(HTTPAdapter):
-    """Makes its connections by _connect."""
-
-    def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
-        # The system's authorities and SSL_CERT_FILE; requests adds its own.
-        super().init_poolmanager(*arguments, ssl_context=ssl.create_default_context(), **keywords)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-
-class _HttpConnection(urllib3.connection.HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.host, self.port)
-
-
-class _HttpsConnection(urllib3.connection.HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.host, self.port)
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
-def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> socket.socket:
-    """A socket to the first public address of a host that answers. The name is resolved once: what was checked is
-    what is connected to."""
-    addresses = _allowed(connection, host, port)
-    for position, address in enumerate(addresses):
-        try:
-            return socket.create_connection((address, port), timeout=_TIMEOUT[0])
-        except OSError as error:
-            if position == len(addresses) - 1:
-                raise urllib3.exceptions.NewConnectionError(connection, f"connecting failed: {error}") from error
-    raise JobError(
-        "source_forbidden_address",
-        f"{host} is no address of the public internet. Sources are fetched from public addresses alone.",
-        task=_TASK,
-    )
-
-
-def _allowed(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise urllib3.exceptions.NewConnectionError(connection, f"the name does not resolve: {error}") from error
-    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
-    return [address for address in addresses if private_allowed() or is_public(address)]
-
-
 def _bad_url(reason: str) -> JobError:
     return JobError(
         "source_url_scheme",
         f"The source's URL cannot be used: {reason}. Give https://host/path, or s3://bucket/key of an allowed bucket.",
+        task=_TASK,
+    )
+
+
+def _forbidden(host: str) -> JobError:
+    return JobError(
+        "source_forbidden_address",
+        f"{host} is no address of the public internet. Sources are fetched from public addresses alone.",
         task=_TASK,
     )
 

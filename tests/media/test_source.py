@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mediajobs.errors import JobError, Stopped
+from mediajobs.stores import outward
 from mediajobs.stores.objects import Objects, Stored
 from statemachine.tasks import fetch, source
 from statemachine.tasks.context import Context
@@ -50,7 +51,7 @@ def refusal(context: Context) -> JobError:
 
 @pytest.fixture
 def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALLOW_PRIVATE_SOURCES", "true")
+    monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A certificate that is trusted; of the loopback, 127.0.0.1 alone counts as public."""
     certificate = sites.certificate_for(tmp_path, "127.0.0.1", "127.0.0.2")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setattr(fetch, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(outward, "is_public", lambda address: address == "127.0.0.1")
     return certificate
 
 

@@ -137,7 +137,7 @@ def _check_source_url(url: str | None) -> None:
         allowed = [bucket for bucket in os.environ["SOURCE_BUCKETS"].split(",") if bucket]
         if rest.partition("/")[0] not in allowed:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "source_url names a bucket that this service may not read.")
-    elif scheme != "https" and os.environ["ALLOW_PRIVATE_SOURCES"] != "true":
+    elif scheme != "https" and os.environ["ALLOW_PRIVATE_URLS"] != "true":
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "source_url must begin with https:// or s3://.")
 
 

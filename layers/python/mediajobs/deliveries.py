@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from mediajobs.times import parse
+from mediajobs.times import parse, rfc3339
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
@@ -98,13 +98,13 @@ def after(tries: int, answer: Answer, now: datetime, random: float) -> Next:
     return Next("pending", now + timedelta(seconds=_wait(tries, answer, now, random)))
 
 
-def attempt(answer: Answer, began: datetime, rfc3339: str) -> Attempt:
-    """The line of the log. `rfc3339` is `began` as clients see it."""
+def attempt(answer: Answer, began: datetime) -> Attempt:
+    """The line of the log."""
     error, detail = answer.error, answer.detail
     if error is None and not answer.delivered:
         error, detail = _refused(answer.status or 0)
     return Attempt(
-        time=rfc3339,
+        time=rfc3339(began),
         status=answer.status,
         latency_ms=answer.latency_ms,
         error=error,

@@ -1,0 +1,45 @@
+"""The net under the hints: once a minute it hints again at what is due and was not done."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from mediajobs.stores import hints
+from mediajobs.stores.delivery_rows import SHARDS, change, client
+from mediajobs.stores.environment import setting
+from mediajobs.stores.hints import Hint
+from mediajobs.stores.updates import plain
+from mediajobs.stores.webhooks import milliseconds
+
+_AGAIN = timedelta(minutes=15)
+_MOST = 500  # of a shard in one go
+
+
+def sweep(now: datetime) -> int:
+    """Hints at whatever is due and whose hint was lost. Gives their number."""
+    return sum(_sweep(shard, now) for shard in range(SHARDS))
+
+
+def _sweep(shard: int, now: datetime) -> int:
+    answer = client().query(
+        TableName=setting("DELIVERIES_TABLE"),
+        IndexName="due",
+        KeyConditionExpression="due = :due AND due_at <= :now",
+        ExpressionAttributeValues={":due": {"S": f"due#{shard}"}, ":now": {"N": str(milliseconds(now))}},
+        Limit=_MOST,
+    )
+    again = [row for row in map(plain, answer["Items"]) if _noted(row, now)]
+    hints.send([Hint(row["account"], row["webhook_id"], row["delivery_id"]) for row in again])
+    return len(again)
+
+
+def _noted(row: dict[str, Any], now: datetime) -> bool:
+    """Whether it is ours to hint at it: the next sweep need not for a while, however long the queue is."""
+    _, done = change(
+        row["webhook_id"],
+        row["delivery_id"],
+        "SET due_at = :later",
+        "due_at = :before",
+        later=milliseconds(now + _AGAIN),
+        before=int(row["due_at"]),
+    )
+    return done

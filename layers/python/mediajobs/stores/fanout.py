@@ -1,0 +1,42 @@
+"""An event becomes a delivery for each endpoint of its account that wants it."""
+
+from datetime import datetime
+
+from mediajobs.errors import NotFound
+from mediajobs.events import JobEvent
+from mediajobs.job_document import job_brief
+from mediajobs.life import Status
+from mediajobs.stores import deliveries, jobs, webhooks
+from mediajobs.times import parse
+from mediajobs.webhooks import event_name, payload, serialise
+
+
+def fan_out(event: JobEvent, now: datetime) -> int:
+    """Gives the number of endpoints. A second time it makes nothing new, and hints at what may have been forgotten."""
+    name = event_name(event.status)
+    wanting = [each for each in webhooks.of_account(event.account) if each.enabled and name in each.events]
+    if name is None or not wanting:
+        return 0
+    body = serialise(payload(event, _progress(event)))
+    for endpoint in wanting:
+        deliveries.create(
+            endpoint,
+            event_id=event.event_id,
+            event=name,
+            job_id=event.job_id,
+            body=body,
+            at=parse(event.updated_at),
+            now=now,
+        )
+    return len(wanting)
+
+
+def _progress(event: JobEvent) -> int | None:
+    """In percent, of the attempt that the event is about; None where the job has gone on to another, or is gone."""
+    if event.status == Status.COMPLETED:
+        return 100
+    try:
+        job, progress = jobs.get_with_progress(event.job_id)
+    except NotFound:
+        return None
+    return job_brief(job, progress).overall_progress if job.attempt == event.attempt else None
