@@ -42,7 +42,7 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
     limits.begin()
     path = event.to_original_event().get("path") or event.context["path"]
     try:
-        if event.path == elsewhere.CATCH_ALL:
+        if event.method not in app.routes.get(event.path, ()):
             raise elsewhere.problem(path, event.method, app.routes)
         response = of_response(get_response(event), path)
     except Problem as problem:

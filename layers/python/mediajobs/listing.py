@@ -45,6 +45,11 @@ class Filters:
     first_moment: int | None = None  # ms since 1970
     last_moment: int | None = None
 
+    @property
+    def find_nothing(self) -> bool:
+        """A span that ends before it begins: DynamoDB refuses to look."""
+        return self.first_moment is not None and self.last_moment is not None and self.first_moment > self.last_moment
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -192,6 +192,12 @@ class RetryJob(_Body):
 class RetryFilter(JobFilters):
     """Which failed and cancelled jobs are meant; without any wish, all of them."""
 
+    status: Annotated[
+        list[Status],
+        BeforeValidator(_listed),
+        Field(description="One of these or both; without any, both."),
+        WithJsonSchema({"type": "array", "items": {"type": "string", "enum": sorted(RETRYABLE)}}),
+    ] = []
     priority: Priority | None = None
 
     @field_validator("status")

@@ -54,7 +54,9 @@ def correct(key_id: str, date: str, counted: str, right: str) -> None:
 
 
 def read(key_id: str, first: str, last: str) -> list[Day]:
-    """The days that are over, from `first` to `last`, both included."""
+    """The days that are over, from `first` to `last`, both included. None where that is no span."""
+    if first > last:
+        return []
     query: dict[str, Any] = {
         "TableName": setting("USAGE_TABLE"),
         "KeyConditionExpression": "key_id = :key_id AND #day BETWEEN :first AND :last",
