@@ -16,16 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from moto import mock_aws
 
-from mediajobs.errors import Conflict, NotFound, Stopped
+from mediajobs.errors import Conflict, NotFound, OverQuota, Stopped
 from mediajobs.jobs import Job
-from mediajobs.life import Status, queue_rank
+from mediajobs.life import TERMINAL, Status, queue_rank
 from mediajobs.progress import TaskProgress, overall
-from mediajobs.stores import jobs, progress, queue, slots, steering
+from mediajobs.stores import jobs, progress, queue, quotas, slots, steering
 from mediajobs.stores.rows import JobRow
 from tests.conftest import make_tables
 
 ACCOUNTS = ("acme", "zeta")
 ACCOUNT_LIMIT, SYSTEM_LIMIT = 2, 3
+QUOTA = {"acme": 2}  # open jobs; the other account has none
 SETTINGS = {
     "JOBS_TABLE": "JobsTable",
     "KEYS_TABLE": "KeysTable",
@@ -75,18 +76,20 @@ class JobLife(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), priority=st.integers(1, 10))
     def create(self, account: str, priority: int) -> None:
         job_id, moment = f"J{len(self.ids)}", jobs.now()
-        jobs.create(
-            Job(
-                job_id=job_id,
-                account=account,
-                status=Status.PENDING,
-                priority=priority,
-                filename="a.mp4",
-                created_at=moment,
-                updated_at=moment,
+        with contextlib.suppress(OverQuota):
+            jobs.create(
+                Job(
+                    job_id=job_id,
+                    account=account,
+                    status=Status.PENDING,
+                    priority=priority,
+                    filename="a.mp4",
+                    created_at=moment,
+                    updated_at=moment,
+                ),
+                quota=QUOTA.get(account),
             )
-        )
-        self.ids.append(job_id)
+            self.ids.append(job_id)
 
     @precondition(lambda self: self.ids)
     @rule(action=actions, copies=st.integers(1, 2))
@@ -136,13 +139,17 @@ class JobLife(RuleBasedStateMachine):
             "publish": lambda: jobs.transition(job_id, Status.COMPLETED, attempt=attempt),
             "fail": lambda: jobs.transition(job_id, Status.FAILED, attempt=attempt),
             "cancel": lambda: jobs.transition(job_id, Status.CANCELLED),
-            "retry": lambda: jobs.transition(job_id, Status.QUEUED, retry=True),
+            "retry": lambda: self.retry(job_id),
             "report": lambda: self.report(job_id, attempt, 10 * index),
             "prioritise": lambda: jobs.set_priority(jobs.get(job_id), 1 + 3 * attempt),
             "delete": lambda: self.delete(job_id),
         }
         with contextlib.suppress(Stopped, Conflict, NotFound):
             deeds[what]()
+
+    def retry(self, job_id: str) -> None:
+        quota = QUOTA.get(jobs.get(job_id).account)
+        jobs.transition(job_id, Status.QUEUED, retry=True, quota=quota)
 
     def delete(self, job_id: str) -> None:
         steering.delete(jobs.get(job_id), with_files=False)
@@ -173,6 +180,9 @@ class JobLife(RuleBasedStateMachine):
             running = {job.job_id for job in mine if job.status.value in RUNNING}
             assert slots.running(account) == running
             assert len(running) <= ACCOUNT_LIMIT
+            not_ended = {job.job_id for job in mine if job.status not in TERMINAL}
+            assert quotas.read(account).open_jobs == (len(not_ended) if account in QUOTA else 0)
+            assert len(not_ended) <= QUOTA.get(account, len(self.ids))
             waiting = {job.job_id for job in mine if job.status is Status.QUEUED}
             assert {row.job_id for row in JobRow.waiting.query(account)} == waiting
             ranks = {row.queue_rank for row in JobRow.waiting.query(account)}
