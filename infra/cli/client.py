@@ -51,6 +51,9 @@ class Client:
     def retry(self, job_id: str, *, from_start: bool) -> dict[str, Any]:
         return self._post(f"{job_path(job_id)}/retry", {"from": "start" if from_start else "failed_task"})
 
+    def retry_many(self, filters: dict[str, Any], *, from_start: bool) -> dict[str, Any]:
+        return self._post("/jobs/retry", {"filter": filters, "from": "start" if from_start else "failed_task"})
+
     def set_priority(self, job_id: str, priority: int) -> dict[str, Any]:
         return _json(self.send("PATCH", f"{job_path(job_id)}/priority", json={"priority": priority}))
 

@@ -36,18 +36,8 @@ def list_jobs(
     api_key: ApiKey = None,
 ) -> None:
     """List your jobs, the newest first."""
-    wanted: dict[str, Any] = {
-        "status": status,
-        "priority": priority,
-        "search": search,
-        "batch_id": batch,
-        "from_date": since,
-        "to_date": until,
-        "sort_by": sort_by,
-        "sort_order": "asc" if ascending else "desc",
-        "per_page": limit,
-    }
-    query = urlencode({name: value for name, value in wanted.items() if value is not None}, doseq=True)
+    order = {"sort_by": sort_by, "sort_order": "asc" if ascending else "desc", "per_page": limit}
+    query = urlencode(wanted(status, priority, search, batch, since, until) | order, doseq=True)
     found: dict[str, Any] = connect(api_url, api_key).send("GET", f"/jobs?{query}").json()
     if as_json:
         print_document(found)
@@ -59,3 +49,23 @@ def list_jobs(
     console().print(table)
     more = "" if found["total_relation"] == "eq" else "at least "
     console().print(Text(f"{len(found['jobs'])} of {more}{found['total']} jobs", style="dim"))
+
+
+def wanted(
+    status: list[str] | None,
+    priority: int | None,
+    search: str | None,
+    batch: str | None,
+    since: str | None,
+    until: str | None,
+) -> dict[str, Any]:
+    """The filters that were given, as the API names them."""
+    given = {
+        "status": status,
+        "priority": priority,
+        "search": search,
+        "batch_id": batch,
+        "from_date": since,
+        "to_date": until,
+    }
+    return {name: value for name, value in given.items() if value is not None}

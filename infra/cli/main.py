@@ -6,6 +6,7 @@ from typer.core import TyperGroup
 
 from infra.cli import stacks, steering
 from infra.cli.demo import demo
+from infra.cli.export import export
 from infra.cli.failures import CommandError, show
 from infra.cli.health import health
 from infra.cli.jobs import download, status
@@ -58,6 +59,7 @@ app.command(rich_help_panel="Jobs")(steering.priority)
 app.command(rich_help_panel="Jobs")(steering.delete)
 app.command(rich_help_panel="Jobs")(stats)
 app.command("list", rich_help_panel="Jobs")(list_jobs)
+app.command(rich_help_panel="Jobs")(export)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
 app.command(rich_help_panel="A stack on this machine")(health)

@@ -7,9 +7,13 @@ import typer
 from rich.text import Text
 
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
+from infra.cli.failures import UsageError
+from infra.cli.listing import Batch, From, Priority, Search, Statuses, To, wanted
 from infra.cli.process import finished, watched
 from infra.cli.screens import print_document, screen_for
 
+MaybeJobId = Annotated[str | None, typer.Argument(metavar="[JOB_ID]", help="As `submit` printed it.")]
+All = Annotated[bool, typer.Option("--all", help="Every failed or cancelled job, or those that the filters name.")]
 FromStart = Annotated[bool, typer.Option("--from-start", help="Make everything anew, also what is done.")]
 NewPriority = Annotated[int, typer.Argument(metavar="1-10", min=1, max=10, help="10 goes first.", show_default=False)]
 KeepFiles = Annotated[bool, typer.Option("--keep-files", help="Leave the source and the outputs in the bucket.")]
@@ -22,18 +26,32 @@ def cancel(job_id: JobId, as_json: AsJson = False, api_url: ApiUrl = None, api_k
 
 
 def retry(
-    job_id: JobId,
+    job_id: MaybeJobId = None,
+    every: All = False,
+    status: Statuses = None,
+    priority: Priority = None,
+    search: Search = None,
+    batch: Batch = None,
+    since: From = None,
+    until: To = None,
     from_start: FromStart = False,
     watch: Watch = False,
     as_json: AsJson = False,
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Run a failed or cancelled job again.
+    """Run a failed or cancelled job again, or with --all as many as there are.
 
     What is done already is not done again, unless you say so.
     """
+    filters = wanted(status, priority, search, batch, since, until)
+    if every is (job_id is not None) or (job_id and filters) or (every and watch):
+        hint = "`mediajobs retry JOB_ID [--watch]`, or `mediajobs retry --all` with filters, such as --batch ID."
+        raise UsageError("Name one job, or say --all.", hints=[hint])
     client, out = connect(api_url, api_key), console()
+    if job_id is None:
+        _tell_of_many(client.retry_many(filters, from_start=from_start), as_json=as_json)
+        return
     answer = client.retry(job_id, from_start=from_start)
     if not watch:
         _tell(answer, f"Job {job_id} waits for its attempt {answer.get('attempt')}.", as_json=as_json)
@@ -64,6 +82,13 @@ def delete(
         typer.confirm(f"Delete job {job_id}" + ("" if keep_files else " and all its files") + "?", abort=True)
     answer = connect(api_url, api_key).delete(job_id, with_files=not keep_files)
     _tell(answer, f"Job {job_id} is deleted, and {answer.get('files_deleted', 0)} files.", as_json=as_json)
+
+
+def _tell_of_many(answer: dict[str, Any], *, as_json: bool) -> None:
+    reasons = "".join(f"\n  {count} refused: {reason}" for reason, count in answer.get("reasons", {}).items())
+    more = "\nThere are more: they follow by themselves." if answer.get("continues") else ""
+    words = f"{answer.get('retried')} of {answer.get('matched')} jobs wait for another attempt."
+    _tell(answer, words + reasons + more, as_json=as_json)
 
 
 def _tell(answer: dict[str, Any], words: str, *, as_json: bool) -> None:

@@ -29,6 +29,8 @@ class PlayedApi:
         self.break_after_first_look = False  # 503 for longer than one request is tried
         self.files = {name: name.encode() * 50 for name in ("360p", "audio", "transcript_srt")}
         self.files["transcript_txt"] = WORDS.encode()
+        self.files["jobs.csv"] = "job_id,filename\r\n1,Über uns.mp4\r\n".encode()
+        self.export_rounds: int | None = None  # how often an export is not ready yet; None: it is the answer itself
         self.announced: dict[str, int] = {}  # Content-Length that S3 lies about
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.queries: list[str] = []
@@ -133,6 +135,8 @@ class _Door(BaseHTTPRequestHandler):
     def _api(self, path: str, body: bytes) -> None:
         if path == "/jobs":
             self._create(json.loads(body))
+        elif path.startswith(("/jobs/retry", "/jobs/export", "/exports/")):
+            self._many(path)
         elif self.command in ("PATCH", "DELETE") or path.endswith("/retry"):
             self._send(200, {"job_id": JOB_ID, "attempt": 2, "message": "It waits.", "files_deleted": 3})
         elif path.endswith(("/upload/complete", "/cancel")):
@@ -145,6 +149,18 @@ class _Door(BaseHTTPRequestHandler):
             self._send(200, MASTER if path.endswith("master.m3u8") else MEDIA)
         else:
             self._problem(404, "Not Found", f"There is nothing at {path}.")
+
+    def _many(self, path: str) -> None:
+        counts = {"matched": 3, "retried": 2, "refused": 1, "reasons": {"attempts_used": 1}, "continues": True}
+        if path == "/jobs/retry":
+            return self._send(202, counts)
+        rounds = self.played.export_rounds
+        if rounds is None:
+            return self._send(200, self.played.files["jobs.csv"])
+        if not rounds:
+            return self._send(303, headers={"Location": "/bucket/exports/jobs.csv?X-Amz-Signature=abc"})
+        self.played.export_rounds = rounds - 1
+        return self._send(202, {"export_id": "E1"}, headers={"Location": "/exports/E1", "Retry-After": "0"})
 
     def _create(self, wish: dict[str, Any]) -> None:
         if wish["filename"].endswith(".txt"):

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
@@ -31,6 +32,26 @@ def test_a_retry_can_be_watched_to_its_end(api: PlayedApi) -> None:
     result = run("retry", JOB_ID, "--watch", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout.splitlines()[-1])["status"] == "completed"
+
+
+def test_many_are_retried_and_their_counts_told(api: PlayedApi) -> None:
+    result = run("retry", "--all", "--status", "failed", "--batch", "b1", "--from-start")
+    assert result.exit_code == 0, result.output
+    assert "2 of 3 jobs" in result.stdout
+    assert "1 refused: attempts_used" in result.stdout
+    assert "follow by themselves" in result.stdout
+    ((_, body),) = api.requests("POST", "/jobs/retry")
+    assert json.loads(body) == {"filter": {"status": ["failed"], "batch_id": "b1"}, "from": "start"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], [JOB_ID, "--all"], [JOB_ID, "--status", "failed"], ["--batch", "b1"], ["--all", "--watch"]]
+)
+def test_a_retry_is_of_one_or_of_all(api: PlayedApi, arguments: list[str]) -> None:
+    result = run("retry", *arguments)
+    assert result.exit_code == 2
+    assert "--all" in result.stderr
+    assert api.asked == []
 
 
 def test_a_priority_is_changed_within_its_bounds(api: PlayedApi) -> None:

@@ -1,0 +1,55 @@
+"""`mediajobs export`: whatever the API answers, the file is the same."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infra.cli.main import app
+from tests.unit.cli.conftest import KEY, PlayedApi
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["export", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("rounds", [None, 0, 2], ids=["in the answer", "elsewhere", "later"])
+def test_an_export_is_written_to_standard_output(api: PlayedApi, rounds: int | None) -> None:
+    api.export_rounds = rounds
+    result = run("--format", "csv", "--status", "failed", "--search", "ü", "--ascending")
+    assert result.exit_code == 0, result.output
+    assert result.stdout_bytes == api.files["jobs.csv"]
+    assert api.queries[0] == "status=failed&search=%C3%BC&format=csv&sort_by=created_at&sort_order=asc"
+    assert [path for _, path, _, _ in api.asked].count("/restapis/a1/local/exports/E1") == (rounds or 0)
+
+
+def test_the_key_stays_with_the_api(api: PlayedApi) -> None:
+    api.export_rounds = 1
+    assert run().exit_code == 0
+    keys = {path.startswith("/bucket/"): headers.get("x-api-key") for _, path, headers, _ in api.asked}
+    assert keys == {True: None, False: KEY}
+
+
+def test_an_export_is_written_to_a_file_and_never_over_another(api: PlayedApi, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.csv"
+    assert run("--output", file).exit_code == 0
+    assert file.read_bytes() == api.files["jobs.csv"]
+    assert run("--output", file).exit_code == 2
+    assert run("--output", file, "--force").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["jobs.csv"]
+
+
+def test_a_broken_download_leaves_no_file(api: PlayedApi, tmp_path: Path) -> None:
+    api.export_rounds = 0
+    api.announced["jobs.csv"] = 9999
+    result = run("--output", tmp_path / "jobs.csv")
+    assert result.exit_code != 0
+    assert "again" in result.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_what_the_api_refuses_is_said(api: PlayedApi) -> None:
+    api.failures["/restapis/a1/local/jobs/export"] = [422]
+    result = run()
+    assert result.exit_code == 1
+    assert "422" in result.stderr
