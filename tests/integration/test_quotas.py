@@ -17,7 +17,7 @@ from mediajobs.errors import OverQuota
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.source import SourceFacts
-from mediajobs.stores import jobs, keys, queue, quotas, rollups, steering
+from mediajobs.stores import jobs, keys, listing, queue, quotas, rollups, steering
 from tests.doors import load
 from tests.wire import atomic_writes, calls
 
@@ -209,7 +209,7 @@ def test_a_job_that_ends_while_the_quota_is_set_takes_no_place_for_ever(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ending = created(ask)
-    page = quotas.listing.page
+    page = listing.page
 
     def slower(*arguments: Any, **how: Any) -> Any:
         found = page(*arguments, **how)
@@ -217,7 +217,7 @@ def test_a_job_that_ends_while_the_quota_is_set_takes_no_place_for_ever(
             jobs.transition(ending, Status.CANCELLED)
         return found
 
-    monkeypatch.setattr(quotas.listing, "page", slower)
+    monkeypatch.setattr(listing, "page", slower)
     quotas.change("acme", {"concurrent_jobs": 3})
     assert ids() == set()
 

@@ -9,7 +9,7 @@ from chalice.app import Response
 from ulid import ULID
 
 from chalicelib.doors import checked_id, own_job, owned, redirect
-from chalicelib.problems import Problem
+from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Headers, Routes, json_answer
 from mediajobs import etags, life, tallies
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
@@ -30,7 +30,7 @@ routes = Routes("jobs")
 @routes.route(
     "POST",
     "/jobs",
-    {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob},
+    {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob, HTTPStatus.FORBIDDEN: ProblemDocument},
     body=CreateJob,
     headers={HTTPStatus.ACCEPTED: ("Location",)},
 )

@@ -40,7 +40,7 @@ _TAGS = {
 _PROBLEMS = {
     HTTPStatus.BAD_REQUEST: "The request cannot be understood, or not be done.",
     HTTPStatus.UNAUTHORIZED: "The API key is missing, malformed, unknown or revoked.",
-    HTTPStatus.FORBIDDEN: "It belongs to another account.",
+    HTTPStatus.FORBIDDEN: "It belongs to another account, or a quota does not allow it.",
     HTTPStatus.NOT_FOUND: "It is not there.",
     HTTPStatus.CONFLICT: "Its present state does not allow this, or the same request is not answered yet.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 1 MiB.",

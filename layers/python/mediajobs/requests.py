@@ -34,8 +34,9 @@ _SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high.")]
+BATCH_ID = r"^[\w.:-]{1,64}$"
 BatchId = Annotated[
-    str, Field(pattern=r"^[\w.:-]{1,64}$", description="Jobs that belong together have the same.", examples=["2026-11"])
+    str, Field(pattern=BATCH_ID, description="Jobs that belong together have the same.", examples=["2026-11"])
 ]
 
 
@@ -46,7 +47,7 @@ def _listed(value: Any) -> Any:
 
 def _written(value: Any) -> Any:
     """RFC 3339, or a day: a bare number is no moment, though pydantic takes it for one."""
-    if isinstance(value, str) and not _MOMENT.fullmatch(value):
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _MOMENT.fullmatch(value)):
         raise ValueError("write it as 2026-11-23, or as 2026-11-23T15:04:05Z")
     return value
 
@@ -124,7 +125,15 @@ class Span(_Body):
 
 
 class UsageDays(Span):
-    """`GET /usage`: whole days in UTC, both included; by default the 30 that end with `to_date`, or today."""
+    """`GET /usage`: whole days in UTC, both included."""
+
+    from_date: Annotated[
+        Moment | None,
+        Field(description="The first day; by default the 30th before the end.", examples=["2026-11-01"]),
+    ] = None
+    to_date: Annotated[Moment | None, Field(description="The last day; by default today.", examples=["2026-11-30"])] = (
+        None
+    )
 
 
 class JobFilters(Span):
@@ -159,12 +168,16 @@ class OrderedJobs(JobFilters):
     sort_order: Annotated[Literal["asc", "desc"], Field(description="Rising or falling.")] = "desc"
 
 
-class ListJobs(OrderedJobs):
-    """`GET /jobs`. `cursor` goes on where a page ended."""
+class Paged(_Body):
+    """Which page. `cursor` goes on where one ended."""
 
     page: Annotated[int, Field(ge=1, description=_PAGE)] = 1
     per_page: Annotated[int, Field(ge=1, le=500, description="Jobs on a page.")] = 100
     cursor: Annotated[str | None, Field(max_length=2048, description=_CURSOR)] = None
+
+
+class ListJobs(OrderedJobs, Paged):
+    """`GET /jobs`. `cursor` goes on where a page ended."""
 
 
 Form = Literal["csv", "json"]
