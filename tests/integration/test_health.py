@@ -1,6 +1,7 @@
 """`/health/detailed` before real servers: an emulator, a port where nobody listens, one where nobody answers."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -51,13 +52,17 @@ def settings(session: Any) -> dict[str, str]:
     machine = session.client("stepfunctions").create_state_machine(
         name="pipeline", roleArn="arn:aws:iam::000000000000:role/any", definition=definition
     )
+
+    def queue(name: str) -> str:
+        return str(session.client("sqs").create_queue(QueueName=name)["QueueUrl"])
+
     return {
         "JOBS_TABLE": "JobsTable",
         "COUNTERS_TABLE": "CountersTable",
         "MEDIA_BUCKET": "media",
         "BUS": "bus",
         "STATE_MACHINE": machine["stateMachineArn"],
-        "FAILED_EVENTS": session.client("sqs").create_queue(QueueName="failed")["QueueUrl"],
+        **{name: queue(name) for name in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE", "FAILED_EVENTS")},
         "TASK_RESOURCE": ACTIVITY,
         "CPU_JOB_QUEUE": "cpu",
         "GPU_JOB_QUEUE": "gpu",
@@ -174,8 +179,9 @@ def test_a_part_that_is_gone_is_unhealthy_too(monkeypatch: pytest.MonkeyPatch) -
     for name in ("MEDIA_BUCKET", "BUS"):
         monkeypatch.setenv(name, "gone")
     monkeypatch.setenv("STATE_MACHINE", "arn:aws:states:us-east-1:000000000000:stateMachine:gone")
+    monkeypatch.setenv("ATTEMPTS_QUEUE", f"{os.environ['ATTEMPTS_QUEUE']}-gone")
     found = statuses(told())
-    assert [found[name] for name in ("s3", "eventbridge", "stepfunctions")] == ["unhealthy"] * 3
+    assert [found[name] for name in ("s3", "eventbridge", "stepfunctions", "webhooks")] == ["unhealthy"] * 4
     assert found["dynamodb"] == "healthy"
 
 

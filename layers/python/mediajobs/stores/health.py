@@ -67,15 +67,20 @@ def _eventbridge() -> Found:
     return Found(State.HEALTHY)
 
 
-def _failed_events() -> Found:
-    """The queue of what no function could handle, webhooks among it."""
-    answer = _made()["sqs"].get_queue_attributes(
-        QueueUrl=setting("FAILED_EVENTS"), AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-    if waiting:
-        return Found(State.WARNING, reason=f"{waiting} events failed after all retries")
+def _webhooks() -> Found:
+    """The queues that deliveries pass. Nothing should lie where these, and all other events, end after all retries."""
+    for variable in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE"):
+        _messages(setting(variable))
+    if failed := _messages(setting("FAILED_EVENTS")):
+        return Found(State.WARNING, reason=f"{failed} events failed after all retries")
     return Found(State.HEALTHY)
+
+
+def _messages(queue: str) -> int:
+    """About how many wait."""
+    wanted = "ApproximateNumberOfMessages"
+    answer = _made()["sqs"].get_queue_attributes(QueueUrl=queue, AttributeNames=[wanted])
+    return int(answer["Attributes"][wanted])
 
 
 def _compute() -> Found:
@@ -122,7 +127,7 @@ CHECKS: dict[str, Callable[[], Found]] = {
     "stepfunctions": _stepfunctions,
     "eventbridge": _eventbridge,
     "compute": _compute,
-    "webhooks": _failed_events,
+    "webhooks": _webhooks,
     "disk": _disk,
 }
 
