@@ -10,7 +10,7 @@ from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes, json_answer
 from mediajobs import cursors
 from mediajobs.documents import JobList
-from mediajobs.requests import ListJobs
+from mediajobs.requests import ListJobs, Paged
 from mediajobs.stores import listing, totals
 from mediajobs.stores.listing import Page
 
@@ -23,9 +23,9 @@ routes = Routes("jobs")
 def list_jobs(asked: Asked) -> Response:
     """Your jobs, by page or from cursor to cursor."""
     wanted: ListJobs = asked.query
-    page = _read(asked, wanted)
+    page = read(asked, wanted)
     total, documents = totals.told(asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None)
-    cursor = cursors.write(page.place, of=_list_of(wanted), key=_key(asked)) if page.place else None
+    cursor = next_cursor(asked, wanted, page)
     document = JobList(
         total=total.number,
         total_relation="eq" if total.exact else "gte",
@@ -35,10 +35,11 @@ def list_jobs(asked: Asked) -> Response:
         jobs=documents,
         next_cursor=cursor,
     )
-    return json_answer(document, headers=_link(wanted, cursor))
+    return json_answer(document, headers=link("/jobs", wanted, cursor))
 
 
-def _read(asked: Asked, wanted: ListJobs) -> Page:
+def read(asked: Asked, wanted: ListJobs) -> Page:
+    """The page that is wanted. Raises Problem(400) for one that is too deep, or a cursor of another list."""
     if wanted.page * wanted.per_page > _DEEPEST:
         detail = f"Pages reach {_DEEPEST} jobs deep. Go on with next_cursor: ?cursor=… takes any depth."
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="page-too-deep")
@@ -59,19 +60,24 @@ def _read(asked: Asked, wanted: ListJobs) -> Page:
     )
 
 
+def next_cursor(asked: Asked, wanted: ListJobs, page: Page) -> str | None:
+    return cursors.write(page.place, of=_list_of(wanted), key=_key(asked)) if page.place else None
+
+
+def link(path: str, wanted: Paged, cursor: str | None) -> Headers:
+    """The header that leads to the next page."""
+    if cursor is None:
+        return {}
+    query = wanted.model_dump(mode="json", exclude_defaults=True, exclude={"page", "cursor"}) | {"cursor": cursor}
+    return {"Link": f'<{path}?{urlencode(query, doseq=True)}>; rel="next"'}
+
+
 def _place(asked: Asked, wanted: ListJobs) -> dict[str, Any]:
     try:
         return cursors.read(wanted.cursor or "", of=_list_of(wanted), key=_key(asked))
     except cursors.BadCursor as error:
         detail = "This cursor is not of this list: take next_cursor as it is, with the same key, filters and order."
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list") from error
-
-
-def _link(wanted: ListJobs, cursor: str | None) -> Headers:
-    if cursor is None:
-        return {}
-    query = wanted.model_dump(mode="json", exclude_defaults=True, exclude={"page", "cursor"}) | {"cursor": cursor}
-    return {"Link": f'</jobs?{urlencode(query, doseq=True)}>; rel="next"'}
 
 
 def _list_of(wanted: ListJobs) -> str:

@@ -19,6 +19,7 @@ CALLS = {
         "GET /jobs/{job_id}",
         "GET /jobs/{job_id}/download/{output}",
     ),
+    "batches": ("GET /batches/{batch_id}",),
     "stats": ("GET /jobs/stats",),
     "steering": (
         "POST /jobs/{job_id}/cancel",

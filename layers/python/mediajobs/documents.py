@@ -191,6 +191,24 @@ class JobList(LazyModel):
     next_cursor: str | None
 
 
+class BatchDocument(LazyModel):
+    """A batch. `overall_progress` is the mean over its jobs, where what failed or was cancelled has brought nothing.
+    `eta_seconds` is until nothing of it waits or runs any more, if every upload came now; null where that cannot be
+    told yet."""
+
+    batch_id: str
+    total: int
+    status_breakdown: dict[Status, int]
+    overall_progress: int
+    eta_seconds: int | None
+    eta_range: tuple[int, int] | None
+    jobs: list[ListedJob]
+    page: int
+    per_page: int
+    total_pages: int
+    next_cursor: str | None
+
+
 class ExportedJobs(RootModel[list[ListedJob]]):
     """What a list says in pages, in one."""
 

@@ -46,7 +46,7 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         created_at=job.created_at,
         updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
         completed_at=job.completed_at,
-        progress=_progress(job, tasks, current, queue_position, job.options.transcription.model or model),
+        progress=_progress(job, tasks, current, queue_position, model),
         source=_source(job),
         outputs=_outputs(job),
         processing_time={name: job.processing_time.get(name) for name in _TIMES},
@@ -71,6 +71,28 @@ def job_brief(job: Job, progress: Progress | None) -> JobBrief:
     )
 
 
+def time_left(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
+    """(seconds, low, high) until a running job is done; None where nothing is known. `model`: see `job_document`."""
+    current = _of_this_attempt(job, progress)
+    return _estimate(job, current, _tasks(job, current), model) if current else None
+
+
+def whole_time(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
+    """The same for all of it, as if it had just begun."""
+    current = _of_this_attempt(job, progress)
+    if current is None:
+        return None
+    todo = {name: TaskProgress() for name, task in current.tasks.items() if task.status != "skipped"}
+    return _estimate(job, current, todo, model)
+
+
+def _estimate(job: Job, progress: Progress, tasks: dict[str, TaskProgress], model: str) -> tuple[int, int, int] | None:
+    if progress.stopped or job.source is None:
+        return None
+    used = job.options.transcription.model or model
+    return eta.estimate(job.source.duration_seconds, tasks, progress.rates, used)
+
+
 def _of_this_attempt(job: Job, progress: Progress | None) -> Progress | None:
     return progress if progress is not None and progress.attempt == job.attempt else None
 
@@ -93,7 +115,7 @@ def _progress(
     job: Job, tasks: dict[str, TaskProgress], progress: Progress | None, queue_position: int | None, model: str
 ) -> ProgressDocument:
     task = current_task(job.status, tasks)
-    seconds, around = _eta(job, tasks, progress, model)
+    seconds, around = _eta(job, progress, model)
     return ProgressDocument(
         current_task=task,
         current_task_progress=tasks[task].progress if task else None,
@@ -105,14 +127,8 @@ def _progress(
     )
 
 
-def _eta(
-    job: Job, tasks: dict[str, TaskProgress], progress: Progress | None, model: str
-) -> tuple[int | None, tuple[int, int] | None]:
-    if job.status is Status.COMPLETED:
-        return 0, (0, 0)
-    if progress is None or progress.stopped or job.source is None:
-        return None, None
-    estimate = eta.estimate(job.source.duration_seconds, tasks, progress.rates, model)
+def _eta(job: Job, progress: Progress | None, model: str) -> tuple[int | None, tuple[int, int] | None]:
+    estimate = (0, 0, 0) if job.status is Status.COMPLETED else time_left(job, progress, model)
     return (estimate[0], estimate[1:]) if estimate else (None, None)
 
 

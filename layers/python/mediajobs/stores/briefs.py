@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from mediajobs.documents import JobBrief, MissingJob
 from mediajobs.ids import is_job_id
 from mediajobs.job_document import job_brief
+from mediajobs.jobs import Job
+from mediajobs.progress import Progress
 from mediajobs.stores import bulk
 from mediajobs.stores.environment import setting
 from mediajobs.stores.jobs import as_job
@@ -37,6 +39,16 @@ def entries(job_ids: Sequence[str], images: Iterable[bulk.Image], *, account: st
     return [_entry(job_id, account, found) for job_id in job_ids]
 
 
+def jobs_of(images: Iterable[bulk.Image]) -> list[tuple[Job, Progress | None]]:
+    """The jobs themselves, and what their tasks reported, as far as their attributes were asked for."""
+    found = {(image["job_id"]["S"], image["item"]["S"]): image for image in images}
+    return [
+        (as_job(JobRow.from_raw_data(image)), _progress(found, job_id))
+        for (job_id, item), image in found.items()
+        if item == JOB
+    ]
+
+
 def _entry(job_id: str, account: str, found: Images) -> JobBrief | MissingJob:
     image = found.get((job_id, JOB))
     if image is None:
@@ -44,5 +56,9 @@ def _entry(job_id: str, account: str, found: Images) -> JobBrief | MissingJob:
     job = as_job(JobRow.from_raw_data(image))
     if job.account != account:
         return MissingJob(job_id=job_id, error="forbidden")
-    reported = found.get((job_id, PROGRESS))
-    return job_brief(job, as_progress(ProgressRow.from_raw_data(reported)) if reported else None)
+    return job_brief(job, _progress(found, job_id))
+
+
+def _progress(found: Images, job_id: str) -> Progress | None:
+    image = found.get((job_id, PROGRESS))
+    return as_progress(ProgressRow.from_raw_data(image)) if image else None

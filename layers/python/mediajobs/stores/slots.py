@@ -1,6 +1,7 @@
 """Which jobs run, by account and in all, and which are open where a quota counts them: sets of ids, changed in the very
 write that creates, starts or ends a job."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
@@ -10,6 +11,8 @@ from pynamodb.transactions import TransactWrite
 
 from mediajobs.progress import Progress
 from mediajobs.quotas import over_concurrency
+from mediajobs.stores import bulk
+from mediajobs.stores.environment import setting
 from mediajobs.stores.rows import CounterRow
 
 _SYSTEM = "system"
@@ -78,6 +81,15 @@ def running(account: str | None = None) -> frozenset[str]:
         return frozenset(CounterRow.get(_of(account) if account else _SYSTEM, consistent_read=True).running or ())
     except DoesNotExist:
         return frozenset()
+
+
+def wanted(account: str) -> bulk.Wanted:
+    """The same, to be read together with something else: see `running_of`."""
+    return bulk.Wanted(setting("COUNTERS_TABLE"), [{"name": {"S": _of(account)}}], ("running",))
+
+
+def running_of(images: Iterable[bulk.Image]) -> frozenset[str]:
+    return frozenset(job_id for image in images for job_id in image.get("running", {"SS": ()})["SS"])
 
 
 def item_of(account: str) -> CounterRow:

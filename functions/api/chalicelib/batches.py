@@ -1,0 +1,50 @@
+"""`/batches`: how the jobs that were created together are doing."""
+
+import re
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib import listing
+from chalicelib.problems import Problem
+from chalicelib.routes import Asked, Routes, json_answer
+from mediajobs.documents import BatchDocument
+from mediajobs.requests import BATCH_ID, ListJobs, Paged
+from mediajobs.stores import batches
+
+routes = Routes("batches")
+
+
+@routes.route(
+    "GET", "/batches/{batch_id}", {HTTPStatus.OK: BatchDocument}, query=Paged, headers={HTTPStatus.OK: ("Link",)}
+)
+def get(asked: Asked, batch_id: str) -> Response:
+    """A batch: counts by status, progress, ETA and its jobs, the newest first."""
+    if re.fullmatch(BATCH_ID, batch_id) is None:
+        raise _missing(batch_id)
+    wanted = ListJobs(batch_id=batch_id, **asked.query.model_dump())
+    page = listing.read(asked, wanted)
+    batch = batches.read(asked.caller.account, batch_id, page)
+    total = sum(batch.counts.values())
+    if not total:
+        raise _missing(batch_id)
+    cursor = listing.next_cursor(asked, wanted, page)
+    document = BatchDocument(
+        batch_id=batch_id,
+        total=total,
+        status_breakdown=batch.counts,
+        overall_progress=batch.overall_progress,
+        eta_seconds=batch.left[0] if batch.left else None,
+        eta_range=batch.left[1:] if batch.left else None,
+        jobs=batch.jobs,
+        page=wanted.page,
+        per_page=wanted.per_page,
+        total_pages=-(-total // wanted.per_page),
+        next_cursor=cursor,
+    )
+    return json_answer(document, headers=listing.link(f"/batches/{batch_id}", asked.query, cursor))
+
+
+def _missing(batch_id: str) -> Problem:
+    detail = f"There is no batch {batch_id}. Jobs are of a batch when they are created with its batch_id."
+    return Problem(HTTPStatus.NOT_FOUND, detail)
