@@ -1,5 +1,6 @@
 """`/health/detailed` before real servers: an emulator, a port where nobody listens, one where nobody answers."""
 
+import io
 import json
 import os
 import socket
@@ -192,15 +193,14 @@ def test_nothing_of_the_inside_is_told(stop: Stop, settings: dict[str, str]) -> 
         assert secret not in text
 
 
-def test_the_reason_is_in_the_log(
-    stop: Stop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines: list[dict[str, Any]] = []
-    monkeypatch.setattr(route.logger, "warning", lambda _event, **facts: lines.append(facts))
+def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(API.logger.registered_handler, "stream", log)
     stop("S3", "refuses")
     told()
-    assert [(line["part"], line["state"]) for line in lines] == [("s3", "unhealthy")]
-    assert "EndpointConnectionError" in lines[0]["reason"]
+    (line,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "not healthy"]
+    assert (line["part"], line["state"]) == ("s3", "unhealthy")
+    assert "EndpointConnectionError" in line["reason"]
 
 
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
