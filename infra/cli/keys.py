@@ -1,6 +1,5 @@
 """`mediajobs keys`: keys for the API of the running stack or of any deployment."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,10 +9,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli import place
 from infra.cli.connection import AsJson, console
-from infra.cli.failures import CommandError, UsageError
+from infra.cli.failures import CommandError
 from infra.cli.screens import print_document
+from infra.cli.tables import Endpoint, tables
 
 keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
 
@@ -21,9 +20,6 @@ Account = Annotated[str, typer.Option(metavar="NAME", help="Whose jobs the key o
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Requests a minute.")]
 NewLimit = Annotated[int, typer.Argument(min=1, metavar="N", help="Requests a minute.", show_default=False)]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="As `keys list` shows it.", show_default=False)]
-Endpoint = Annotated[
-    str | None, typer.Option(metavar="URL", help="An AWS endpoint of your own; KEYS_TABLE names the table there.")
-]
 
 
 @keys.command("create")
@@ -80,30 +76,11 @@ def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> N
 @contextmanager
 def _table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
     """The table of keys, for the store; its errors as the command line's."""
-    os.environ.update(_environment(endpoint))
-    from botocore.exceptions import BotoCoreError, ClientError
-    from pynamodb.exceptions import PynamoDBException
+    with tables(endpoint, "KEYS_TABLE"):
+        from mediajobs.errors import NotFound
 
-    from mediajobs.errors import NotFound
-
-    try:
-        yield
-    except NotFound as error:
-        hint = "`mediajobs keys list --account NAME` shows those of an account."
-        raise CommandError(f"There is no key {key_id}.", hints=[hint]) from error
-    except (PynamoDBException, BotoCoreError, ClientError) as error:
-        raise CommandError(f"The table of keys {os.environ['KEYS_TABLE']} cannot be used: {error}") from error
-
-
-def _environment(endpoint: str | None) -> dict[str, str]:
-    """What the key store reads from the environment, beyond what is already there."""
-    if os.environ.get("KEYS_TABLE"):
-        return {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
-    if endpoint:
-        raise UsageError("With --endpoint, KEYS_TABLE must name the table of keys.")
-    from infra.local import status
-
-    stack = status(place.home())
-    if stack is None:
-        raise UsageError("No stack is running here.", hints=[f"{place.START_ONE}, or set KEYS_TABLE for another one."])
-    return stack.environment
+        try:
+            yield
+        except NotFound as error:
+            hint = "`mediajobs keys list --account NAME` shows those of an account."
+            raise CommandError(f"There is no key {key_id}.", hints=[hint]) from error

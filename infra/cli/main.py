@@ -5,6 +5,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from infra.cli import stacks, steering
+from infra.cli.batches import batch
 from infra.cli.demo import demo
 from infra.cli.export import export
 from infra.cli.failures import CommandError, show
@@ -13,8 +14,10 @@ from infra.cli.jobs import download, status
 from infra.cli.keys import keys
 from infra.cli.listing import list_jobs
 from infra.cli.models import models
+from infra.cli.quota import quota
 from infra.cli.stats import stats
 from infra.cli.submit import submit
+from infra.cli.usage import usage
 
 HELP = "Video in; renditions, audio, HLS, a thumbnail and a transcript out."
 EPILOG = """[dim]For example[/dim]
@@ -58,10 +61,13 @@ app.command(rich_help_panel="Jobs")(steering.retry)
 app.command(rich_help_panel="Jobs")(steering.priority)
 app.command(rich_help_panel="Jobs")(steering.delete)
 app.command(rich_help_panel="Jobs")(stats)
+app.command(rich_help_panel="Jobs")(usage)
 app.command("list", rich_help_panel="Jobs")(list_jobs)
+app.command(rich_help_panel="Jobs")(batch)
 app.command(rich_help_panel="Jobs")(export)
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
 app.command(rich_help_panel="A stack on this machine")(health)
+app.command(rich_help_panel="A stack on this machine")(quota)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
 app.add_typer(models, name="models", rich_help_panel="A stack on this machine")
