@@ -33,7 +33,15 @@ _SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size
 _SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high.")]
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5.0 is 5. A string is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high."), WHOLE]
 BATCH_ID = r"^[\w.:-]{1,64}$"
 BatchId = Annotated[
     str, Field(pattern=BATCH_ID, description="Jobs that belong together have the same.", examples=["2026-11"])
@@ -76,7 +84,7 @@ class CreateJob(_Body):
     )
 
     filename: Annotated[Name, Field(description="What downloads are called after.")]
-    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE)] | None = None
+    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE), WHOLE] | None = None
     content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
     source_url: (
         Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$", description=_SOURCE)] | None
@@ -190,7 +198,7 @@ class ExportJobs(OrderedJobs):
 
 
 class UploadedPart(_Body):
-    part_number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    part_number: Annotated[int, Field(strict=True, ge=1, le=10_000), WHOLE]
     etag: Annotated[str, Field(min_length=1, max_length=128, description="As S3 answered the part's PUT.")]
 
 
