@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 from infra.local import Stack
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import PATIENCE, Api
 
 BATCH = "lists"
 
@@ -37,7 +37,7 @@ def ids_of(api: Api, query: str) -> list[str]:
 
 def soon(is_true: Callable[[], bool]) -> None:
     """What follows the jobs' events takes a moment."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not is_true():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.2)
@@ -56,14 +56,12 @@ def test_jobs_are_listed_filtered_sorted_and_paged(api: Api, created: list[str])
 
 def test_statistics_follow_the_jobs(api: Api, created: list[str]) -> None:
     times = [api.document(job_id)["created_at"] for job_id in created]
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def counts() -> dict[str, int]:
         found = api.ask("GET", f"/jobs/stats?from_date={times[0]}&to_date={times[-1]}").json()
-        counts = {status: number for status, number in found["status_breakdown"].items() if number}
-        if counts == {"pending": 2, "cancelled": 1}:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"the statistics never got there: {found}")
+        return {status: number for status, number in found["status_breakdown"].items() if number}
+
+    soon(lambda: counts() == {"pending": 2, "cancelled": 1})
 
 
 def test_a_part_of_a_name_is_found_until_its_job_is_deleted(api: Api) -> None:
