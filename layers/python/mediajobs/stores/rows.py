@@ -159,7 +159,7 @@ class KeyRow(Row):
 class CounterRow(Row):
     """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
     where it has one for concurrent jobs, the ids of its open ones; `waiting` the accounts that may have a job to admit;
-    `rates` what finished jobs taught."""
+    `rates` what finished jobs taught; `workers` their signs of life (see mediajobs.stores.workers)."""
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")
