@@ -23,7 +23,8 @@ def cancel(asked: Asked, job_id: str) -> Response:
     """Cancel a job. Its computing stops within seconds."""
     outcome = steering.cancel(own_job(asked.caller, job_id))
     if outcome.verdict is Verdict.ILLEGAL:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"Cannot cancel job with status: {outcome.job.status}")
+        detail = f"Cannot cancel job with status: {outcome.job.status}"
+        raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="job-has-ended")
     return json_answer(CancelledJob(job_id=job_id, status=outcome.job.status, message="Job cancellation requested"))
 
 
