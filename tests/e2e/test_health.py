@@ -37,28 +37,30 @@ def lives(document: dict[str, Any]) -> bool:
     return bool(document["services"]["compute"]["status"] == "healthy")
 
 
+def well(document: dict[str, Any]) -> bool:
+    """The disk is this machine's, and events may have failed in other tests: both count for a warning."""
+    return bool(document["overall"] in ("healthy", "warning"))
+
+
 def test_every_part_of_the_stack_is_well(stack: Stack) -> None:
-    document = until(stack, lives)
-    services = document["services"]
+    services = until(stack, well)["services"]
     assert set(services) == PARTS
     told = {name: service["status"] for name, service in services.items() if name not in ("webhooks", "disk")}
-    assert set(told.values()) == {"healthy"}  # the disk is this machine's, and events may have failed in other tests
-    assert document["overall"] in ("healthy", "warning")
+    assert set(told.values()) == {"healthy"}
     assert services["compute"]["workers"] == 1
     assert services["disk"]["total_gb"] >= services["disk"]["free_gb"] > 0
 
 
 def test_a_worker_that_stands_still_degrades_the_service_until_it_goes_on(stack: Stack) -> None:
-    until(stack, lives)
+    until(stack, well)
     os.kill(worker(stack), signal.SIGSTOP)
     try:
         document = until(stack, lambda found: not lives(found))
         assert document["overall"] == "degraded"
-        assert document["services"]["compute"]["status"] == "unhealthy"
-        assert document["services"]["dynamodb"]["status"] == "healthy"
+        assert document["services"]["compute"]["workers"] == 0
     finally:
         os.kill(worker(stack), signal.SIGCONT)
-    assert until(stack, lives)["overall"] != "degraded"
+    assert lives(until(stack, well))
 
 
 def test_what_the_gateway_refuses_has_a_request_id_too(stack: Stack) -> None:

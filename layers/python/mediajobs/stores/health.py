@@ -136,8 +136,8 @@ CHECKS: dict[str, Callable[[], Found]] = {
 def _made() -> dict[str, Any]:
     """The clients: impatient, and asking once."""
     config = Config(
-        connect_timeout=0.4,
-        read_timeout=0.5,
+        connect_timeout=0.3,
+        read_timeout=0.6,
         retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
     )
