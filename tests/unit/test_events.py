@@ -36,6 +36,13 @@ def test_another_priority_is_told_and_a_way_there_and_back_is_two_events() -> No
     assert len({up.event_id, back.event_id, again.event_id}) == 3
 
 
+def test_what_validation_found_is_told_once() -> None:
+    event = event_of(row(status="processing"), row(status="processing", source="{}"))
+    assert event is not None
+    assert (event.name, event.event_id) == ("job.validated", "J-2-validated")
+    assert event_of(row(source="{}"), row(source="{}")) is None
+
+
 def test_an_event_carries_the_file_name_and_the_batch() -> None:
     event = event_of({}, row(version=1, batch_id="b"))
     assert event is not None

@@ -12,7 +12,7 @@ _DELETED = "deleted"
 
 
 class JobEvent(LazyModel):
-    """`job.STATUS`, `job.prioritised` or `job.deleted`. The id is the same however often the change is told.
+    """`job.STATUS`, `job.prioritised`, `job.validated` or `job.deleted`. The id is the same however often the change is told.
 
     It carries what the job's owner is told of the change (`outputs`: the names of those that were made), so that
     telling it needs no look at a job that may have moved on, or be gone.
@@ -49,7 +49,7 @@ class JobEvent(LazyModel):
 def event_of(old: Image, new: Image) -> JobEvent | None:
     """The event of a change from one image of a row to the next, each empty where there was no row.
 
-    None where nothing happened to the job itself: another item, or the same version and priority of it.
+    None where nothing happened to the job itself: another item, or the same version, priority and source of it.
     """
     row = new or old
     if row.get("item") != "job":
@@ -61,6 +61,8 @@ def event_of(old: Image, new: Image) -> JobEvent | None:
     if new["priority"] != old["priority"]:
         # The moment tells a change from a later one back to the same priority.
         return _told(row, f"{new['version']}-p{new['priority']}-{new['updated_at']}", "prioritised")
+    if new.get("source") != old.get("source"):  # its bytes are known now, and are to be counted
+        return _told(row, f"{new['version']}-validated", "validated")
     return None
 
 
