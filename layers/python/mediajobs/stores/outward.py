@@ -4,6 +4,7 @@ A name is resolved once, and what was checked is what is connected to: nothing c
 in our place, and nothing but the URL decides where a request goes: redirects are the caller's to follow.
 """
 
+import http.client
 import os
 import socket
 import ssl
@@ -121,12 +122,36 @@ def _authorities(_file: str | None) -> ssl.SSLContext:
     return context
 
 
+class _Answer(http.client.HTTPResponse):
+    """Its head must end with an empty line. The standard library takes the end of the connection for one as well."""
+
+    def begin(self) -> None:
+        lines: Any = self.fp
+        read = lines.readline
+
+        def readline(*limit: int) -> bytes:
+            line: bytes = read(*limit)
+            if not line:
+                raise http.client.RemoteDisconnected("the connection ended in the head of the answer")
+            return line
+
+        lines.readline = readline
+        try:
+            super().begin()
+        finally:
+            del lines.readline
+
+
 class _HttpConnection(urllib3.connection.HTTPConnection):
+    response_class = _Answer
+
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)
 
 
 class _HttpsConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Answer
+
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)
 

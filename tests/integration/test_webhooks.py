@@ -1,0 +1,327 @@
+"""What receivers get, well-behaved and not, on a clock that the test turns."""
+
+import json
+from datetime import timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from mediajobs.deliveries import SCHEDULE, Delivery
+from mediajobs.stores import attempts, deliveries, flights, hints, outward, webhooks
+from mediajobs.times import parse
+from tests import receivers
+from tests.receivers import Behaviour, answer, receiver
+from tests.webhook_room import MINUTE, Room, furnish
+
+pytestmark = pytest.mark.usefixtures("cloud")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    return furnish(monkeypatch)
+
+
+def gaps(delivery: Delivery) -> list[float]:
+    """Seconds between the attempts."""
+    moments = [parse(attempt.time) for attempt in delivery.attempts]
+    return [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+
+
+def test_a_completed_job_is_told_once_and_signed(room: Room) -> None:
+    with receiver(answer(200, b"thanks")) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event(outputs=["360p", "transcript_txt"], duration_seconds=12.5))
+        room.work()
+
+    (request,) = site.requests
+    assert json.loads(request.body) == {
+        "event": "job.completed",
+        "job_id": "J",
+        "status": "completed",
+        "timestamp": "2026-03-01T12:00:00.000Z",
+        "data": {
+            "filename": "a.mp4",
+            "duration_seconds": 12.5,
+            "progress": 100,
+            "outputs": {
+                "360p": "/jobs/J/download/360p",
+                "720p": None,
+                "audio": None,
+                "thumbnail": None,
+                "transcription": {"txt": "/jobs/J/download/transcript_txt", "srt": None, "vtt": None, "json": None},
+            },
+        },
+    }
+    (delivery,) = room.log(endpoint)
+    assert (delivery.status, delivery.message_id) == ("delivered", request.headers["webhook-id"])
+    (attempt,) = delivery.attempts
+    assert (attempt.status, attempt.error, attempt.response) == (200, None, "thanks")
+    assert delivery.next_attempt_at is None
+
+
+def test_events_are_told_to_whom_they_concern(room: Room) -> None:
+    with receiver(answer(204)) as site:
+        ends = room.endpoint(site.url, events=("job.completed", "job.failed"))
+        moves = room.endpoint(site.url, events=("job.progress", "job.cancelled"))
+        other = room.endpoint(site.url, account="other")
+        off = room.endpoint(site.url)
+        webhooks.change("acme", off.webhook_id, {"enabled": False}, room.clock())
+        for version, status in enumerate(["queued", "processing", "uploading", "failed", "cancelled", "deleted"]):
+            room.tell(room.event(status=status, version=version, error={"message": "No.", "code": "no"}))
+        room.work()
+
+    assert [delivery.event for delivery in room.log(ends)] == ["job.failed"]
+    assert sorted(delivery.event for delivery in room.log(moves)) == ["job.cancelled", "job.progress", "job.progress"]
+    assert room.log(other) == room.log(off) == []
+    (failed,) = [json.loads(each.body) for each in site.requests if b"job.failed" in each.body]
+    assert (failed["data"]["error"], failed["data"]["error_code"]) == ("No.", "no")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error", "status"),
+    [
+        (answer(500, b"oh no"), "refused", 500),
+        (answer(404), "refused", 404),
+        (receivers.hang_up, "broken_off", None),
+        (receivers.hang_up_in_the_head, "broken_off", None),
+        (receivers.hang_up_in_the_body, "broken_off", None),
+        (receivers.silence, "timed_out", None),
+        (receivers.dribbled_head, "timed_out", None),
+        (receivers.endless_head, "broken_off", None),
+        (receivers.endless_promises, "timed_out", None),
+    ],
+)
+def test_whatever_is_no_answer_of_2xx_is_tried_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, error: str, status: int | None
+) -> None:
+    monkeypatch.setattr(attempts, "DEADLINE_SECONDS", 0.5)
+    with receiver(behaviour, answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.pass_time(timedelta(seconds=10))
+
+    (delivery,) = room.log(endpoint)
+    first, second = delivery.attempts
+    assert (first.error, first.status, second.status, delivery.status) == (error, status, 200, "delivered")
+    assert first.detail
+    assert 5 <= gaps(delivery)[0] <= 7
+    assert [request.headers["webhook-id"] for request in site.requests] == [delivery.message_id] * 2
+    assert site.requests[0].body == site.requests[1].body == delivery.body.encode()
+
+
+@pytest.mark.parametrize("behaviour", [receivers.endless_body, receivers.dribbled_body])
+def test_of_an_endless_answer_its_status_counts_and_its_beginning_is_kept(
+    room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+) -> None:
+    monkeypatch.setattr(outward, "_BODY_SECONDS", 0.3)
+    with receiver(behaviour) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.work()
+
+    (delivery,) = room.log(endpoint)
+    assert delivery.status == "delivered"
+    assert 0 < len(delivery.attempts[0].response or "") <= 1024
+
+
+def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_afterwards(room: Room) -> None:
+    with receiver(*[answer(500)] * 10, answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        began = room.clock()
+        room.pass_time(4 * DAY)
+
+        (delivery,) = room.log(endpoint)
+        assert (len(site.requests), delivery.status, delivery.reason) == (10, "failed", "attempts_exhausted")
+        for gap, wait in zip(gaps(delivery), SCHEDULE[1:], strict=True):
+            assert wait <= gap <= wait * 1.1 + 60  # to the sweep's next minute
+        assert timedelta(hours=75) < parse(delivery.completed_at or "") - began < timedelta(hours=84)
+
+        done = deliveries.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock())
+        room.work()
+    assert (done.count, done.place) == (1, None)
+    assert [each.status for each in room.log(endpoint)] == ["delivered"]
+    assert {request.headers["webhook-id"] for request in site.requests} == {delivery.message_id}
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured(room: Room, form: str) -> None:
+    wanted = {"seconds": "3600", "date": format_datetime(room.clock() + timedelta(hours=1), usegmt=True)}[form]
+    with receiver(answer(429, Retry_After=wanted), answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.pass_time(timedelta(hours=2))
+
+    (delivery,) = room.log(endpoint)
+    assert [attempt.status for attempt in delivery.attempts] == [429, 200]
+    assert 3600 <= gaps(delivery)[0] <= 3660
+
+
+def test_a_redirect_is_not_followed(room: Room) -> None:
+    with receiver(answer(200)) as inside, receiver(answer(307, Location=inside.url)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.work()
+
+    (delivery,) = room.log(endpoint)
+    assert (delivery.attempts[0].status, delivery.attempts[0].error) == (307, "redirected")
+    assert (delivery.status, inside.requests) == ("pending", [])
+
+
+def test_410_disables_at_once_and_what_waits_has_failed_and_can_be_recovered(room: Room) -> None:
+    with receiver(answer(500), answer(410), answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event("J"))
+        room.work()
+        room.tell(room.event("K"))
+        room.work()
+        disabled = webhooks.get("acme", endpoint.webhook_id)
+        assert not disabled.enabled
+        assert "410" in (disabled.disabled_reason or "")
+        room.pass_time(timedelta(minutes=5))
+        assert {each.job_id: each.reason for each in room.log(endpoint)} == {"J": "webhook_disabled", "K": "gone"}
+        assert len(site.requests) == 2
+
+        enabled = webhooks.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
+        assert (enabled.enabled, enabled.disabled_reason) == (True, None)
+        deliveries.recover(endpoint.webhook_id, room.clock() - DAY, room.clock())
+        room.work()
+    assert [each.status for each in room.log(endpoint)] == ["delivered", "delivered"]
+
+
+def test_five_days_of_nothing_but_failure_disable(room: Room) -> None:
+    with receiver(answer(500)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event("J"))
+        room.pass_time(3 * DAY)
+        room.tell(room.event("K"))
+        room.pass_time(1.5 * DAY)
+        assert webhooks.get("acme", endpoint.webhook_id).enabled
+        room.pass_time(2 * DAY)
+    disabled = webhooks.get("acme", endpoint.webhook_id)
+    assert not disabled.enabled
+    assert "2026-03-01T12:00" in (disabled.disabled_reason or "")
+
+
+@pytest.mark.parametrize(
+    ("hours", "well", "enabled"),
+    [
+        ([0, 40, 80, 119], None, True),
+        ([0, 40, 80, 121], None, False),
+        ([0, 40, 80, 121], 1, True),  # a success in between
+        ([0, 20, 121, 130], None, True),  # nothing was tried for days: nothing is known of them
+    ],
+)
+def test_only_an_unbroken_row_of_failures_counts(
+    room: Room, hours: list[int], well: int | None, *, enabled: bool
+) -> None:
+    endpoint = room.endpoint("http://127.0.0.1:1/")
+    began = room.clock()
+    for number, hour in enumerate(hours):
+        room.clock.turn(began + timedelta(hours=hour))
+        flight = flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        flights.leave(flight, room.clock(), delivered=number == well)
+    assert webhooks.get("acme", endpoint.webhook_id).enabled == enabled
+
+
+def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
+    endpoint = room.endpoint("http://127.0.0.1:1/")
+    entered = [flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE) for _ in range(flights.MOST)]
+    with pytest.raises(flights.Full):
+        flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    flights.leave(entered[2], room.clock(), delivered=True)
+    assert flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
+    room.clock.turn(room.clock() + MINUTE)  # the lease of a dead function is over
+    flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+
+
+def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.work()
+        (delivery,) = room.log(endpoint)
+        again = deliveries.redeliver(delivery, room.clock())
+        assert again.status == "pending"
+        room.work()
+
+    assert [request.headers["webhook-id"] for request in site.requests] == [delivery.message_id] * 2
+    assert len(room.log(endpoint)[0].attempts) == 2
+
+
+def test_a_copy_of_an_event_makes_no_second_delivery_and_two_endpoints_get_one_id(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        first, second = room.endpoint(site.url), room.endpoint(site.url)
+        event = room.event()
+        for _ in range(3):
+            room.tell(event)
+        room.work()
+
+    assert len(site.requests) == 2
+    (one,), (other,) = room.log(first), room.log(second)
+    assert one.message_id == other.message_id
+    assert one.delivery_id != other.delivery_id
+
+
+def test_a_test_event_is_sent_and_logged(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url, events=("job.failed",))
+        made = deliveries.test(endpoint, room.clock())
+        room.work()
+
+    assert json.loads(site.requests[0].body)["event"] == "webhook.test"
+    assert deliveries.get(endpoint.webhook_id, made.delivery_id).status == "delivered"
+
+
+def test_one_that_is_down_is_left_alone_for_a_minute_and_then_asked_by_one(room: Room) -> None:
+    with receiver(*[answer(503)] * 6, answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(20):
+            room.tell(room.event(f"J{number}"))
+        room.work()
+        assert len(site.requests) == 5  # the circuit is open
+        room.pass_time(timedelta(seconds=50))
+        assert len(site.requests) == 5
+        room.pass_time(timedelta(hours=1), until=lambda: all(each.status == "delivered" for each in room.log(endpoint)))
+
+    assert {each.status for each in room.log(endpoint)} == {"delivered"}
+    assert sum(len(each.attempts) for each in room.log(endpoint)) == len(site.requests) == 26
+
+
+def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(5):
+            room.tell(room.event(f"J{number}", "failed" if number % 2 else "completed"))
+            room.clock.turn(room.clock() + timedelta(seconds=1))
+        room.work()
+
+    seen: list[Any] = []
+    place: dict[str, Any] | None = None
+    for _ in range(3):
+        page = deliveries.page(endpoint.webhook_id, limit=2, place=place)
+        seen += [each.job_id for each in page.deliveries]
+        place = page.place
+    assert seen == ["J4", "J3", "J2", "J1", "J0"]
+    assert [each.job_id for each in deliveries.page(endpoint.webhook_id, event="job.failed").deliveries] == ["J3", "J1"]
+    assert [each.job_id for each in deliveries.page(endpoint.webhook_id, job_id="J2").deliveries] == ["J2"]
+    assert deliveries.page(endpoint.webhook_id, status="failed").deliveries == []
+
+
+def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
+    with receiver(answer(410), answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(5):
+            room.tell(room.event(f"J{number}"))
+        room.work()
+        webhooks.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
+        since = room.clock() - DAY
+        begun = deliveries.recover(endpoint.webhook_id, since, room.clock(), most=2)
+        assert begun.count == 2
+        assert begun.place is not None
+        hints.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.place)
+        room.work()
+    assert {each.status for each in room.log(endpoint)} == {"delivered"}
