@@ -98,6 +98,12 @@ def test_a_jobs_id_is_of_the_moment_of_its_creation(ask: Ask, monkeypatch: pytes
         assert [job["job_id"] for job in ask("GET", f"/jobs?{query}").json_body["jobs"]] == [job_id]
 
 
+def test_metadata_reads_back_as_it_was_given(ask: Ask) -> None:
+    for given in (None, {}, {"a": {}}):
+        job_id = create(ask, user_metadata=given)
+        assert ask("GET", f"/jobs/{job_id}").json_body["user_metadata"] == given
+
+
 def test_a_new_job_tells_where_to_upload(ask: Ask) -> None:
     answer = ask("POST", "/jobs", {"filename": "talk.mp4", "content_type": "video/mp4", "size_bytes": 10})
     assert answer.status_code == 201

@@ -277,7 +277,8 @@ def _lost_race(error: TransactWriteError) -> bool:
 
 def _attributes(job: Job) -> dict[str, Any]:
     values = job.model_dump(mode="json", exclude_none=True)
-    return {name: value for name, value in values.items() if value not in ({}, [])}
+    # Nothing in it is nothing to keep, but for what the owner said himself.
+    return {name: value for name, value in values.items() if value not in ({}, []) or name == "user_metadata"}
 
 
 def as_job(row: JobRow) -> Job:
