@@ -23,7 +23,7 @@ from chalice.test import Client
 from moto import mock_aws
 
 from mediajobs.jobs import source_key
-from mediajobs.stores import jobs, keys, progress, queue
+from mediajobs.stores import jobs, keys, progress, queue, quotas, totals
 from mediajobs.times import of_milliseconds
 from tests.conftest import SETTINGS, make_tables
 from tests.doors import load
@@ -62,6 +62,8 @@ class World:
         self.open.enter_context(patch.dict(os.environ, SETTINGS | _names()))
         for module, name in ((jobs, "now"), (progress, "_now")):
             self.open.enter_context(patch.object(module, name, self.clock.now))
+        for module, name in ((keys, "_milliseconds"), (quotas, "now"), (totals, "_now")):
+            self.open.enter_context(patch.object(module, name, lambda: self.clock.milliseconds))
         make_tables(boto3.client("dynamodb"))
         _make_the_rest()
         self.stream = Stream("JobsTable")
@@ -70,6 +72,7 @@ class World:
         # Two instances of the function, as Lambda runs them: the second is for who acts while the first one works.
         self._clients = [self.open.enter_context(Client(load("api", copy).app)) for copy in (0, 1)]
         self._busy = 0
+        self.asked: list[tuple[str, str]] = []  # account, class of the answer as `2xx`
 
     def close(self) -> None:
         self.open.close()
@@ -81,14 +84,15 @@ class World:
         path: str,
         body: Any = None,
         query: dict[str, Any] | None = None,
-        **headers: str,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """A request with the account's key."""
         client = self._clients[self._busy]
         url = path + (f"?{urlencode(query, doseq=True)}" if query else "")
-        sent = {"X-API-Key": self.keys[account], "Content-Type": "application/json"} | headers
+        sent = {"X-API-Key": self.keys[account], "Content-Type": "application/json"} | (headers or {})
         content = b"" if body is None else json.dumps(body).encode()
         answer = client.http.request(method, url, headers=sent, body=content)
+        self.asked.append((account, f"{answer.status_code // 100}xx"))
         text = answer.body.decode()
         is_json = "json" in answer.headers.get("Content-Type", "")
         return Answer(answer.status_code, json.loads(text) if is_json else text, answer.headers)
@@ -110,22 +114,26 @@ class World:
             act()
         return answer, answers[0]
 
-    def upload(self, job_id: str, body: bytes) -> dict[str, Any]:
-        """Puts the source, and gives the event that S3 sends."""
-        key = source_key(job_id)
-        boto3.client("s3").put_object(Bucket="media", Key=key, Body=body)
-        detail = {"bucket": {"name": "media"}, "object": {"key": key, "size": len(body)}}
-        return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail} | _ENVELOPE
+    def upload(self, job_id: str, size: int) -> None:
+        """Puts a source of so many bytes."""
+        boto3.client("s3").put_object(Bucket="media", Key=source_key(job_id), Body=b"x" * size)
 
-    def arrived(self, event: dict[str, Any]) -> None:
-        load("intake").uploaded(event, None)
+    def arrived(self, job_id: str, size: int) -> None:
+        """S3 tells that the source is there."""
+        detail = {"bucket": {"name": "media"}, "object": {"key": source_key(job_id), "size": size}}
+        event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+        load("intake").uploaded(_ENVELOPE | event, None)
 
     def publish(self, records: list[dict[str, Any]]) -> None:
         """A batch of the stream goes through the outbox."""
+        if not records:
+            return
         assert load("outbox").publish({"Records": records}, None) == {"batchItemFailures": []}
 
     def roll_up(self, events: list[dict[str, Any]]) -> None:
         records = [_ENVELOPE_OF_SQS | {"messageId": str(n), "body": json.dumps(e)} for n, e in enumerate(events)]
+        if not records:
+            return
         assert load("rollups").roll_up({"Records": records}, None) == {"batchItemFailures": []}
 
     def schedule(self, event: dict[str, Any]) -> list[str]:
@@ -224,7 +232,8 @@ def _make_the_rest() -> None:
         TableName="JobsTable", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
     queues, events = boto3.client("sqs"), boto3.client("events")
-    queues.create_queue(QueueName=QUEUE)
+    for name in (QUEUE, "chores"):
+        queues.create_queue(QueueName=name)
     events.create_event_bus(Name=BUS)
     events.put_rule(Name="all", EventBusName=BUS, EventPattern=json.dumps({"source": ["mediajobs"]}))
     arn = f"arn:aws:sqs:us-east-1:123456789012:{QUEUE}"

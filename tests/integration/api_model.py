@@ -15,6 +15,7 @@ from typing import Any
 
 ACCOUNT_LIMIT, SYSTEM_LIMIT, MOST_ATTEMPTS = 2, 3, 5
 MOST_PARTS = 10
+OLDEST = {"sort_order": "asc"}
 ORDER = ["pending", "queued", "processing", "transcoding", "uploading", "completed", "failed", "cancelled"]
 RUNNING = {"processing", "transcoding", "uploading"}
 ENDED = {"completed", "failed", "cancelled"}
@@ -29,9 +30,14 @@ Parts = Generator[None, None, Any]
 
 
 class Refused(Exception):
-    def __init__(self, status: int) -> None:
-        super().__init__(str(status))
+    def __init__(self, status: int, reason: str = "") -> None:
+        super().__init__(f"{status} {reason}")
         self.status = status
+        self.reason = reason
+
+
+class Reason(dict[str, Any]):
+    """Why not; no member of what is told by a call of its own."""
 
 
 class Impossible(Exception):
@@ -73,11 +79,14 @@ class Job:
 
 @dataclass
 class Model:
-    """`files`: names of the objects of each job, source and outputs; `made`: attempt and outputs by task of each;
-    `stopped`: the executions that were cancelled."""
+    """`places`: how many open jobs an account may have. `uploaded`: bytes of the sources. `files`: names of the objects
+    of each job, source and outputs; `made`: attempt and outputs by task of each; `stopped`: the executions that were
+    cancelled."""
 
     now: str = ""
+    places: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    uploaded: dict[str, int] = field(default_factory=dict)
     files: dict[str, set[str]] = field(default_factory=dict)
     made: dict[str, dict[str, tuple[int, dict[str, int]]]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
@@ -102,16 +111,41 @@ class Model:
     def retry(self, account: str, job_id: str, origin: str) -> Parts:
         job = self._own(account, job_id)
         seen = job.attempt
-        if job.status not in ("failed", "cancelled") or seen >= MOST_ATTEMPTS:
+        if job.status not in ("failed", "cancelled"):
             raise Refused(409)
+        if seen >= MOST_ATTEMPTS:
+            raise Refused(409, "attempts_used")
+        yield
+        self.check_place(account)
         yield  # whether the source is there is asked elsewhere
         if job.duration is None and not job.fetched and "source" not in self.files.get(job_id, ()):
-            raise Refused(409)
+            raise Refused(409, "source_never_uploaded")
+        yield
         job = self._own(account, job_id)
         if not job.is_in(seen, "failed", "cancelled"):
             raise Refused(409)
+        self.check_place(account)
+        if job.duration is None and not job.fetched:
+            job.size_bytes = self.uploaded[job_id]
         self._again(job, origin)
         return 202, {"job_id": job_id, "status": "queued", "attempt": job.attempt}
+
+    def retry_many(self, account: str, wanted: dict[str, Any], origin: str) -> Told:
+        """One status after the other, the oldest first."""
+        reasons: Counter[str] = Counter()
+        retried = 0
+        statuses = dict.fromkeys(wanted.get("status", ["cancelled", "failed"]))
+        matching = [job for status in statuses for job in self.select(account, wanted | {"status": [status]} | OLDEST)]
+        for job in matching:
+            status, body = done(self, lambda model: model.retry(account, job.job_id, origin))  # noqa: B023 - at once
+            retried += status == 202
+            reasons.update([body["reason"]] if status != 202 else [])
+        counts = {"matched": len(matching), "retried": retried, "refused": reasons.total(), "reasons": dict(reasons)}
+        return 202, counts | {"continues": False}
+
+    def check_place(self, account: str) -> None:
+        if account in self.places and self.open_jobs(account) >= self.places[account]:
+            raise Refused(429, "concurrent-jobs")
 
     def prioritise(self, account: str, job_id: str, priority: int) -> Told:
         job = self._own(account, job_id)
@@ -139,7 +173,8 @@ class Model:
 
     # What the machinery does; every part of it twice, or late, or about an attempt that is over.
 
-    def upload(self, job_id: str) -> None:
+    def upload(self, job_id: str, size: int) -> None:
+        self.uploaded[job_id] = size
         self.files.setdefault(job_id, set()).add("source")
 
     def arrive(self, job_id: str, size: int) -> None:
@@ -216,6 +251,35 @@ class Model:
 
     def running(self, account: str | None = None) -> set[str]:
         return {job.job_id for job in self.jobs.values() if job.status in RUNNING and account in (None, job.account)}
+
+    def open_jobs(self, account: str) -> int:
+        return sum(job.status not in ENDED for job in self.of(account))
+
+    def batch(self, account: str, batch_id: str, size: int) -> Told:
+        jobs = self.select(account, {"batch_id": batch_id})
+        if not jobs:
+            raise Refused(404)
+        statuses = Counter(job.status for job in jobs)
+        return 200, {
+            "total": len(jobs),
+            "status_breakdown": {status: statuses[status] for status in ORDER},
+            "jobs": [self.listed(job) for job in jobs[:size]],
+        }
+
+    def usage(self, account: str) -> dict[str, Any]:
+        """But for the requests."""
+        completed = [
+            job for job in self.of(account) if job.status == "completed" and job.created_at[:7] == self.now[:7]
+        ]
+
+        def minutes(output: str) -> float:
+            return round(sum(job.duration or 0 for job in completed if output in job.outputs) / 60, 2)
+
+        return {
+            "minutes": {"month": self.now[:7], "transcoded": minutes("360p"), "transcribed": minutes("transcript_txt")},
+            "storage": self.statistics(account, {})["storage"],
+            "quotas": {"concurrent_jobs": {"limit": self.places.get(account), "used": self.open_jobs(account)}},
+        }
 
     def document(self, job: Job) -> dict[str, Any]:
         return self.brief(job, heard=True) | {
@@ -355,7 +419,7 @@ def _parts(model: Model, deed: Deed) -> Parts:
         if isinstance(given, GeneratorType):
             given = yield from given
     except Refused as refused:
-        return refused.status, {}
+        return refused.status, Reason(reason=refused.reason)
     return given
 
 

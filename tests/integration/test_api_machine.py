@@ -4,8 +4,11 @@
 time; with `API_MACHINE_SHRINK=1` a failure is made as small as it can be, which takes minutes.
 """
 
+import csv
+import io
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,17 +24,21 @@ from mediajobs.jobs import manifest_key, output_prefix
 from mediajobs.manifests import Output, TaskManifest
 from mediajobs.progress import Failure, TaskProgress
 from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import jobs, progress, queue, slots, waiting
+from mediajobs.stores import jobs, progress, queue, quotas, slots, waiting
 from mediajobs.stores.objects import Objects
-from tests.integration.api_model import LEGAL, RUNNING, Deed, Job, Model, done, interleavings
-from tests.world import Answer, World
+from mediajobs.times import of_milliseconds
+from tests.integration.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, done, interleavings
+from tests.world import START, Answer, World
 
 ACCOUNTS = ("acme", "zeta")
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+BATCHES = ["b0", "b1"]
 MOST_JOBS = 7
+PLACES = {"zeta": 3}  # how many open jobs an account may have
+BEGINNING = str(of_milliseconds(START))
 EXAMPLES = int(os.environ.get("API_MACHINE_EXAMPLES", "0"))
 NAMES = [
-    "talk.mp4", "Talk TALK talk 2.MP4", "talk", "=cmd|' /C calc'!A0.mov", "+1.mp4", "@sum.mp4", "-2+3.mp4", "#", "null",
+    "talk.mp4", "Talk TALK talk 2.MP4", "talk", "=cmd|' C calc'!A0.mov", "+1.mp4", "@sum.mp4", "-2+3.mp4", "#", "null",
     'say "hi", ok.mp4', "it's.mp4", "Über uns, Straße.mov", "日本語の動画.mp4", "\N{CLAPPER BOARD}" * 255, " lead.mp4",
     "e\N{COMBINING ACUTE ACCENT}clair.mp4", "%_*.mp4", "a b&c=d?.mp4", "İstanbul.mp4", "ΣΊΣΥΦΟΣ.mov", "\u2028.mp4",
 ]  # fmt: skip
@@ -45,7 +52,7 @@ jobs_to_be = st.fixed_dictionaries(
     optional={
         "size_bytes": st.sampled_from([0, 10, 300_000_000]),
         "priority": st.integers(1, 10),
-        "batch_id": st.sampled_from(["b0", "b1"]),
+        "batch_id": st.sampled_from(BATCHES),
         "user_metadata": st.dictionaries(st.text(max_size=3), st.none() | st.integers(-9, 9) | st.text(max_size=3)),
         "source_url": st.just("https://example.com/talk.mp4"),
     },
@@ -60,10 +67,11 @@ wishes = st.one_of(
 tasks = st.one_of(
     st.tuples(st.just("validate"), st.sampled_from([8.0, 61.5])),
     st.tuples(st.just("report"), st.integers(0, 100)),
-    st.tuples(st.sampled_from(["plan", "publish"]), st.none()),
+    st.tuples(st.sampled_from(["arrive", "plan", "publish"]), st.none()),
     st.tuples(st.just("make"), st.sampled_from(["media", "transcribe"])),
     st.tuples(st.just("fail"), st.booleans()),
     st.tuples(st.just("admit"), st.none()),
+    st.tuples(st.just("count"), st.integers(0, 20)),
 )
 picks = st.integers(0, 20)
 queries = st.fixed_dictionaries(
@@ -71,7 +79,7 @@ queries = st.fixed_dictionaries(
     optional={
         "status": st.lists(st.sampled_from(["pending", "queued", "failed", "cancelled"]), min_size=1, max_size=3),
         "priority": st.integers(1, 10),
-        "batch_id": st.sampled_from(["b0", "b1"]),
+        "batch_id": st.sampled_from(BATCHES),
         "search": st.sampled_from(["TALK", "mp4", "über", "&c", "STRASSE", "ίσ", "=", "i"])
         | st.text("atlk. ", min_size=1, max_size=3),
         "from_date": picks,
@@ -93,15 +101,24 @@ class Act:
     deed: Callable[[Any], Deed]
 
 
+def nothing(_: Any) -> Deed:
+    return lambda _: None
+
+
+NOTHING = Act(lambda: None, nothing)
+
+
 class Api(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world, self.model = World(ACCOUNTS), Model()
+        self.world, self.model = World(ACCOUNTS), Model(places=PLACES)
+        for account, places in PLACES.items():
+            quotas.change(account, {"concurrent_jobs": places})
         self.owner: dict[str, str] = {}  # of every job that ever was
-        self.arrivals: list[dict[str, Any]] = []
+        self.fetched: set[str] = set()
         self.records: list[dict[str, Any]] = []
         self.events: dict[str, list[dict[str, Any]]] = {"schedule": [], "roll_up": []}
-        self.percent: dict[tuple[str, int], int] = {}
+        self.later(0)
 
     def teardown(self) -> None:
         self.world.close()
@@ -109,19 +126,41 @@ class Api(RuleBasedStateMachine):
     # Rules: what owners and strangers do.
 
     @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
-    @rule(account=st.sampled_from(ACCOUNTS), fields=jobs_to_be)
-    def create(self, account: str, fields: dict[str, Any]) -> None:
+    @rule(account=st.sampled_from(ACCOUNTS), fields=jobs_to_be, again=st.none() | st.integers(0, 12))
+    def create(self, account: str, fields: dict[str, Any], again: int | None) -> None:
+        """The request may be sent again, also while the first one works: the job is there once."""
         self.later(1)
-        answer = self.world.ask(account, "POST", "/jobs", fields)
-        fetched = "source_url" in fields
-        assert answer.status == (202 if fetched else 201), answer
-        job_id = answer.body["job_id"]
-        known = {name: value for name, value in fields.items() if name != "source_url"}
-        status = "queued" if fetched else "pending"
-        job = Job(job_id, account, created_at=self.model.now, fetched=fetched, status=status, **known)
-        self.model.create(job)
-        self.owner[job_id] = account
-        self.check(job_id)
+
+        def ask() -> Answer:
+            return self.world.ask(account, "POST", "/jobs", fields, headers={"Idempotency-Key": self.model.now})
+
+        answer, other = (ask(), None) if again is None else self.world.interleaved(ask, ask, after=again)
+        if other is not None and answer.status == 409:  # the second one was quicker
+            answer, other = other, answer
+        if account in self.model.places and self.model.open_jobs(account) >= self.model.places[account]:
+            assert answer.status == 429, answer
+            return
+        assert other is None or other.status == 409 or other.body == answer.body
+        self.created(account, fields, answer)
+
+    @rule(
+        account=st.sampled_from(ACCOUNTS),
+        wanted=queries,
+        statuses=st.lists(st.sampled_from(["failed", "cancelled"]), max_size=2),
+        origin=st.sampled_from(["failed_task", "start"]),
+        mixed=st.randoms(use_true_random=False),
+    )
+    def retry_many(
+        self, account: str, wanted: dict[str, Any], statuses: list[str], origin: str, mixed: random.Random
+    ) -> None:
+        if "search" in wanted:  # parts of names are found when the stream has been read
+            self.deliver_all(mixed)
+        wanted = self.dated(wanted)
+        wanted.pop("status", None)
+        wanted |= {"status": statuses} if statuses else {}
+        body = {"filter": wanted, "from": origin}
+        told = lambda _: lambda model: model.retry_many(account, wanted, origin)  # noqa: E731
+        self.do(Act(lambda: self.world.ask(account, "POST", "/jobs/retry", body), told), *self.model.jobs)
 
     @precondition(lambda self: self.owner)
     @rule(which=picks, by=st.sampled_from([*["owner"] * 5, "stranger"]), wish=wishes)
@@ -131,20 +170,15 @@ class Api(RuleBasedStateMachine):
     # Rules: what the machinery does.
 
     @precondition(lambda self: self.owner)
-    @rule(which=picks, size=st.integers(1, 30))
-    def upload(self, which: int, size: int) -> None:
+    @rule(which=picks, size=st.integers(1, 30), at_once=st.booleans())
+    def upload(self, which: int, size: int, at_once: bool) -> None:  # noqa: FBT001
         """The presigned URL takes one source, as long as it is good: after a cancel and a deletion too."""
         job_id = self.job_id(which)
-        if "source" in self.model.files.get(job_id, ()):
-            return
-        self.arrivals.append(self.world.upload(job_id, b"x" * size))
-        self.model.upload(job_id)
-
-    @precondition(lambda self: self.arrivals)
-    @rule(which=picks, keep=st.booleans())
-    def arrive(self, which: int, keep: bool) -> None:  # noqa: FBT001
-        event = self.taken(self.arrivals, which, keep=keep)
-        self.do(self.arrival(event), event["detail"]["object"]["key"].split("/")[1])
+        if job_id not in self.fetched and "source" not in self.model.files.get(job_id, ()):
+            self.world.upload(job_id, size)
+            self.model.upload(job_id, size)
+        if at_once:
+            self.do(self.working(job_id, ("arrive", None), 0), job_id)
 
     @precondition(lambda self: self.owner)
     @rule(which=picks, task=tasks, late=st.sampled_from([0, 0, 0, 0, 1]))
@@ -178,14 +212,14 @@ class Api(RuleBasedStateMachine):
         one, other = self.any_of(job_id, first), self.any_of(job_id, second)
         answers = self.world.interleaved(one.real, other.real, after=after)
         deeds = one.deed(answers[0]), other.deed(answers[1])
-        ways = list(interleavings(self.model, *deeds))
-        for model, *told in ways:
-            if all(map(agrees, told, answers)) and self.is_so(model):
+        why = []
+        for model, *told in interleavings(self.model, *deeds):
+            wrong = [*amiss(told[0], answers[0]), *amiss(told[1], answers[1]), *self.unlike(model, job_id)]
+            if not wrong:
                 self.model = model
-                break
-        else:
-            raise AssertionError((first, second, answers, [told for _, *told in ways], self.seen()))
-        self.check(job_id)
+                return
+            why.append(wrong)
+        raise AssertionError(why)
 
     # Rules: what the stream, the bus and the queues deliver.
 
@@ -230,7 +264,11 @@ class Api(RuleBasedStateMachine):
             for asked in ({}, span):
                 answer = self.world.ask(account, "GET", "/jobs/stats", query=asked)
                 told = self.model.statistics(account, asked)
-                assert agrees((200, told), answer), (told, answer)
+                assert not amiss((200, told), answer)
+            self.compare_exports(account, wanted)
+            for batch_id in BATCHES:
+                self.compare_batch(account, batch_id)
+            self.compare_usage(account)
         self.compare_executions()
 
     # Always.
@@ -256,6 +294,18 @@ class Api(RuleBasedStateMachine):
 
     # Helpers.
 
+    def created(self, account: str, fields: dict[str, Any], answer: Answer) -> None:
+        fetched = "source_url" in fields
+        assert answer.status == (202 if fetched else 201), answer
+        job_id = answer.body["job_id"]
+        known = {name: value for name, value in fields.items() if name != "source_url"}
+        status = "queued" if fetched else "pending"
+        job = Job(job_id, account, created_at=self.model.now, fetched=fetched, status=status, **known)
+        self.model.create(job)
+        self.owner[job_id] = account
+        self.fetched |= {job_id} if fetched else set()
+        self.check(job_id)
+
     def later(self, milliseconds: int) -> None:
         self.world.clock.milliseconds += milliseconds
         self.model.now = self.world.clock.now()
@@ -280,7 +330,7 @@ class Api(RuleBasedStateMachine):
         self.later(1)
         answer = act.real()
         told = done(self.model, act.deed(answer))
-        assert agrees(told, answer), (told, answer)
+        assert not amiss(told, answer)
         self.check(*touched)
 
     def any_of(self, job_id: str, wish: Wish) -> Act:
@@ -296,44 +346,68 @@ class Api(RuleBasedStateMachine):
             lambda _: lambda model: getattr(model, what)(account, job_id, *arguments),
         )
 
-    def arrival(self, event: dict[str, Any]) -> Act:
-        found = event["detail"]["object"]
-        job_id = found["key"].split("/")[1]
-        return Act(lambda: self.world.arrived(event), lambda _: lambda model: model.arrive(job_id, found["size"]))
-
     def working(self, job_id: str, task: Wish, late: int) -> Act:
+        """What a part of the machinery does for a job; `late`: it speaks of so many attempts ago."""
         what, how = task
         job = self.model.jobs.get(job_id)
         attempt = max(1, job.attempt - late) if job else 1
-        if what == "admit":
-            return Act(queue.admit_waiting, lambda admitted: lambda model: model.admit(admitted))
-        if what == "validate":
-            return Act(
-                lambda: told_to_stop(lambda: validate(job_id, attempt, how)),
-                lambda _: lambda model: model.validate(job_id, attempt, how, SIZE),
-            )
-        if what == "report":
-            return Act(
-                lambda: told_to_stop(lambda: report(job_id, attempt, how)),
-                lambda _: lambda model: model.report(job_id, attempt),
-            )
-        if what == "make":
-            alive = job is not None and job.status in RUNNING and job.attempt == attempt
-            if not alive:
-                return Act(lambda: None, lambda _: lambda _: None)
-            return Act(
-                lambda: make(job_id, attempt, how), lambda _: lambda model: model.make(job_id, attempt, how, MADE[how])
-            )
-        if what == "fail":
-            return Act(
-                lambda: fail(self.world, job_id, attempt, own_words=how),
-                lambda code: lambda model: model.fail(job_id, attempt, code),
-            )
-        if what == "plan" and (job is None or job.duration is None):  # comes after the validation
-            return Act(lambda: None, lambda _: lambda _: None)
+        act: Act = getattr(self, f"to_{what}")(job_id, attempt, how)
+        return act
+
+    def to_arrive(self, job_id: str, _attempt: int, _how: None) -> Act:
+        size = self.model.uploaded.get(job_id)
+        if size is None:
+            return NOTHING
+        return Act(lambda: self.world.arrived(job_id, size), lambda _: lambda model: model.arrive(job_id, size))
+
+    def to_admit(self, _job_id: str, _attempt: int, _how: None) -> Act:
+        return Act(queue.admit_waiting, lambda admitted: lambda model: model.admit(admitted))
+
+    def to_count(self, _job_id: str, _attempt: int, which: int) -> Act:
+        """An event is counted that will come again."""
+        if not self.events["roll_up"]:
+            return NOTHING
+        event = self.taken(self.events["roll_up"], which, keep=True)
+        return Act(lambda: self.world.roll_up([event]), nothing)
+
+    def to_validate(self, job_id: str, attempt: int, duration: float) -> Act:
+        size = self.model.uploaded.get(job_id, FETCHED)
         return Act(
-            lambda: self.world.step(what, job_id, attempt),
-            lambda _: lambda model: getattr(model, what)(job_id, attempt),
+            lambda: told_to_stop(lambda: validate(job_id, attempt, duration, size)),
+            lambda _: lambda model: model.validate(job_id, attempt, duration, size),
+        )
+
+    def to_report(self, job_id: str, attempt: int, percent: int) -> Act:
+        return Act(
+            lambda: told_to_stop(lambda: report(job_id, attempt, percent)),
+            lambda _: lambda model: model.report(job_id, attempt),
+        )
+
+    def to_plan(self, job_id: str, attempt: int, _how: None) -> Act:
+        job = self.model.jobs.get(job_id)
+        if job is None or job.duration is None:  # it has to be validated first
+            return NOTHING
+        return Act(
+            lambda: self.world.step("plan", job_id, attempt), lambda _: lambda model: model.plan(job_id, attempt)
+        )
+
+    def to_make(self, job_id: str, attempt: int, task: str) -> Act:
+        job = self.model.jobs.get(job_id)
+        if job is None or not job.is_in(attempt, *RUNNING):  # a task looks whether it is still wanted
+            return NOTHING
+        return Act(
+            lambda: make(job_id, attempt, task), lambda _: lambda model: model.make(job_id, attempt, task, MADE[task])
+        )
+
+    def to_publish(self, job_id: str, attempt: int, _how: None) -> Act:
+        return Act(
+            lambda: self.world.step("publish", job_id, attempt), lambda _: lambda model: model.publish(job_id, attempt)
+        )
+
+    def to_fail(self, job_id: str, attempt: int, own_words: bool) -> Act:  # noqa: FBT001
+        return Act(
+            lambda: fail(self.world, job_id, attempt, own_words=own_words),
+            lambda code: lambda model: model.fail(job_id, attempt, code),
         )
 
     def admit(self, event: dict[str, Any]) -> None:
@@ -371,30 +445,23 @@ class Api(RuleBasedStateMachine):
     # Comparisons.
 
     def check(self, *job_ids: str) -> None:
-        """These jobs, in full, for their owner and for a stranger; all jobs, in a few words, for one account."""
-        for job_id in job_ids:
-            for account in ACCOUNTS:
-                answer = self.world.ask(account, "GET", f"/jobs/{job_id}")
-                told = done(self.model, lambda model: model.read(account, job_id))  # noqa: B023 - done at once
-                assert agrees(told, answer), (told, answer)
-        assert self.is_so(self.model), (self.seen(), self.model)
+        assert not self.unlike(self.model, *job_ids)
 
-    def seen(self) -> dict[str, list[Any]]:
-        """Every job that ever was, asked for by each account."""
-        ids = [*self.owner, UNKNOWN]
-        return {
-            account: self.world.ask(account, "POST", "/jobs/batch-status", {"job_ids": ids}).body["jobs"]
-            for account in ACCOUNTS
-        }
-
-    def is_so(self, model: Model) -> bool:
-        expected = {
-            account: [brief(model, account, job_id) for job_id in (*self.owner, UNKNOWN)] for account in ACCOUNTS
-        }
-        return contains(self.seen(), expected)
+    def unlike(self, model: Model, *job_ids: str) -> list[str]:
+        """In what the jobs are not as the model says: these in full, all that ever were in a few words; each for its
+        owner and for a stranger."""
+        wrong = []
+        for account in ACCOUNTS:
+            ids = [*self.owner, UNKNOWN]
+            answer = self.world.ask(account, "POST", "/jobs/batch-status", {"job_ids": ids})
+            wrong += amiss((200, {"jobs": [brief(model, account, job_id) for job_id in ids]}), answer)
+            for job_id in job_ids:
+                told = done(model, lambda model: model.read(account, job_id))  # noqa: B023 - done at once
+                wrong += amiss(told, self.world.ask(account, "GET", f"/jobs/{job_id}"))
+        return wrong
 
     def compare_list(self, account: str, query: dict[str, Any], *, settled: bool = False) -> None:
-        """By page and by cursor. Totals and parts of names may lag until the stream has been read."""
+        """By page and by cursor. Totals, and what is found by a part of its name, may lag until all is settled."""
         expected = [self.model.listed(job) for job in self.model.select(account, query)]
         pages: list[Any] = []
         while not pages or pages[-1]["next_cursor"]:
@@ -404,16 +471,44 @@ class Api(RuleBasedStateMachine):
             pages.append(answer.body)
             assert len(pages) < 40, "the list has no end"
         found = [job for page in pages for job in page["jobs"]]
-        assert len(found) == len(expected), (found, expected)
-        assert contains(found, expected), (found, expected)
+        if "search" in query and not settled:
+            ids = [job["job_id"] for job in found]
+            expected = [job for job in expected if job["job_id"] in ids]
+        assert not missing(found, expected), query
         for job in found:
             assert (job["progress"] == 100) == (job["status"] == "completed")
         for page in pages if settled else []:
             known = page["total_relation"] == "eq"
-            assert page["total"] == len(expected) if known else page["total"] <= len(expected)
+            right = page["total"] == len(expected) if known else page["total"] <= len(expected)
+            assert right, (query, page, expected)
+        if not settled:
+            return
         numbered = range(1, 2 + len(expected) // query["per_page"])
         paged = [self.world.ask(account, "GET", "/jobs", query=query | {"page": number}).body for number in numbered]
         assert [job["job_id"] for page in paged for job in page["jobs"]] == [job["job_id"] for job in expected]
+
+    def compare_exports(self, account: str, query: dict[str, Any]) -> None:
+        """The list's own content, in its order."""
+        asked = {name: value for name, value in query.items() if name != "per_page"}
+        shown = self.world.ask(account, "GET", "/jobs", query=asked).body["jobs"]
+        answer = self.world.ask(account, "GET", "/jobs/export", query=asked | {"format": "json"})
+        assert (answer.status, answer.body) == (200, shown)
+        answer = self.world.ask(account, "GET", "/jobs/export", query=asked | {"format": "csv"})
+        header, *rows = csv.reader(io.StringIO(answer.body, newline=""))
+        told = [dict(zip(header, row, strict=True)) for row in rows]
+        assert [bare(row) for row in told] == [bare(job) for job in shown]
+        assert not [cell for row in rows for cell in row if cell.lstrip(' "').startswith(RUN_BY_SPREADSHEETS)]
+
+    def compare_batch(self, account: str, batch_id: str) -> None:
+        answer = self.world.ask(account, "GET", f"/batches/{batch_id}", query={"per_page": 2})
+        assert not amiss(done(self.model, lambda model: model.batch(account, batch_id, 2)), answer)
+
+    def compare_usage(self, account: str) -> None:
+        told = Counter(kind for who, kind in self.world.asked if who == account)
+        answer = self.world.ask(account, "GET", "/usage", query={"from_date": BEGINNING})
+        assert not amiss((200, self.model.usage(account)), answer)
+        days = [Counter(day["by_status_class"]) for day in answer.body["requests"]["by_day"]]
+        assert sum(days, Counter()) == told + Counter({"2xx": 1}), (days, told)  # this request is counted, too
 
     def compare_executions(self) -> None:
         """What runs has been started, and what was cancelled computes no more."""
@@ -432,7 +527,8 @@ STEERING: dict[str, Callable[[Any], tuple[str, str, Any, Any]]] = {
     "prioritise": lambda priority: ("PATCH", "/priority", {"priority": priority}, None),
     "delete": lambda files: ("DELETE", "", None, {"delete_files": str(files).lower()}),
 }
-SIZE = 900  # bytes, as validation finds them
+FETCHED = 900  # bytes of a source that nobody uploaded
+RUN_BY_SPREADSHEETS = ("=", "+", "-", "@")
 MADE = {"media": {"360p": 300, "audio": 20}, "transcribe": {"transcript_txt": 7}}
 
 
@@ -442,10 +538,10 @@ def told_to_stop(act: Callable[[], None]) -> None:
         act()
 
 
-def validate(job_id: str, attempt: int, duration: float) -> None:
+def validate(job_id: str, attempt: int, duration: float, size: int) -> None:
     sound = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
     facts = SourceFacts(
-        container="mp4", duration_seconds=duration, size_bytes=SIZE, sha256="0" * 64, video=None, audio=sound
+        container="mp4", duration_seconds=duration, size_bytes=size, sha256="0" * 64, video=None, audio=sound
     )
     jobs.record_source(job_id, attempt, facts)
     report(job_id, attempt, 100, "validate_video")
@@ -484,18 +580,30 @@ def brief(model: Model, account: str, job_id: str) -> dict[str, Any]:
     return model.brief(job, heard=True) if job.account == account else {"job_id": job_id, "error": "forbidden"}
 
 
-def agrees(told: Any, answer: Any) -> bool:
-    """Whether the caller was told so; only those of the API are told anything."""
-    return not isinstance(answer, Answer) or (answer.status == told[0] and contains(answer.body, told[1]))
+def amiss(told: Any, answer: Any) -> list[str]:
+    """What the caller should have been told and was not; only those of the API are told anything."""
+    if not isinstance(answer, Answer):
+        return []
+    status, body = told
+    if answer.status != status:
+        return [f"{answer.status} {answer.body} instead of {status} {body}"]
+    return [] if isinstance(body, Reason) else missing(answer.body, body)
 
 
-def contains(found: Any, expected: Any) -> bool:
-    """Whether everything that is expected was found, perhaps beside other things."""
+def bare(row: dict[str, Any]) -> dict[str, str]:
+    """A row as text, without what keeps a spreadsheet from running it."""
+    return {name: "" if value is None else str(value).replace("'", "") for name, value in row.items()}
+
+
+def missing(found: Any, expected: Any, at: str = "") -> list[str]:
+    """What was expected and not found; there may be other things beside it."""
     if isinstance(expected, dict) and isinstance(found, dict):
-        return all(name in found and contains(found[name], value) for name, value in expected.items())
-    if isinstance(expected, list) and isinstance(found, list):
-        return len(found) == len(expected) and all(map(contains, found, expected))
-    return bool(found == expected)
+        pairs = [(name, found.get(name, "nothing"), value) for name, value in expected.items()]
+    elif isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
+        pairs = [(str(index), *pair) for index, pair in enumerate(zip(found, expected, strict=True))]
+    else:
+        return [] if found == expected else [f"{at}: {found!r} instead of {expected!r}"]
+    return [line for name, its, wanted in pairs for line in missing(its, wanted, f"{at}/{name}")]
 
 
 Api.TestCase.settings = settings(
