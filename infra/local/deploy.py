@@ -44,9 +44,9 @@ def deploy(session: Any, template: Path) -> Deployed:
     """Creates the stack or brings it up to date. Raises StackError with the events that failed."""
     activity = _activity(session.client("stepfunctions", config=CONFIG))
     packaged = package(template, ARTIFACTS)
-    _upload(session, packaged)
+    url = _upload(session, packaged)
     formation = session.client("cloudformation", config=CONFIG)
-    _apply(formation, packaged.template, _parameters(packaged.template, activity))
+    _apply(formation, url, _parameters(packaged.template, activity))
     return Deployed(activity, _outputs(formation), _resources(formation))
 
 
@@ -64,11 +64,14 @@ def _activity(states: "SFNClient") -> str:
     return states.create_activity(name=ACTIVITY)["activityArn"]
 
 
-def _upload(session: Any, packaged: Package) -> None:
+def _upload(session: Any, packaged: Package) -> str:
+    """Gives the URL of the template: 50 KB is all that a request may carry."""
     objects = session.client("s3", config=CONFIG)
     objects.create_bucket(Bucket=ARTIFACTS)
     for artifact in packaged.artifacts:
         objects.put_object(Bucket=ARTIFACTS, Key=artifact.key, Body=artifact.body)
+    objects.put_object(Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(packaged.template).encode())
+    return f"{objects.meta.endpoint_url}/{ARTIFACTS}/template.json"
 
 
 def _parameters(template: dict[str, Any], activity: str) -> dict[str, str]:
@@ -77,7 +80,7 @@ def _parameters(template: dict[str, Any], activity: str) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name in template.get("Parameters", {})}
 
 
-def _apply(formation: "CloudFormationClient", template: dict[str, Any], parameters: dict[str, str]) -> None:
+def _apply(formation: "CloudFormationClient", template_url: str, parameters: dict[str, str]) -> None:
     status = _status(formation)
     if status in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):  # nothing that could be updated
         formation.delete_stack(StackName=STACK)
@@ -85,7 +88,7 @@ def _apply(formation: "CloudFormationClient", template: dict[str, Any], paramete
         status = None
     request = {
         "StackName": STACK,
-        "TemplateBody": json.dumps(template),
+        "TemplateURL": template_url,
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         "Capabilities": CAPABILITIES,
     }

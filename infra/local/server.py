@@ -1,4 +1,4 @@
-"""MiniStack with its repairs: to the API gateway, to the workers, and a poll whose client is gone takes no task.
+"""MiniStack with its repairs: gateway, workers, CloudFormation; and a poll whose client is gone takes no task.
 
 MiniStack goes on with GetActivityTask for 60 s after its client has left, and then gives the next task to nobody.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import ministack.app
 from ministack.services import apigateway_v1, lambda_svc
 
-from infra.local import gateway, workers
+from infra.local import archives, gateway, workers
 from infra.local.gateway import App, Message, Receive, Send
 
 
@@ -53,6 +53,7 @@ async def _answer_or_leave(answering: Awaitable[Any], leaving: Awaitable[Message
 
 
 if __name__ == "__main__":
+    archives.teach()
     apigateway_v1._import_operation = gateway.with_responses(apigateway_v1._import_operation)
     apigateway_v1._import_rest_api = gateway.with_refusals(apigateway_v1._import_rest_api)
     functions: Any = lambda_svc
