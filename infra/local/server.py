@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import ministack.app
+from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1, lambda_svc
 
 from infra.local import archives, gateway, workers
@@ -58,5 +59,7 @@ if __name__ == "__main__":
     apigateway_v1._import_rest_api = gateway.with_refusals(apigateway_v1._import_rest_api)
     functions: Any = lambda_svc
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
+    processes: Any = lambda_runtime.Worker
+    processes._drain_stderr_bounded = workers.prompt(processes._drain_stderr_bounded)
     ministack.app.app = gateway.compressing(without_ghosts(ministack.app.app))
     ministack.app.main()  # type: ignore[no-untyped-call]

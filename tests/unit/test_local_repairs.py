@@ -1,9 +1,12 @@
 """What the local stack adds to MiniStack, where it can be told without starting one."""
 
+import queue
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ministack.core.lambda_runtime import Worker
 
 from infra.local import workers
 from infra.local.gateway import accepts_gzip
@@ -60,3 +63,12 @@ def test_who_waits_too_long_gets_a_process_of_its_own(monkeypatch: pytest.Monkey
     for _ in range(workers.MOST + 1):
         assert acquire("api")[0] is not None
     assert pool.busy == workers.MOST + 1
+
+
+def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
+    lines: queue.Queue[str] = queue.Queue()
+    for line in ("one", "two", "three"):
+        lines.put(line)
+    drain: Any = workers.prompt(Worker._drain_stderr_bounded)
+    assert drain(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
+    assert lines.empty()
