@@ -117,8 +117,12 @@ class Room:
             moments = [moment for moment in (self.queues.next(), sweep) if moment is not None]
             self.clock.turn(min([*moments, end]))
             if sweep is not None and sweep <= self.clock():
-                self.app.look_around(TICK, None)
+                self.look()
             self.work()
+
+    def look(self) -> None:
+        """The minute's sweep."""
+        self.app.look_around(TICK, None)
 
     def log(self, endpoint: Endpoint) -> list[Delivery]:
         """The oldest first."""
