@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("bench_media", "bench_transcribe", "bench_job")
+BENCHES = ("bench_cold_start", "bench_latency", "bench_scale", "bench_media", "bench_transcribe", "bench_job")
 
 for bench in BENCHES:
     print(f"── {bench}", flush=True)  # noqa: T201

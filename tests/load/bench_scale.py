@@ -97,15 +97,16 @@ class Meter:
         client.meta.events.register("after-call.dynamodb", self._end)
         client.meta.events.register("after-call-error.dynamodb", self._failed)
 
-    def _begin(self, model: Any, **_: Any) -> None:
+    def _begin(self, model: Any, params: Any, **_: Any) -> None:
         if not self._depth:
             self.calls[model.name] += 1
+            self.items += _asked(model.name, json.loads(params["body"]))
         self._depth += 1
 
     def _end(self, parsed: Any, **_: Any) -> None:
         self._depth -= 1
         if not self._depth:
-            self.items += _items(parsed)
+            self.items += parsed.get("ScannedCount", 0)
 
     def _failed(self, **_: Any) -> None:
         self._depth -= 1
@@ -131,7 +132,7 @@ def main(few: int, many: int) -> None:
             with peer.running(Path(name), port), Client(app) as http:
                 costs.append(Account(http, meter, history).measure())
     for request, cost in costs[0].items():
-        same = "" if cost.counts == costs[1][request].counts else "   NOT THE SAME"
+        same = "" if cost.counts == costs[1][request].counts else "   not the same"
         print(f"{request}{same}\n{few:9,}: {cost}\n{many:9,}: {costs[1][request]}")  # noqa: T201
 
 
@@ -288,14 +289,13 @@ def _rows(job: Job) -> Iterator[peer.Line]:
         yield "JobsTable", row_of(job.job_id, told).serialize()
 
 
-def _items(parsed: Any) -> int:
-    """What an answer says was read or written. A filtered query reads more than it gives."""
-    if "ScannedCount" in parsed:
-        return int(parsed["ScannedCount"])
-    tables = parsed.get("Responses", {})
-    if isinstance(tables, list):
-        return len(tables)
-    return sum(map(len, tables.values())) or 1
+def _asked(operation: str, request: Any) -> int:
+    """How many items a request names, whether they are there or not; a query names none."""
+    if operation == "BatchGetItem":
+        return sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
+    if operation.startswith("Transact"):
+        return len(request["TransactItems"])
+    return 0 if operation == "Query" else 1
 
 
 if __name__ == "__main__":
