@@ -165,19 +165,20 @@ class Stream:
 
     def __init__(self, table: str) -> None:
         self._client = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
-        arn = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
-        shard = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        self._next = self._client.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
-            "ShardIterator"
-        ]
+        self._arn = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        self._shard = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        self._from: Any = {"ShardIteratorType": "TRIM_HORIZON"}
 
     def read(self) -> list[dict[str, Any]]:
         """The records since the last time that pass the filter of the outbox, as Lambda gives them."""
-        answer = self._client.get_records(ShardIterator=self._next)
-        self._next = answer["NextShardIterator"]
-        records: list[Any] = answer["Records"]
+        # A new iterator each time: moto's stays with the table as it was before a transaction that was taken back.
+        iterator = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._from)
+        records: list[Any] = self._client.get_records(ShardIterator=iterator["ShardIterator"])["Records"]
         for record in records:
             del record["dynamodb"]["ApproximateCreationDateTime"]
+        if records:
+            last = records[-1]["dynamodb"]["SequenceNumber"]
+            self._from = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
         return [record for record in records if record["dynamodb"]["Keys"]["item"]["S"] == "job"]
 
 

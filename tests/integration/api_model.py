@@ -61,6 +61,7 @@ class Job:
     changes: int = 0
     updated_at: str = ""
     heard_at: str = ""  # the last word of a task of this attempt
+    percent: int = 0  # of the task that reports
     started_at: str | None = None
     completed_at: str | None = None
     duration: float | None = None
@@ -191,6 +192,7 @@ class Model:
                 raise Impossible(f"{job_id} cannot have been admitted")
             self._move(job, "processing")
             job.started_at = job.heard_at = self.now
+            job.percent = 0
             yield
 
     def overlooked(self) -> set[str]:
@@ -202,12 +204,15 @@ class Model:
         if job and job.is_in(attempt, *RUNNING):
             job.duration, job.size_bytes = duration, size
         yield
-        self.report(job_id, attempt)
-
-    def report(self, job_id: str, attempt: int) -> None:
         job = self.jobs.get(job_id)
         if job and job.is_in(attempt, *RUNNING):
             job.heard_at = self.now
+
+    def report(self, job_id: str, attempt: int, percent: int) -> None:
+        """One that is behind an earlier one is no news."""
+        job = self.jobs.get(job_id)
+        if job and job.is_in(attempt, *RUNNING) and percent >= job.percent:
+            job.heard_at, job.percent = self.now, percent
 
     def plan(self, job_id: str, attempt: int) -> None:
         job = self.jobs.get(job_id)

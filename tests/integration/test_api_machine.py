@@ -143,6 +143,7 @@ class Api(RuleBasedStateMachine):
         assert other is None or other.status == 409 or other.body == answer.body
         self.created(account, fields, answer)
 
+    @precondition(lambda self: {job.status for job in self.model.jobs.values()} & {"failed", "cancelled"})
     @rule(
         account=st.sampled_from(ACCOUNTS),
         wanted=queries,
@@ -248,10 +249,12 @@ class Api(RuleBasedStateMachine):
 
     # Rules: what is seen.
 
+    @precondition(lambda self: self.model.jobs)
     @rule(account=st.sampled_from(ACCOUNTS), query=queries, order=orders)
     def look(self, account: str, query: dict[str, Any], order: dict[str, Any]) -> None:
         self.compare_list(account, self.dated(query) | order)
 
+    @precondition(lambda self: self.owner)
     @rule(query=queries, order=orders, mixed=st.randoms(use_true_random=False))
     def settle(self, query: dict[str, Any], order: dict[str, Any], mixed: random.Random) -> None:
         """When everything has been delivered, everything is as the model says."""
@@ -380,7 +383,7 @@ class Api(RuleBasedStateMachine):
     def to_report(self, job_id: str, attempt: int, percent: int) -> Act:
         return Act(
             lambda: told_to_stop(lambda: report(job_id, attempt, percent)),
-            lambda _: lambda model: model.report(job_id, attempt),
+            lambda _: lambda model: model.report(job_id, attempt, percent),
         )
 
     def to_plan(self, job_id: str, attempt: int, _how: None) -> Act:
@@ -607,7 +610,7 @@ def missing(found: Any, expected: Any, at: str = "") -> list[str]:
 
 
 Api.TestCase.settings = settings(
-    max_examples=EXAMPLES or 6,
+    max_examples=EXAMPLES or 8,
     derandomize=not EXAMPLES,
     database=None,
     phases=[Phase.generate, *([Phase.shrink] if os.environ.get("API_MACHINE_SHRINK") else [])],
