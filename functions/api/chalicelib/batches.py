@@ -5,10 +5,10 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
-from chalicelib import listing
+from chalicelib import listing, pages
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import BatchDocument
+from mediajobs.documents import Batch
 from mediajobs.requests import BATCH_ID, ListJobs, Paged
 from mediajobs.stores import batches
 
@@ -16,7 +16,7 @@ routes = Routes("batches")
 
 
 @routes.route(
-    "GET", "/batches/{batch_id}", {HTTPStatus.OK: BatchDocument}, query=Paged, headers={HTTPStatus.OK: ("Link",)}
+    "GET", "/batches/{batch_id}", {HTTPStatus.OK: Batch}, query=Paged, headers={HTTPStatus.OK: ("Link",)}
 )
 def get(asked: Asked, batch_id: str) -> Response:
     """A batch: counts by status, progress, ETA and its jobs, the newest first."""
@@ -29,7 +29,7 @@ def get(asked: Asked, batch_id: str) -> Response:
     if not total:
         raise _missing(batch_id)
     cursor = listing.next_cursor(asked, wanted, page)
-    document = BatchDocument(
+    document = Batch(
         batch_id=batch_id,
         total=total,
         status_breakdown=batch.counts,
@@ -42,7 +42,7 @@ def get(asked: Asked, batch_id: str) -> Response:
         total_pages=-(-total // wanted.per_page),
         next_cursor=cursor,
     )
-    return json_answer(document, headers=listing.link(f"/batches/{batch_id}", asked.query, cursor))
+    return json_answer(document, headers=pages.link(f"/batches/{batch_id}", asked.query, cursor))
 
 
 def _missing(batch_id: str) -> Problem:

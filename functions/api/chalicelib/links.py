@@ -1,5 +1,6 @@
 """OpenAPI links: where an answer leads, told from the names that answers and paths share."""
 
+import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -22,29 +23,36 @@ def between(
                 continue
             names = schemas.get(getattr(what, "__name__", ""), {}).get("required", [])
             ways = {
-                operation_id(other): _link(operation_id(other), other, name)
-                for name in names
+                operation_id(other): _link(operation_id(other), other, {name: name for name in _ids(other)})
                 for other in declared
-                if name.endswith("_id") and _leads(route, other, name)
+                if _leads(route, other, set(names))
             }
             if "next_cursor" in names:
-                ways["next"] = _link(operation_id(route), route, "next_cursor", "cursor")
+                own = {name: name for name in _ids(route) if name in names}
+                ways["next"] = _link(operation_id(route), route, own | {"cursor": "next_cursor"})
             if ways:
                 found.setdefault(operation_id(route), {})[str(status.value)] = ways
     return found
 
 
-def _leads(route: Route, other: Route, name: str) -> bool:
-    if f"{{{name}}}" not in other.path:
+def _leads(route: Route, other: Route, names: set[str]) -> bool:
+    """Whether the answer, which has these names, has all that the other's path asks for, and is about just that."""
+    asked, own = _ids(other), _ids(route)
+    if not asked or not names.issuperset(asked):
         return False
-    makes = "{" not in route.path
-    back = route.method != "DELETE" and other.method == "GET" and other.path == route.path.partition("}")[0] + "}"
+    makes = (route.method == "POST" or not own) and not own.issuperset(asked)
+    back = route.method != "DELETE" and other.method == "GET" and other.path == route.path.rpartition("}")[0] + "}"
     return makes or (back and other.view is not route.view)
 
 
-def _link(operation_id: str, route: Route, name: str, parameter: str | None = None) -> dict[str, Any]:
+def _ids(route: Route) -> set[str]:
+    return {name for name in re.findall(r"\{(\w+)\}", route.path) if name.endswith("_id")}
+
+
+def _link(operation_id: str, route: Route, parameters: dict[str, str]) -> dict[str, Any]:
+    """`parameters`: which of the answer's names each of them is."""
     return {
         "operationId": operation_id,
         "description": route.summary,
-        "parameters": {parameter or name: f"$response.body#/{name}"},
+        "parameters": {parameter: f"$response.body#/{name}" for parameter, name in sorted(parameters.items())},
     }

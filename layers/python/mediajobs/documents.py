@@ -191,7 +191,7 @@ class JobList(LazyModel):
     next_cursor: str | None
 
 
-class BatchDocument(LazyModel):
+class Batch(LazyModel):
     """A batch. `overall_progress` is the mean over its jobs, where what failed or was cancelled has brought nothing.
     `eta_seconds` is until nothing of it waits or runs any more, if every upload came now; null where that cannot be
     told yet."""
