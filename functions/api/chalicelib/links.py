@@ -13,22 +13,23 @@ Links = dict[str, dict[str, Any]]
 def between(
     routes: Iterable[Route], operation_id: Callable[[Route], str], schemas: dict[str, Any]
 ) -> dict[str, dict[str, Links]]:
-    """Operation -> status -> links. Whoever makes something is led to every route about it, whoever changes it back
-    to it, and a page to the next."""
+    """Operation -> status -> links. Whoever makes something is led to every route about it, and a page to the
+    next."""
     declared = list(routes)
     found: dict[str, dict[str, Links]] = {}
     for route in declared:
         for status, what in route.answers.items():
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 continue
-            names = schemas.get(getattr(what, "__name__", ""), {}).get("required", [])
+            schema = schemas.get(getattr(what, "__name__", ""), {})
+            names = _always(schema)
             ways = {
                 operation_id(other): _link(operation_id(other), other, {name: name for name in _ids(other)})
                 for other in declared
-                if _leads(route, other, set(names))
+                if _leads(route, other, names)
             }
-            if "next_cursor" in names:
-                own = {name: name for name in _ids(route) if name in names}
+            if "next_cursor" in schema.get("required", []):
+                own = {name: name for name in _ids(route) & names}
                 ways["next"] = _link(operation_id(route), route, own | {"cursor": "next_cursor"})
             if ways:
                 found.setdefault(operation_id(route), {})[str(status.value)] = ways
@@ -40,9 +41,12 @@ def _leads(route: Route, other: Route, names: set[str]) -> bool:
     asked, own = _ids(other), _ids(route)
     if not asked or not names.issuperset(asked):
         return False
-    makes = (route.method == "POST" or not own) and not own.issuperset(asked)
-    back = route.method != "DELETE" and other.method == "GET" and other.path == route.path.rpartition("}")[0] + "}"
-    return makes or (back and other.view is not route.view)
+    return (route.method == "POST" or not own) and not own.issuperset(asked)
+
+
+def _always(schema: dict[str, Any]) -> set[str]:
+    """What is there, and never null."""
+    return {name for name in schema.get("required", []) if schema["properties"][name].get("type") == "string"}
 
 
 def _ids(route: Route) -> set[str]:

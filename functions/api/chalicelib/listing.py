@@ -2,15 +2,14 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 from chalice.app import Response
 
+from chalicelib import pages
 from chalicelib.problems import Problem
-from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import cursors
+from chalicelib.routes import Asked, Routes, json_answer
 from mediajobs.documents import JobList
-from mediajobs.requests import ListJobs, Paged
+from mediajobs.requests import ListJobs
 from mediajobs.stores import listing, totals
 from mediajobs.stores.listing import Page
 
@@ -35,7 +34,7 @@ def list_jobs(asked: Asked) -> Response:
         jobs=documents,
         next_cursor=cursor,
     )
-    return json_answer(document, headers=link("/jobs", wanted, cursor))
+    return json_answer(document, headers=pages.link("/jobs", wanted, cursor))
 
 
 def read(asked: Asked, wanted: ListJobs) -> Page:
@@ -48,7 +47,7 @@ def read(asked: Asked, wanted: ListJobs) -> Page:
         if wanted.page != 1:
             detail = "A cursor says where to go on: leave page out."
             raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list")
-        place = _place(asked, wanted)
+        place = pages.place(asked, wanted.cursor, of=_list_of(wanted))
     return listing.page(
         asked.caller.account,
         wanted.filters,
@@ -61,29 +60,9 @@ def read(asked: Asked, wanted: ListJobs) -> Page:
 
 
 def next_cursor(asked: Asked, wanted: ListJobs, page: Page) -> str | None:
-    return cursors.write(page.place, of=_list_of(wanted), key=_key(asked)) if page.place else None
-
-
-def link(path: str, wanted: Paged, cursor: str | None) -> Headers:
-    """The header that leads to the next page."""
-    if cursor is None:
-        return {}
-    query = wanted.model_dump(mode="json", exclude_defaults=True, exclude={"page", "cursor"}) | {"cursor": cursor}
-    return {"Link": f'<{path}?{urlencode(query, doseq=True)}>; rel="next"'}
-
-
-def _place(asked: Asked, wanted: ListJobs) -> dict[str, Any]:
-    try:
-        return cursors.read(wanted.cursor or "", of=_list_of(wanted), key=_key(asked))
-    except cursors.BadCursor as error:
-        detail = "This cursor is not of this list: take next_cursor as it is, with the same key, filters and order."
-        raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list") from error
+    return pages.cursor(asked, page.place, of=_list_of(wanted))
 
 
 def _list_of(wanted: ListJobs) -> str:
     """What a cursor belongs to: the filters and the order, not the page's size."""
     return wanted.model_dump_json(exclude={"page", "per_page", "cursor"})
-
-
-def _key(asked: Asked) -> str:
-    return asked.headers["x-api-key"]
