@@ -31,6 +31,22 @@ CALLS = {
     ),
     "export": ("GET /jobs/export", "GET /exports/{export_id}"),
     "stream": ("GET /stream/{job_id}/master.m3u8", "GET /stream/{job_id}/{rendition}/playlist.m3u8"),
+    "webhooks": (
+        "POST /webhooks",
+        "GET /webhooks",
+        "GET /webhooks/{webhook_id}",
+        "PATCH /webhooks/{webhook_id}",
+        "DELETE /webhooks/{webhook_id}",
+        "POST /webhooks/{webhook_id}/rotate-secret",
+    ),
+    "deliveries": (
+        "POST /webhooks/{webhook_id}/test",
+        "GET /webhooks/{webhook_id}/deliveries",
+        "GET /webhooks/{webhook_id}/deliveries/{delivery_id}",
+        "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+        "POST /webhooks/{webhook_id}/recover",
+    ),
+    "events": ("GET /events/{job_id}/progress",),
     "usage": ("GET /usage",),
     "about": ("GET /openapi.json", "GET /docs"),
 }
