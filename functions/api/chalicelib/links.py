@@ -29,8 +29,8 @@ def between(
                 if _leads(route, other, names)
             }
             if "next_cursor" in schema.get("required", []):
-                own = {name: name for name in _ids(route) & names}
-                ways["next"] = _link(operation_id(route), route, own | {"cursor": "next_cursor"})
+                ways["next"] = _link(operation_id(route), route, {"cursor": "next_cursor"})
+                ways["next"]["parameters"] |= {name: f"$request.path.{name}" for name in sorted(_ids(route))}
             if ways:
                 found.setdefault(operation_id(route), {})[str(status.value)] = ways
     return found

@@ -2,12 +2,20 @@
 
 from typing import Any
 
-from mediajobs.ids import JOB_ID
+from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
 from mediajobs.names import OUTPUT_KEYS
 
 PATH: dict[str, dict[str, Any]] = {
     "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
     "export_id": {"description": "The export's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
+    "webhook_id": {
+        "description": "The webhook's id.",
+        "schema": {"type": "string", "pattern": f"^{WEBHOOK_ID.pattern}$"},
+    },
+    "delivery_id": {
+        "description": "The delivery's id.",
+        "schema": {"type": "string", "pattern": f"^{DELIVERY_ID.pattern}$"},
+    },
     "output": {"description": "What to download.", "schema": {"type": "string", "enum": list(OUTPUT_KEYS)}},
     "rendition": {"description": "Which rendition.", "schema": {"type": "string", "enum": ["360p", "720p"]}},
     "batch_id": {

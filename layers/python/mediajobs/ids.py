@@ -1,4 +1,5 @@
-"""Identifiers: job ids (ULIDs) and API keys (`mj_<key_id>_<secret>`, the secret ending in a checksum)."""
+"""Identifiers: job ids (ULIDs), those of webhooks (ULIDs with a prefix), and API keys (`mj_<key_id>_<secret>`, the
+secret ending in a checksum)."""
 
 import hashlib
 import hmac
@@ -6,6 +7,8 @@ import re
 import zlib
 
 JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+WEBHOOK_ID = re.compile(f"wh_{JOB_ID.pattern}")
+DELIVERY_ID = re.compile(f"dl_{JOB_ID.pattern}")
 _KEY = re.compile(r"mj_([0-9A-Za-z]{12})_([0-9A-Za-z]{38})")
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

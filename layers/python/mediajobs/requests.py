@@ -67,11 +67,11 @@ Moment = Annotated[
 ]
 
 
-class _Body(LazyModel):
+class Body(LazyModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CreateJob(_Body):
+class CreateJob(Body):
     """`POST /jobs`. With `source_url` nothing is uploaded: the service fetches the source itself."""
 
     model_config = ConfigDict(
@@ -102,7 +102,7 @@ class CreateJob(_Body):
         return value
 
 
-class Span(_Body):
+class Span(Body):
     """Jobs created from `from_date` to `to_date`, both included; each may be left open.
 
     RFC 3339; without an offset it is UTC, and a date alone is the whole day.
@@ -114,7 +114,7 @@ class Span(_Body):
     @field_validator("from_date", mode="before")
     @classmethod
     def _from_the_days_beginning(cls, value: Any) -> Any:
-        return f"{value}T00:00:00Z" if _is_day(value) else value
+        return days_beginning(value)
 
     @field_validator("to_date", mode="before")
     @classmethod
@@ -124,12 +124,7 @@ class Span(_Body):
     @field_validator("from_date", "to_date")
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError as error:
-            raise ValueError("in UTC it lies outside the years 1 to 9999") from error
+        return None if value is None else in_utc(value)
 
 
 class UsageDays(Span):
@@ -176,7 +171,7 @@ class OrderedJobs(JobFilters):
     sort_order: Annotated[Literal["asc", "desc"], Field(description="Rising or falling.")] = "desc"
 
 
-class Paged(_Body):
+class Paged(Body):
     """Which page. `cursor` goes on where one ended."""
 
     page: Annotated[int, Field(ge=1, description=_PAGE)] = 1
@@ -197,12 +192,12 @@ class ExportJobs(OrderedJobs):
     format: Annotated[Form, Field(description="A table, or the list's own documents.")] = "csv"
 
 
-class UploadedPart(_Body):
+class UploadedPart(Body):
     part_number: Annotated[int, Field(strict=True, ge=1, le=10_000), WHOLE]
     etag: Annotated[str, Field(min_length=1, max_length=128, description="As S3 answered the part's PUT.")]
 
 
-class RetryJob(_Body):
+class RetryJob(Body):
     """`POST /jobs/{id}/retry`: from the task that failed, or everything anew."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"from": "failed_task"}]})
@@ -239,7 +234,7 @@ class RetryJobs(RetryJob):
     filter: RetryFilter
 
 
-class ChangePriority(_Body):
+class ChangePriority(Body):
     """`PATCH /jobs/{id}/priority`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"priority": 10}]})
@@ -247,13 +242,13 @@ class ChangePriority(_Body):
     priority: Priority
 
 
-class DeleteJob(_Body):
+class DeleteJob(Body):
     """The query of `DELETE /jobs/{id}`."""
 
     delete_files: Annotated[bool, Field(description="Its source and its outputs too.")] = True
 
 
-class BatchStatus(_Body):
+class BatchStatus(Body):
     """`POST /jobs/batch-status`. An id may come twice; it is answered twice."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"job_ids": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}]})
@@ -261,7 +256,7 @@ class BatchStatus(_Body):
     job_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=1000)]
 
 
-class CompleteUpload(_Body):
+class CompleteUpload(Body):
     """`POST /jobs/{id}/upload/complete`: the parts, as S3 acknowledged them."""
 
     model_config = ConfigDict(
@@ -269,6 +264,19 @@ class CompleteUpload(_Body):
     )
 
     parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+
+
+def days_beginning(value: Any) -> Any:
+    """A date alone as the moment at which it begins."""
+    return f"{value}T00:00:00Z" if _is_day(value) else value
+
+
+def in_utc(value: datetime) -> datetime:
+    """Raises ValueError."""
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC it lies outside the years 1 to 9999") from error
 
 
 def _is_day(value: Any) -> bool:

@@ -21,7 +21,7 @@ DEFAULT_EVENTS = (COMPLETED, FAILED)
 TEST = "webhook.test"
 
 MOST_ENDPOINTS = 10  # of an account
-_LONGEST_URL = 2048
+LONGEST_URL = 2048
 _TRANSCRIPTS = ("txt", "srt", "vtt", "json")
 _FILES = ("360p", "720p", "audio", "thumbnail")
 
@@ -124,8 +124,8 @@ def url_fault(url: str, *, private_allowed: bool) -> str | None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         return "It is malformed. Give https://host/path."
-    if len(url) > _LONGEST_URL or any(character.isspace() or not character.isprintable() for character in url):
-        return f"It has blanks in it, or more than {_LONGEST_URL} characters. Give https://host/path."
+    if len(url) > LONGEST_URL or any(character.isspace() or not character.isprintable() for character in url):
+        return f"It has blanks in it, or more than {LONGEST_URL} characters. Give https://host/path."
     if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed):
         return "Webhooks are sent over https alone. Give https://host/path."
     if not host:

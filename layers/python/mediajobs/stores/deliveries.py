@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from ulid import ULID
 
 from mediajobs import webhooks
-from mediajobs.deliveries import MOST_ATTEMPTS, PENDING, Delivery
+from mediajobs.deliveries import KEPT, MOST_ATTEMPTS, PENDING, Delivery
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.stores import hints
 from mediajobs.stores.delivery_rows import GRACE, as_delivery, change, client, expires, key, shard_of, typed
@@ -133,7 +133,8 @@ def recover(
 
     What failed then may have happened days before.
     """
-    answer = _query(webhook_id, {"status": "failed"}, place, backwards=False, limit=most, first=since - _LATEST_END)
+    first = max(since, now - KEPT) - _LATEST_END
+    answer = _query(webhook_id, {"status": "failed"}, place, backwards=False, limit=most, first=first)
     failed = [as_delivery(plain(item)) for item in answer["Items"]]
     late = [each for each in failed if each.completed_at is None or each.completed_at >= rfc3339(since)]
     late = [each for each in late if len(each.attempts) < MOST_ATTEMPTS]

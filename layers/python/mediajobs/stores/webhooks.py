@@ -78,9 +78,11 @@ def of_account(account: str) -> list[Endpoint]:
 
 
 def change(account: str, webhook_id: str, changes: Mapping[str, Any], now: datetime) -> Endpoint:
-    """Sets `url`, `events`, `description` or `enabled`. One that is enabled begins without a past. Raises NotFound."""
+    """Sets `url`, `events`, `description` or `enabled`. One that is enabled begins without a past, and so does one that
+    is elsewhere now. Raises NotFound."""
     values = {**changes, "updated_at": rfc3339(now)}
-    gone = ["disabled_reason", "failing_since", "failed_at"] if values.get("enabled") else []
+    gone = ["disabled_reason"] if values.get("enabled") else []
+    gone += ["failing_since", "failed_at"] if values.get("enabled") or "url" in values else []
     gone += [name for name, value in values.items() if value is None]
     return _write(account, webhook_id, {name: value for name, value in values.items() if value is not None}, gone)
 

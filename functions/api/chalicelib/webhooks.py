@@ -1,0 +1,126 @@
+"""`/webhooks`: where an account wants to be told what."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib.problems import Invalid, Problem
+from chalicelib.routes import Asked, Routes, json_answer
+from mediajobs.errors import NotFound
+from mediajobs.ids import WEBHOOK_ID
+from mediajobs.stores import webhooks
+from mediajobs.webhook_documents import (
+    DeletedWebhook,
+    WebhookDocument,
+    WebhookList,
+    WebhookWithSecret,
+    webhook_document,
+    webhook_with_secret,
+)
+from mediajobs.webhook_requests import ChangeWebhook, CreateWebhook
+from mediajobs.webhooks import Endpoint, url_fault
+
+SECRET = {"Cache-Control": "no-store"}  # of answers that have one in them
+
+routes = Routes("webhooks")
+
+
+@routes.route("POST", "/webhooks", {HTTPStatus.CREATED: WebhookWithSecret}, body=CreateWebhook)
+def create(asked: Asked) -> Response:
+    """Name an address that is told of your jobs, and get the secret that signs.
+
+    The secret is in this answer alone. An account has up to ten webhooks; 409 where it has them already.
+    """
+    wanted: CreateWebhook = asked.body
+    _check(wanted.url)
+    endpoint = webhooks.create(
+        asked.caller.account,
+        url=wanted.url,
+        events=tuple(wanted.events),
+        description=wanted.description,
+        enabled=wanted.enabled,
+        now=now(),
+    )
+    document = webhook_with_secret(endpoint, now())
+    return json_answer(document, HTTPStatus.CREATED, {"Location": f"/webhooks/{endpoint.webhook_id}", **SECRET})
+
+
+@routes.route("GET", "/webhooks", {HTTPStatus.OK: WebhookList})
+def list_webhooks(asked: Asked) -> Response:
+    """Your webhooks."""
+    found = webhooks.of_account(asked.caller.account)
+    return json_answer(WebhookList(webhooks=[webhook_document(each, now()) for each in found]))
+
+
+@routes.route("GET", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument})
+def get(asked: Asked, webhook_id: str) -> Response:
+    """A webhook, and whether it works."""
+    return json_answer(webhook_document(own_webhook(asked, webhook_id), now()))
+
+
+@routes.route("PATCH", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument}, body=ChangeWebhook)
+def change(asked: Asked, webhook_id: str) -> Response:
+    """Change a webhook, or enable it again.
+
+    `{"enabled": true}` forgets its failures and why it was disabled. What it missed is had by recovering it.
+    """
+    changes = asked.body.changes
+    if "url" in changes:
+        _check(changes["url"])
+    with its(webhook_id):
+        changed = webhooks.change(asked.caller.account, webhook_id, changes, now())
+    return json_answer(webhook_document(changed, now()))
+
+
+@routes.route("DELETE", "/webhooks/{webhook_id}", {HTTPStatus.OK: DeletedWebhook})
+def delete(asked: Asked, webhook_id: str) -> Response:
+    """Delete a webhook. What is on its way to it is not sent any more, and its deliveries are not shown any more."""
+    with its(webhook_id):
+        webhooks.delete(asked.caller.account, webhook_id)
+    return json_answer(DeletedWebhook(webhook_id=webhook_id))
+
+
+@routes.route("POST", "/webhooks/{webhook_id}/rotate-secret", {HTTPStatus.OK: WebhookWithSecret})
+def rotate_secret(asked: Asked, webhook_id: str) -> Response:
+    """Get a new secret. The old one signs beside it for 24 hours more."""
+    with its(webhook_id):
+        endpoint = webhooks.rotate(asked.caller.account, webhook_id, now())
+    return json_answer(webhook_with_secret(endpoint, now()), headers={**SECRET})
+
+
+def own_webhook(asked: Asked, webhook_id: str) -> Endpoint:
+    """The caller's webhook. Raises Problem(404), whether it is somebody else's or nobody's."""
+    with its(webhook_id):
+        return webhooks.get(asked.caller.account, webhook_id)
+
+
+@contextmanager
+def its(webhook_id: str) -> Iterator[None]:
+    """What is not found is this webhook; what cannot be the id of one is not looked for."""
+    missing = Problem(HTTPStatus.NOT_FOUND, f"There is no webhook {webhook_id}. GET /webhooks lists yours.")
+    if WEBHOOK_ID.fullmatch(webhook_id) is None:
+        raise missing
+    try:
+        yield
+    except NotFound as error:
+        raise missing from error
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _check(url: str) -> None:
+    """What can be told without connecting; the address itself is checked whenever it is connected to."""
+    fault = url_fault(url, private_allowed=os.environ["ALLOW_PRIVATE_URLS"] == "true")
+    if fault is not None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"This url cannot be used. {fault}",
+            slug="url-refused",
+            errors=[Invalid(loc=["url"], msg=fault)],
+        )
