@@ -1,6 +1,11 @@
 """The job's life in the real store."""
 
+from typing import Any
+
 import pytest
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
@@ -138,3 +143,21 @@ def test_who_meets_a_full_system_is_remembered_whoever_asked() -> None:
     assert len(waiting.accounts()) == 1
     assert queue.admit_waiting("account9") == []
     assert len(waiting.accounts() - {"account9"}) == 1
+
+
+@pytest.mark.parametrize("refused", ["Query", "GetItem", "TransactWriteItems"])
+def test_who_waits_is_remembered_where_admission_breaks_off(refused: str) -> None:
+    """Whatever refuses the call, the next sweep looks after them, also if it was of another account."""
+    queued("1")
+    send = Endpoint.make_request
+
+    def throttled(self: Endpoint, operation: Any, request: Any) -> Any:
+        if operation.name == refused:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, operation.name)
+        return send(self, operation, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "make_request", throttled)
+        with pytest.raises((ClientError, PynamoDBException)):
+            queue.admit_waiting()
+    assert queue.admit_waiting() == ["1"]

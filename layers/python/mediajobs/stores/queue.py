@@ -51,6 +51,15 @@ def position(job: Job) -> int | None:
 def _admit(account: str, job_id: str | None) -> tuple[list[str], bool]:
     """The ids that were admitted, and whether the whole system is full."""
     waiting.forget(account)  # first: what comes to wait from here on is noted again
+    try:
+        return _admit_in_order(account, job_id)
+    except BaseException:  # whatever it was: the next sweep goes on
+        waiting.note(account)
+        raise
+
+
+def _admit_in_order(account: str, job_id: str | None) -> tuple[list[str], bool]:
+    """The same. Nobody has noted that the account waits."""
     candidates = [row.job_id for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE)]
     full_page = len(candidates) == _MOST_AT_ONCE
     if job_id is not None and job_id not in candidates:
