@@ -34,6 +34,8 @@ SETTINGS = {
     "WEBHOOKS_TABLE": "WebhooksTable",
     "DELIVERIES_TABLE": "DeliveriesTable",
     "CIRCUITS_TABLE": "CircuitsTable",
+    "WEBHOOKS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/webhooks",
+    "ATTEMPTS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/attempts",
     "MEDIA_BUCKET": "media",
     "STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:pipeline",
     "TASK_RESOURCE": "arn:aws:states:us-east-1:123456789012:activity:tasks",

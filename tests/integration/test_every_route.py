@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,7 +15,7 @@ from chalice.test import Client, HTTPResponse
 
 from mediajobs.ids import assemble_key, split_key
 from mediajobs.requests import ExportJobs
-from mediajobs.stores import exports, keys
+from mediajobs.stores import deliveries, exports, keys, webhooks
 from tests.doors import load
 
 APP = load("api").app
@@ -58,7 +59,8 @@ class House:
 
 @pytest.fixture
 def house(cloud: None) -> Iterator[House]:
-    boto3.client("sqs").create_queue(QueueName="chores")
+    for queue in ("chores", "attempts"):
+        boto3.client("sqs").create_queue(QueueName=queue)
     mine, theirs = keys.create("acme", requests_per_minute=10_000), keys.create("other", requests_per_minute=10_000)
     running = exports.new("acme", ExportJobs())
     exports.hand_over(running)
@@ -66,7 +68,10 @@ def house(cloud: None) -> Iterator[House]:
         headers = {"X-API-Key": mine, "Content-Type": "application/json"}
         job = {"filename": SECRET, "batch_id": BATCH, "size_bytes": 250_000_000}
         created = client.http.request("POST", "/jobs", headers, json.dumps(job).encode()).json_body["job_id"]
+        webhook = webhooks.create("acme", url="https://example.com/hook", description=SECRET, now=datetime.now(UTC))
         owned = {"job_id": created, "export_id": running.export.export_id, "batch_id": BATCH}
+        owned |= {"webhook_id": webhook.webhook_id}
+        owned |= {"delivery_id": deliveries.test(webhook, datetime.now(UTC)).delivery_id}
         yield House(client, mine, theirs, owned)
 
 
@@ -74,7 +79,8 @@ def test_the_walk_knows_every_route_and_how_to_fill_its_path() -> None:
     handled = {(method, path) for path, methods in APP.routes.items() for method in methods}
     assert handled == {(route.method, route.path) for route in ROUTES}
     names = {name for route in ROUTES for name in re.findall(r"\{(\w+)\}", route.path)}
-    assert names <= {"job_id", "export_id", "batch_id", *FREE}, "teach the fixture `house` to make one that acme owns"
+    owned = {"job_id", "export_id", "batch_id", "webhook_id", "delivery_id"}
+    assert names <= owned | FREE.keys(), "teach the fixture `house` to make one that acme owns"
     assert all(example(route) is not None for route in ROUTES if route.body), "a body without an example"
 
 
