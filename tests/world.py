@@ -19,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError
 from chalice.test import Client
 from moto import mock_aws
 
@@ -113,6 +114,18 @@ class World:
         if not answers:
             act()
         return answer, answers[0]
+
+    def dying(self, act: Callable[[], Any], *, after: int) -> Any:
+        """What it gives where it comes to its end. Of its calls to AWS the one after so many is refused."""
+
+        def refuse() -> None:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "for the test"}}, "Any")
+
+        try:
+            with _before_call(after, refuse):
+                return act()
+        except Exception:  # noqa: BLE001 - whatever a function makes of it: whoever called it calls again
+            return None
 
     def upload(self, job_id: str, size: int) -> None:
         """Puts a source of so many bytes."""

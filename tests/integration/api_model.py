@@ -418,6 +418,16 @@ def interleavings(model: Model, first: Deed, second: Deed) -> Iterator[tuple[Mod
         pauses += 1
 
 
+def beginnings(model: Model, deed: Deed) -> Iterator[Model]:
+    """What there may be after a deed of which only the first parts were done, or all of them."""
+    ended, pauses = False, 0
+    while not ended:
+        world = copy.deepcopy(model)
+        ended, _ = _advanced(_parts(world, deed), pauses)
+        yield world
+        pauses += 1
+
+
 def _parts(model: Model, deed: Deed) -> Parts:
     try:
         given = deed(model)
