@@ -1,14 +1,17 @@
 """The API describes itself as it is."""
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 from chalice.test import Client
+from openapi_spec_validator import validate
 
 from tests.doors import load
 
 APP = load("api").app
+from chalicelib import nouns  # noqa: E402 - its folder is on the path from here on
 
 
 def ask(path: str) -> Any:
@@ -67,3 +70,56 @@ def test_the_page_needs_nothing_from_elsewhere_and_its_links_hold() -> None:
     assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= page.ids
     assert {link for link in page.links if not link.startswith("#")} == {"openapi.json"}
     assert "/jobs/{job_id}" in answer.body.decode()
+    assert not re.search(r"(src|srcset|action)\s*=|url\(|@import|<(link|iframe|object|img|form)", answer.body.decode())
+
+
+def test_the_document_is_openapi() -> None:
+    validate(ask("/openapi.json").json_body)
+
+
+def test_every_call_says_what_it_means() -> None:
+    document = ask("/openapi.json").json_body
+    described = {tag["name"] for tag in document["tags"] if tag["description"] != tag["name"]}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert set(operation["tags"]) <= described
+            assert all(parameter["description"] for parameter in operation["parameters"]), operation["operationId"]
+
+
+def test_answers_have_the_headers_that_they_have() -> None:
+    paths = ask("/openapi.json").json_body["paths"]
+    get, create = paths["/jobs/{job_id}"]["get"], paths["/jobs"]["post"]
+    assert get["responses"]["200"]["headers"].keys() == {"X-Request-Id", "RateLimit", "RateLimit-Policy", "ETag"}
+    assert "ETag" in get["responses"]["304"]["headers"]
+    assert {"If-None-Match"} <= {parameter["name"] for parameter in get["parameters"]}
+    assert {"Idempotency-Key"} <= {parameter["name"] for parameter in create["parameters"]}
+    assert create["responses"]["202"]["headers"]["Location"]["required"]
+    assert "Idempotency-Replayed" in create["responses"]["201"]["headers"]
+    assert "RateLimit" not in create["responses"]["401"]["headers"]
+    for methods in paths.values():
+        for operation in methods.values():
+            assert all("X-Request-Id" in answer["headers"] for answer in operation["responses"].values())
+            assert "429" in operation["responses"] or not operation["security"]
+
+
+def test_what_is_made_links_to_all_that_can_be_done_with_it() -> None:
+    paths = ask("/openapi.json").json_body["paths"]
+    links = paths["/jobs"]["post"]["responses"]["201"]["links"]
+    about = {
+        operation["operationId"]
+        for path, methods in paths.items()
+        if "{job_id}" in path
+        for operation in methods.values()
+    }
+    assert {link["operationId"] for link in links.values()} == about
+    assert all(link["parameters"]["job_id"] == "$response.body#/job_id" for link in links.values())
+    assert paths["/jobs"]["get"]["responses"]["200"]["links"]["next"]["parameters"] == {
+        "cursor": "$response.body#/next_cursor"
+    }
+
+
+def test_the_example_of_a_body_is_one() -> None:
+    for route in nouns.all_routes():
+        if route.body:
+            for example in route.body.model_json_schema()["examples"]:
+                route.body.model_validate_json(json.dumps(example))

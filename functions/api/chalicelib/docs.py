@@ -18,10 +18,11 @@ td, th { text-align: left; vertical-align: top; border-top: 1px solid var(--line
 
 def page(document: dict[str, Any]) -> str:
     info = document["info"]
-    operations = "".join(
-        _operation(method.upper(), path, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
+    calls = "".join(_tag(tag, document["paths"]) for tag in document["tags"])
+    headers = "".join(
+        f'<tr id="header-{name}"><td><code>{name}</code><td>{escape(header["description"])}'
+        f"<td><code>{escape(str(header['example']))}</code>"
+        for name, header in document["components"]["headers"].items()
     )
     schemas = "".join(_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
     return (
@@ -31,25 +32,41 @@ def page(document: dict[str, Any]) -> str:
         f'<span class="quiet">Version {escape(info["version"])}.</span></p>'
         "<p>Send your API key in the header <code>X-API-Key</code>. Errors are problem documents (RFC 9457). "
         'For machines: <a href="openapi.json">openapi.json</a>.</p>'
-        f"<h2>Calls</h2>{operations}<h2>Documents</h2>{schemas}</html>"
+        f"{calls}<h2>Headers of answers</h2><table>{headers}</table><h2>Documents</h2>{schemas}</html>"
     )
+
+
+def _tag(tag: dict[str, str], paths: dict[str, Any]) -> str:
+    operations = "".join(
+        _operation(method.upper(), path, operation)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if tag["name"] in operation["tags"]
+    )
+    return f"<h2>{escape(tag['name'])}</h2><p>{escape(tag['description'])}</p>{operations}"
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     title = f"<b>{method}</b> <code>{escape(path)}</code> <span>{escape(operation['summary'])}</span>"
+    told = f"<p>{escape(operation['description'])}</p>" if "description" in operation else ""
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     takes = f"<p>Body: {_kind(body)}</p>" if body else ""
     parameters = "".join(
-        f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}<td>{_kind(each['schema'])}"
+        f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}"
+        f"<td>{escape(each['description'])} {_kind(each['schema'])}"
         for each in operation["parameters"]
     )
     answers = "".join(
-        f"<tr><td>{status}<td>{escape(answer['description'])}<td>{_content(answer)}"
+        f"<tr><td>{status}<td>{escape(answer['description'])}<td>{_content(answer)}<td>{_headers(answer)}"
         for status, answer in operation["responses"].items()
     )
     table = f"<table>{parameters}</table>" if parameters else ""
     open_to_all = "" if operation["security"] else '<p class="quiet">Needs no key.</p>'
-    return f"<details><summary>{title}</summary>{open_to_all}{takes}{table}<table>{answers}</table></details>"
+    return f"<details><summary>{title}</summary>{told}{open_to_all}{takes}{table}<table>{answers}</table></details>"
+
+
+def _headers(answer: dict[str, Any]) -> str:
+    return ", ".join(f'<a href="#header-{name}">{name}</a>' for name in answer.get("headers", {}))
 
 
 def _content(answer: dict[str, Any]) -> str:
