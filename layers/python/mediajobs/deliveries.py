@@ -15,6 +15,8 @@ PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 # Seconds to wait before each attempt: 75 hours from the first to the last.
 SCHEDULE = (0, 5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 JITTER = 0.1  # of the wait, added: many that failed together do not come back together
+LONGEST_CROWD = 60.0  # seconds that an attempt is put off where too many are on their way
+LONGEST_REST = 30 * 60.0  # and where the endpoint does not answer
 LONGEST_WAIT = 24 * 3600  # what Retry-After may ask for
 ANSWER_BYTES = 1024  # of an answer are kept
 DEADLINE_SECONDS = 15.0
@@ -113,9 +115,9 @@ def attempt(answer: Answer, began: datetime) -> Attempt:
     )
 
 
-def put_off_seconds(times: int, random: float) -> float:
+def put_off_seconds(times: int, random: float, longest: float) -> float:
     """How long an attempt waits that could not be made, when that has happened so many times before."""
-    return float((2 ** min(times, 9)) * (1 + random))
+    return min(2.0 ** min(times, 20), longest / 2) * (1 + random)
 
 
 def failing_since(since: str | None, failed_at: str | None, now: datetime) -> datetime:

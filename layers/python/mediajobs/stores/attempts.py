@@ -15,7 +15,16 @@ from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerConfig
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 
 from mediajobs import signatures
-from mediajobs.deliveries import ANSWER_BYTES, DEADLINE_SECONDS, Answer, Delivery, after, attempt
+from mediajobs.deliveries import (
+    ANSWER_BYTES,
+    DEADLINE_SECONDS,
+    LONGEST_CROWD,
+    LONGEST_REST,
+    Answer,
+    Delivery,
+    after,
+    attempt,
+)
 from mediajobs.stores import claims, clients, flights, outward
 from mediajobs.stores.environment import setting
 from mediajobs.stores.hints import Hint
@@ -48,7 +57,7 @@ def make(hint: Hint, clock: Clock) -> str:
     except claims.NotDue:
         return "not due"
     except flights.Full:
-        claims.put_off(hint, clock())
+        claims.put_off(hint, clock(), longest=LONGEST_CROWD)
         return "put off"
     except flights.Closed as closed:
         claims.close(hint, str(closed), clock())
@@ -95,7 +104,7 @@ def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> Answer:
 def _rest(hint: Hint, clock: Clock, *, circuit: CircuitInfo) -> str:
     now = clock()
     opened = circuit.opened_at if circuit.opened_at is not None else now.timestamp()
-    claims.put_off(hint, now, seconds=opened + REST_SECONDS - now.timestamp())
+    claims.put_off(hint, now, least=opened + REST_SECONDS - now.timestamp(), longest=LONGEST_REST)
     return "put off"
 
 

@@ -69,16 +69,16 @@ def finish(claimed: Claim, attempt: Attempt, then: Next, now: datetime) -> None:
         _hint_at(delivery, (then.at - now).total_seconds())
 
 
-def put_off(hint: Hint, now: datetime, seconds: float | None = None) -> None:
+def put_off(hint: Hint, now: datetime, *, least: float = 0.0, longest: float) -> None:
     """The attempt cannot be made now: it comes later, the later the oftener that has happened. No attempt is counted.
 
-    `seconds`: at least so much later. A hint at what is not due is dropped.
+    `least` and `longest` in seconds. A hint at what is not due is dropped.
     """
     row = _row(hint)
     if row is None or not is_due(row, now):
         return
     jitter = random.random()  # noqa: S311 - nobody gains by guessing it
-    wait = max(put_off_seconds(int(row["put_offs"]), jitter), seconds or 0)
+    wait = max(put_off_seconds(int(row["put_offs"]), jitter, longest), least)
     later = now + timedelta(seconds=wait)
     _, done = change(
         hint.webhook_id,
@@ -166,8 +166,7 @@ def _interrupted(row: dict[str, Any]) -> Attempt:
 def _hint_at(delivery: Delivery, seconds: float) -> None:
     """A long wait has no message: the sweep finds the row."""
     if seconds <= hints.LONGEST_DELAY:
-        # Rounded up: a hint that comes a moment early is dropped.
-        hints.send([Hint(delivery.account, delivery.webhook_id, delivery.delivery_id)], delay=int(seconds) + 1)
+        hints.send([Hint(delivery.account, delivery.webhook_id, delivery.delivery_id)], delay=seconds)
 
 
 def _row(hint: Hint) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The queue of attempts. A message only hints that a delivery may be due: it may be lost, late, or come twice."""
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ class Hint(NamedTuple):
 
 
 def send(hints: Sequence[Hint], *, delay: float = 0) -> None:
-    """`delay` in seconds, at most 15 minutes."""
-    seconds = min(max(round(delay), 0), LONGEST_DELAY)
+    """`delay` in seconds, at most 15 minutes. Rounded up: a hint that comes a moment early is dropped."""
+    seconds = min(max(math.ceil(delay), 0), LONGEST_DELAY)
     for start in range(0, len(hints), _A_CALL):
         entries = [
             {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
