@@ -60,6 +60,6 @@ if __name__ == "__main__":
     functions: Any = lambda_svc
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
     processes: Any = lambda_runtime.Worker
-    processes._drain_stderr_bounded = workers.prompt(processes._drain_stderr_bounded)
+    processes._drain_stderr_bounded = workers.prompt
     ministack.app.app = gateway.compressing(without_ghosts(ministack.app.app))
     ministack.app.main()  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ case that another line of its log comes.
 """
 
 import os
+import queue
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 MOST = max(4, os.cpu_count() or 1)  # processes of one function
 PATIENCE = 5.0  # seconds; a function that waits for itself must get another process in the end
 LOOK_SECONDS = 0.005
-LAST_LINE_SECONDS = 0.0005
+FIRST_LINE_SECONDS = 0.05  # as MiniStack waits for it
+LAST_LINE_SECONDS = 0.0003
+MOST_LINES = 10_000
 
 Acquire = Callable[..., tuple[Any, str]]
-Drain = Callable[..., str]
 
 
 def queueing(acquire: Acquire) -> Acquire:
@@ -33,13 +35,17 @@ def queueing(acquire: Acquire) -> Acquire:
     return wrapped
 
 
-def prompt(drain: Drain) -> Drain:
-    """MiniStack's collection of what an invocation has logged: all of that was written before the answer was.
+def prompt(worker: Any, first_line_wait: float = FIRST_LINE_SECONDS) -> str:
+    """What an invocation has logged, in place of MiniStack's collection: it was written before the answer was.
 
     A line that is still on its way stands with the next invocation.
     """
-
-    def wrapped(worker: Any, **more: Any) -> str:
-        return drain(worker, **{"idle_confirm": LAST_LINE_SECONDS, **more})
-
-    return wrapped
+    lines: list[str] = []
+    wait = first_line_wait
+    while len(lines) < MOST_LINES:
+        try:
+            lines.append(worker._stderr_queue.get(timeout=wait))
+        except queue.Empty:
+            break
+        wait = LAST_LINE_SECONDS
+    return "\n".join(lines)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ministack.core.lambda_runtime import Worker
 
 from infra.local import workers
 from infra.local.gateway import accepts_gzip
@@ -69,6 +68,5 @@ def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
     lines: queue.Queue[str] = queue.Queue()
     for line in ("one", "two", "three"):
         lines.put(line)
-    drain: Any = workers.prompt(Worker._drain_stderr_bounded)
-    assert drain(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
+    assert workers.prompt(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
     assert lines.empty()
