@@ -51,7 +51,16 @@ _PROBLEMS = {
     HTTPStatus.TOO_MANY_REQUESTS: "The rate limit or a quota is used up.",
     HTTPStatus.SERVICE_UNAVAILABLE: "A part of the service does not answer.",
 }
-_NO_CONTENT = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}
+# One event of a stream, taken apart as a browser does.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "complete"]},
+        "id": {"type": "string", "description": "Grows with every event of a job."},
+        "retry": {"type": "integer", "description": "Milliseconds until the browser asks again."},
+        "data": {"type": "string", "description": "JSON."},
+    },
+}
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def _answer(route: Route, status: HTTPStatus, what: Any, references: _References
 
 def _content(what: Model | str, references: _References) -> tuple[str, dict[str, Any]]:
     if isinstance(what, str):
-        return what, {"schema": {"type": "string"}}
+        return what, {"schema": _EVENT if what.startswith("text/event-stream") else {"type": "string"}}
     kind = CONTENT_TYPE if what is ProblemDocument else "application/json"
     return kind, {"schema": references[what, "serialization"]}
 
