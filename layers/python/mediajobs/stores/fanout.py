@@ -8,13 +8,13 @@ from mediajobs.job_document import job_brief
 from mediajobs.life import Status
 from mediajobs.stores import deliveries, jobs, webhooks
 from mediajobs.times import parse
-from mediajobs.webhooks import event_name, payload, serialise
+from mediajobs.webhooks import Endpoint, event_name, payload, serialise
 
 
 def fan_out(event: JobEvent, now: datetime) -> int:
     """Gives the number of endpoints. A second time it makes nothing new, and hints at what may have been forgotten."""
     name = event_name(event.status)
-    wanting = [each for each in webhooks.of_account(event.account) if each.enabled and name in each.events]
+    wanting = [each for each in webhooks.of_account(event.account) if _wants(each, name)]
     if name is None or not wanting:
         return 0
     body = serialise(payload(event, _progress(event)))
@@ -29,6 +29,11 @@ def fan_out(event: JobEvent, now: datetime) -> int:
             now=now,
         )
     return len(wanting)
+
+
+def _wants(endpoint: Endpoint, name: str | None) -> bool:
+    """One that we disabled is told nothing, but what it misses is in its log, to be recovered from there."""
+    return (endpoint.enabled or endpoint.disabled_reason is not None) and name in endpoint.events
 
 
 def _progress(event: JobEvent) -> int | None:

@@ -81,7 +81,7 @@ def change(account: str, webhook_id: str, changes: Mapping[str, Any], now: datet
     """Sets `url`, `events`, `description` or `enabled`. One that is enabled begins without a past, and so does one that
     is elsewhere now. Raises NotFound."""
     values = {**changes, "updated_at": rfc3339(now)}
-    gone = ["disabled_reason"] if values.get("enabled") else []
+    gone = ["disabled_reason"] if "enabled" in values else []
     gone += ["failing_since", "failed_at"] if values.get("enabled") or "url" in values else []
     gone += [name for name, value in values.items() if value is None]
     return _write(account, webhook_id, {name: value for name, value in values.items() if value is not None}, gone)
