@@ -40,19 +40,19 @@ class Client:
 
     def create_job(self, wish: dict[str, Any]) -> Created:
         """POST /jobs: one job, however often it has to be tried."""
-        return _read(Created.model_validate, self._post("/jobs", wish))
+        return _read(Created.model_validate, self.post("/jobs", wish))
 
     def complete_upload(self, complete_url: str, parts: list[dict[str, Any]]) -> None:
-        self._post(complete_url, {"parts": parts})
+        self.post(complete_url, {"parts": parts})
 
     def cancel(self, job_id: str) -> dict[str, Any]:
-        return self._post(f"{job_path(job_id)}/cancel", {})
+        return self.post(f"{job_path(job_id)}/cancel", {})
 
     def retry(self, job_id: str, *, from_start: bool) -> dict[str, Any]:
-        return self._post(f"{job_path(job_id)}/retry", {"from": "start" if from_start else "failed_task"})
+        return self.post(f"{job_path(job_id)}/retry", {"from": "start" if from_start else "failed_task"})
 
     def retry_many(self, filters: dict[str, Any], *, from_start: bool) -> dict[str, Any]:
-        return self._post("/jobs/retry", {"filter": filters, "from": "start" if from_start else "failed_task"})
+        return self.post("/jobs/retry", {"filter": filters, "from": "start" if from_start else "failed_task"})
 
     def set_priority(self, job_id: str, priority: int) -> dict[str, Any]:
         return _json(self.send("PATCH", f"{job_path(job_id)}/priority", json={"priority": priority}))
@@ -110,7 +110,7 @@ class Client:
         """`path` under the API's root, which itself may have a path; an absolute address stays as it is."""
         return path if "://" in path else f"{self.api_url}/{path.lstrip('/')}"
 
-    def _post(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return _json(self.send("POST", path, headers=headers, json=wish))
 

@@ -18,6 +18,7 @@ from infra.cli.quota import quota
 from infra.cli.stats import stats
 from infra.cli.submit import submit
 from infra.cli.usage import usage
+from infra.cli.webhooks import webhooks
 
 HELP = "Video in; renditions, audio, HLS, a thumbnail and a transcript out."
 EPILOG = """[dim]For example[/dim]
@@ -65,6 +66,7 @@ app.command(rich_help_panel="Jobs")(usage)
 app.command("list", rich_help_panel="Jobs")(list_jobs)
 app.command(rich_help_panel="Jobs")(batch)
 app.command(rich_help_panel="Jobs")(export)
+app.add_typer(webhooks, name="webhooks", rich_help_panel="Jobs")
 app.command(rich_help_panel="A stack on this machine")(stacks.up)
 app.command(rich_help_panel="A stack on this machine")(stacks.down)
 app.command(rich_help_panel="A stack on this machine")(health)
