@@ -225,6 +225,19 @@ def test_a_page_costs_the_same_for_few_jobs_and_for_many(api: Api, monkeypatch: 
     assert set(costs[0]) == {6}
 
 
+def test_several_statuses_cost_as_many_reads_however_rare_they_are(api: Api) -> None:
+    ended = [create(number).job_id for number in (0, 7, 14, 21, 28)]
+    for job_id, status in zip(ended, [Status.FAILED, Status.CANCELLED] * 3, strict=False):
+        jobs.transition(job_id, status)
+    for number in range(30, 60):
+        create(number)
+    with calls() as sent:
+        page = api.page(per_page=2, status=["failed", "cancelled"])
+    assert [job["job_id"] for job in page["jobs"]] == ended[:-3:-1]
+    assert sent.count("Query") == 2
+    assert api.walk(per_page=2, status=["failed", "cancelled"], sort_order="asc") == ended
+
+
 def test_a_page_takes_three_calls_with_its_total_and_the_progress_of_what_runs(api: Api) -> None:
     for number in range(3):
         job = create(number)

@@ -5,7 +5,7 @@ lies. A filter that no index serves is applied to what is read.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mediajobs.jobs import Job
@@ -62,6 +62,15 @@ class Plan:
     low: str | None = None
     high: str | None = None
     conditions: tuple[tuple[str, str, Any], ...] = field(default=())  # attribute, operator, value
+
+
+def plans(account: str, wanted: Filters, sort_by: str) -> list[Plan]:
+    """The ranges to be read side by side: several statuses, the newest or oldest jobs first, are one each."""
+    if set(wanted.statuses) == set(Status):
+        wanted = replace(wanted, statuses=())
+    if sort_by != "created_at" or wanted.batch_id is not None or len(wanted.statuses) < 2:
+        return [plan(account, wanted, sort_by)]
+    return [plan(account, replace(wanted, statuses=(status,)), sort_by) for status in wanted.statuses]
 
 
 def plan(account: str, wanted: Filters, sort_by: str) -> Plan:

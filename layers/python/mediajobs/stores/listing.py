@@ -4,7 +4,7 @@ from typing import Any
 
 from mediajobs.documents import JobBrief, ListedJob
 from mediajobs.life import RUNNING, Status
-from mediajobs.listing import Filters, folded, plan, ulid_bounds
+from mediajobs.listing import Filters, folded, plan, plans, ulid_bounds
 from mediajobs.stores import briefs, bulk, names, ranges, search
 from mediajobs.stores.ranges import Page, Row
 
@@ -24,12 +24,12 @@ def page(
     """A page of the account's jobs. `place`: where an earlier one ended. It may be short and go on all the same."""
     if filters.find_nothing:
         return Page([], None, 0)
-    wanted = plan(account, filters, sort_by)
     ids = names.having(account, folded(filters.search)) if filters.search else None
     if ids is None:
-        return ranges.read(wanted, descending=descending, skip=skip, limit=limit, place=place)
+        return ranges.read(plans(account, filters, sort_by), descending=descending, skip=skip, limit=limit, place=place)
     first, last = ulid_bounds(filters.first_moment, filters.last_moment)
     dated = {job_id for job_id in ids if first <= job_id <= last}
+    wanted = plan(account, filters, sort_by)
     return search.among(dated, wanted, descending=descending, skip=skip, limit=limit, place=place)
 
 

@@ -1,6 +1,6 @@
-"""Rows from a range of an index: at most four reads, however many jobs there are."""
+"""Rows from ranges of an index: at most four reads of each, however many jobs there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,44 @@ class Page:
     total: int | None = None
 
 
-def read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
-    """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few."""
+def read(plans: Sequence[Plan], *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
+    """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few.
+
+    Several ranges are in the order of their jobs' ids, and so is the list.
+    """
+    if len(plans) == 1:
+        return _read(plans[0], descending=descending, skip=skip, limit=limit, place=place)
+    after = place["job_id"]["S"] if place else None
+    pages = [
+        _read(plan, descending=descending, skip=0, limit=skip + limit, place=_place_after(plan, after))
+        for plan in plans
+    ]
+    known = _known(pages, descending=descending)
+    # By id: a job that moved from one range to another in between is met twice.
+    found = {_job_id(row): row for page in pages for row in page.rows}
+    reached = (each for each in found if known is None or (each >= known if descending else each <= known))
+    certain = [found[each] for each in sorted(reached, reverse=descending)]
+    rows = certain[skip : skip + limit]
+    goes_on = len(certain) > skip + limit or known is not None
+    last = _job_id(rows[-1]) if len(certain) > skip + limit and rows else known
+    return Page(rows, {"job_id": attributes.write(last)} if goes_on else None, min(len(certain), skip + limit))
+
+
+def _known(pages: list[Page], *, descending: bool) -> str | None:
+    """The id up to which all ranges were read; None where all were read to their ends."""
+    ends = [page.place["job_id"]["S"] for page in pages if page.place is not None]
+    return (max(ends) if descending else min(ends)) if ends else None
+
+
+def _place_after(plan: Plan, job_id: str | None) -> dict[str, Any] | None:
+    return None if job_id is None else place_at(plan, f"{(plan.low or '')[:-_ID]}{job_id}")
+
+
+def _job_id(row: Row) -> str:
+    return str(row["job_id"])
+
+
+def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
     found: list[Row] = []
     calls = 0
     while len(found) <= skip + limit and calls < _MOST_CALLS:
