@@ -11,6 +11,7 @@ from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.life import Status
 from mediajobs.stores import executions, progress, queue, steering
+from mediajobs.stores.expiry import expire
 from mediajobs.stores.sweep import sweep
 
 app = Chalice(app_name="scheduler")
@@ -20,7 +21,7 @@ logger = Logger()
 @app.on_cw_event({"source": ["mediajobs"]})
 def schedule(event: CloudWatchEvent) -> None:
     if event.source != "mediajobs":  # the clock
-        logger.info("sweep", admitted=sweep(), late_files_of=steering.remove_leftovers())
+        logger.info("sweep", admitted=sweep(), expired=expire(), late_files_of=steering.remove_leftovers())
         return
     detail: dict[str, Any] = event.detail
     job_id, attempt = detail["job_id"], detail["attempt"]

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from mediajobs.jobs import Job
 from mediajobs.life import Status
-from mediajobs.stores import executions, jobs, queue, steering, sweep
-from mediajobs.stores.rows import DELETED, DeletedRow
+from mediajobs.stores import executions, expiry, jobs, pending, queue, quotas, steering, sweep, uploads
+from mediajobs.stores.rows import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.times import rfc3339
 from tests.doors import load
 
@@ -125,17 +125,28 @@ def test_events_in_the_wrong_order_leave_no_execution_behind(states: Any) -> Non
     assert [execution["status"] for execution in started(states)] == ["ABORTED"]
 
 
-@pytest.mark.usefixtures("admitted")
-def test_the_clock_sweeps_the_files_of_deleted_jobs_too(states: Any) -> None:
-    steering.delete(jobs.get("J"), with_files=True)
-    DeletedRow("J", DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#J")])
-    boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"late")
+def a_minute_goes_by() -> None:
+    """The scheduler hears of the clock."""
     load("scheduler").schedule(
         {"version": "0", "account": "1", "region": "r", "time": "t", "id": "i", "resources": [], "detail": {}}
         | {"detail-type": "Scheduled Event", "source": "aws.events"},
         None,
     )
+
+
+@pytest.mark.usefixtures("admitted")
+def test_the_clock_sweeps_the_files_of_deleted_jobs_too(states: Any) -> None:
+    steering.delete(jobs.get("J"), with_files=True)
+    DeletedRow("J", DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#J")])
+    boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"late")
+    a_minute_goes_by()
     assert boto3.client("s3").list_objects_v2(Bucket="media")["KeyCount"] == 0
+
+
+def test_the_clock_ends_jobs_whose_upload_never_came(states: Any) -> None:
+    pending_job("J", ago=timedelta(hours=3))
+    a_minute_goes_by()
+    assert jobs.get("J").status is Status.FAILED
 
 
 @pytest.mark.usefixtures("admitted")
@@ -149,3 +160,66 @@ def test_an_execution_that_never_began_or_is_over_is_none_to_stop(states: Any, m
         monkeypatch.setattr(executions._client(), "stop_execution", Mock(side_effect=refusal))
         with contextlib.nullcontext() if harmless else pytest.raises(ClientError):
             told(Status.CANCELLED)
+
+
+def pending_job(job_id: str, *, ago: timedelta, **more: Any) -> Job:
+    """One that was created so long ago, and waits for its upload."""
+    moment = rfc3339(datetime.now(UTC) - ago)
+    job = Job(
+        job_id=job_id,
+        account="acme",
+        status=Status.PENDING,
+        filename="a.mp4",
+        created_at=moment,
+        updated_at=moment,
+        **more,
+    )
+    jobs.create(job, quota=quotas.check("acme"))
+    return job
+
+
+def test_a_job_whose_upload_never_came_fails_by_name_and_gives_its_place_back() -> None:
+    quotas.change("acme", {"concurrent_jobs": 2})
+    pending_job("OLD", ago=timedelta(hours=2, seconds=1), size_bytes=900)
+    pending_job("NEW", ago=timedelta(hours=1, minutes=59))
+    assert [expiry.expire(), expiry.expire()] == [["OLD"], []]
+    ended = jobs.get("OLD")
+    assert ended.error is not None
+    assert (ended.status, ended.error.code, ended.size_bytes) == (Status.FAILED, "upload_expired", None)
+    assert jobs.get("NEW").status is Status.PENDING
+    assert quotas.read("acme").open_jobs == 1
+
+
+def test_an_upload_in_parts_has_a_day_and_is_forgotten_then() -> None:
+    for job_id, ago in (("OLD", timedelta(hours=25, seconds=1)), ("NEW", timedelta(hours=24, minutes=59))):
+        pending_job(job_id, ago=ago, upload_id=uploads.begin(f"sources/{job_id}/source", None))
+    assert expiry.expire() == ["OLD"]
+    left = boto3.client("s3").list_multipart_uploads(Bucket="media")["Uploads"]
+    assert [upload["Key"] for upload in left] == ["sources/NEW/source"]
+
+
+def test_a_source_whose_event_was_lost_is_found_by_then() -> None:
+    pending_job("J", ago=timedelta(hours=3), size_bytes=900)
+    boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"here")
+    assert expiry.expire() == []
+    assert (jobs.get("J").status, jobs.get("J").size_bytes) == (Status.QUEUED, 4)
+    assert sweep.sweep() == ["J"]
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.CANCELLED])
+def test_a_job_that_goes_on_waits_for_no_upload_any_more(status: Status) -> None:
+    pending_job("J", ago=timedelta(hours=3))
+    jobs.transition("J", status)
+    assert pending.due() == []
+    assert JobRow.get("J", JOB).queue == ("acme" if status is Status.QUEUED else None)
+
+
+def test_who_is_cancelled_meanwhile_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pending_job("J", ago=timedelta(hours=3))
+
+    def cancelled_just_now(job_id: str) -> None:
+        jobs.transition(job_id, Status.CANCELLED)
+
+    monkeypatch.setattr(expiry, "source_size", cancelled_just_now)
+    assert expiry.expire() == []
+    assert (jobs.get("J").status, jobs.get("J").error) == (Status.CANCELLED, None)

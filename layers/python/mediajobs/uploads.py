@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 SINGLE_LIMIT = 100 * 10**6
 SECONDS_FOR_SINGLE = 3600  # how long its URL is good
+SECONDS_FOR_PARTS = 24 * 3600
 _SMALLEST_PART = 32 * 2**20
 _MOST_PARTS = 1000
 

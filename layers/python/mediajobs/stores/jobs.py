@@ -17,7 +17,7 @@ from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
 from mediajobs.listing import duration_key, keys_of
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
-from mediajobs.stores import leftovers, slots, waiting
+from mediajobs.stores import leftovers, pending, slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
 from mediajobs.times import rfc3339
@@ -46,6 +46,8 @@ def create(job: Job, *, quota: int | None = None) -> None:
     if job.status is Status.QUEUED:
         waiting.note(job.account)
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
+    elif job.status is Status.PENDING:
+        row.queue, row.queue_rank = pending.place(job)
     if quota is not None:
         _create_under(quota, row)
         return
@@ -244,12 +246,14 @@ def _change(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> t
     gone: set[str] = set()
     if wanted is Status.QUEUED:
         values |= {"queue": job.account, "queue_rank": queue_rank(job.priority, job.job_id)}
-    if job.status is Status.QUEUED:
+    elif job.status in (Status.PENDING, Status.QUEUED):
         gone |= {"queue", "queue_rank"}
     if wanted is Status.PROCESSING:
         values["started_at"] = moment
     if wanted in TERMINAL:
         values["completed_at"] = moment
+    if job.status is Status.PENDING and wanted is Status.FAILED:
+        gone.add("size_bytes")  # announced, and never stored
     if job.status in TERMINAL:
         ended = EarlierAttempt.model_validate(job.model_dump(include=set(EarlierAttempt.model_fields)))
         values["attempt"] = job.attempt + 1

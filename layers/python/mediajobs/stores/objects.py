@@ -12,6 +12,7 @@ from urllib.parse import quote
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
+from mediajobs.jobs import source_key
 from mediajobs.stores import clients
 from mediajobs.stores.sink import Sink, Stored
 
@@ -145,6 +146,12 @@ class Objects:
     def delete(self, *keys: str) -> None:
         for key in keys:
             self.client.delete_object(Bucket=self.bucket, Key=key)
+
+
+def source_size(job_id: str) -> int | None:
+    """Bytes of a job's source, None where it never came."""
+    key = source_key(job_id)
+    return Objects.from_environment().sizes(key).get(key)
 
 
 def attachment(filename: str) -> str:

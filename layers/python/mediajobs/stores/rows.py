@@ -37,7 +37,7 @@ class Row(Model):
 
 
 class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
-    """The waiting jobs of an account, the next one first."""
+    """The waiting jobs of an account, the next one first; and in queues of their own what is due at a moment."""
 
     class Meta:
         index_name = "waiting"
@@ -48,7 +48,8 @@ class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
 
 
 class JobRow(Row):
-    """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits: they make a sparse index."""
+    """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits, for its turn or for
+    its upload (see mediajobs.stores.pending): they make a sparse index."""
 
     class Meta:
         table_name = FromEnvironment("JOBS_TABLE")

@@ -6,7 +6,7 @@ from mediajobs.errors import Conflict, Refused
 from mediajobs.jobs import Job, output_prefix, source_key, source_prefix
 from mediajobs.life import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Verdict
 from mediajobs.stores import jobs, leftovers, quotas, uploads
-from mediajobs.stores.objects import Objects
+from mediajobs.stores.objects import Objects, source_size
 
 _TRIES = 5
 
@@ -77,8 +77,7 @@ def _arrived(job: Job) -> dict[str, Any]:
     """What is to be noted of a source that came after its job was cancelled. Raises Conflict where none ever came."""
     if job.source is not None or job.source_url is not None:
         return {}
-    key = source_key(job.job_id)
-    size = Objects.from_environment().sizes(key).get(key)
+    size = source_size(job.job_id)
     if size is None:
         detail = "The source of this job was never uploaded. Create a new job and upload it there."
         raise Refused("source_never_uploaded", detail)

@@ -13,9 +13,8 @@ from mediajobs.requests import UploadedPart
 from mediajobs.stores import clients
 from mediajobs.stores.environment import setting
 from mediajobs.times import rfc3339
-from mediajobs.uploads import SECONDS_FOR_SINGLE, Part
+from mediajobs.uploads import SECONDS_FOR_PARTS, SECONDS_FOR_SINGLE, Part
 
-_SECONDS_FOR_PARTS = 24 * 3600
 _CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 
 
@@ -43,13 +42,13 @@ def in_parts(key: str, upload_id: str, parts: Iterable[Part], complete_url: str)
 
     def url(part: Part) -> str:
         parameters = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part.number}
-        return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=_SECONDS_FOR_PARTS))
+        return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=SECONDS_FOR_PARTS))
 
     return {
         "method": "PUT",
         "parts": [{"part_number": part.number, "url": url(part), "size": part.size} for part in parts],
         "complete_url": complete_url,
-        "expires_at": _in(_SECONDS_FOR_PARTS),
+        "expires_at": _in(SECONDS_FOR_PARTS),
     }
 
 
