@@ -1,7 +1,9 @@
 """What every answer of the API has in common, whatever it says."""
 
+import boto3
 import pytest
 from chalice.test import Client
+from ulid import ULID
 
 from mediajobs.stores import keys
 from tests.conftest import template
@@ -28,6 +30,18 @@ def test_a_page_of_another_origin_may_read_every_answer_and_its_headers() -> Non
         assert {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")} >= READ
         assert answer.headers["Vary"] == "Accept-Encoding"
         assert answer.headers["X-Request-Id"]
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_row_that_does_not_read_is_not_the_clients_mistake() -> None:
+    key, job_id = keys.create("acme"), str(ULID())
+    row = {"job_id": job_id, "item": "job", "account": "acme", "status": "asleep"}
+    boto3.client("dynamodb").put_item(TableName="JobsTable", Item={name: {"S": value} for name, value in row.items()})
+    with Client(load("api").app) as client:
+        answer = client.http.request("POST", f"/jobs/{job_id}/cancel", headers={"X-API-Key": key})
+    assert answer.status_code == 500
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "asleep" not in str(answer.json_body)
 
 
 def test_a_preflight_allows_what_clients_send() -> None:

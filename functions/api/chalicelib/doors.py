@@ -33,8 +33,6 @@ def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
         try:
             asked = _asked(cast("Request", app.current_request), route)
             return _answer(route, asked, path)
-        except ValidationError as error:
-            raise of_validation(error) from error
         except NotFound as error:
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no job {error}.") from error
         except OverQuota as error:
@@ -83,8 +81,11 @@ def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
 
 def _asked(request: Request, route: Route) -> Asked:
     caller = _caller(request, route) if route.key else _NOBODY
-    body = _body(route.body, request, optional=route.body_optional) if route.body else None
-    query = route.query.model_validate(_query(request)) if route.query else None
+    try:
+        body = _body(route.body, request, optional=route.body_optional) if route.body else None
+        query = route.query.model_validate(_query(request)) if route.query else None
+    except ValidationError as error:  # what a view meets later is nothing that the client sent
+        raise of_validation(error) from error
     return Asked(request, caller, body, query)
 
 
