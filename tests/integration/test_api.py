@@ -99,7 +99,8 @@ def test_a_jobs_id_is_of_the_moment_of_its_creation(ask: Ask, monkeypatch: pytes
 
 
 def test_metadata_reads_back_as_it_was_given(ask: Ask) -> None:
-    for given in (None, {}, {"a": {}}):
+    different: list[dict[str, Any] | None] = [None, {}, {"a": {}}]
+    for given in different:
         job_id = create(ask, user_metadata=given)
         assert ask("GET", f"/jobs/{job_id}").json_body["user_metadata"] == given
 
