@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ SETTINGS = {
     "WEBHOOKS_TABLE": "WebhooksTable",
     "DELIVERIES_TABLE": "DeliveriesTable",
     "CIRCUITS_TABLE": "CircuitsTable",
+    "CONNECTIONS_TABLE": "ConnectionsTable",
+    "SOCKETS_URL": "https://sockets.execute-api.us-east-1.amazonaws.com/test",
     "WEBHOOKS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/webhooks",
     "ATTEMPTS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/attempts",
     "MEDIA_BUCKET": "media",
@@ -58,13 +62,18 @@ def the_environment_stays() -> Iterator[None]:
 
 def template() -> dict[str, Any]:
     """template.yaml as data."""
+    return deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
     return parsed
 
 
 def make_tables(client: Any) -> None:
     """The tables of the template, each named as its resource."""
-    for name, resource in template()["Resources"].items():
+    for name, resource in _parsed()["Resources"].items():
         if resource["Type"] == "AWS::DynamoDB::Table":
             wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
             properties = {key: resource["Properties"][key] for key in wanted if key in resource["Properties"]}
