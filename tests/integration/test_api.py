@@ -254,6 +254,26 @@ def test_a_completed_job_offers_what_was_made_and_says_what_was_not(ask: Ask) ->
     assert document["outputs"]["hls"]["360p"]["segments_count"] == 1
 
 
+def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -> None:
+    path = f"/jobs/{create(ask)}/download/source"
+    assert "pending" in problem(ask("GET", path), 409)["detail"]
+    job_id = path.split("/")[2]
+    jobs.transition(job_id, Status.CANCELLED)
+    assert "never came" in problem(ask("GET", path), 404)["detail"]
+    objects = Objects.from_environment()
+    objects.client.put_object(Bucket=objects.bucket, Key=source_key(job_id), Body=b"late")
+    assert source_key(job_id) in ask("GET", path).headers["Location"]
+
+
+def test_what_is_wrong_with_a_body_is_told_in_words(ask: Ask) -> None:
+    long = problem(ask("POST", "/jobs", {"filename": "a", "user_metadata": {"a": "b" * 16_384}}), 422)
+    assert long["errors"] == [
+        {"loc": ["user_metadata"], "msg": "user_metadata may have at most 16 KiB as JSON"},
+    ]
+    broken = problem(ask("POST", "/jobs", b'{"filename": "a",}'), 400)
+    assert broken["detail"] == "The body is not valid JSON: trailing comma at line 1 column 18."
+
+
 def test_downloads_redirect_with_a_file_name_or_say_why_not(ask: Ask) -> None:
     job_id = completed(ask)
     answer = ask("GET", f"/jobs/{job_id}/download/360p")

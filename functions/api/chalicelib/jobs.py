@@ -20,7 +20,7 @@ from mediajobs.life import Status
 from mediajobs.names import OUTPUT_KEYS, download_name
 from mediajobs.requests import CompleteUpload, CreateJob
 from mediajobs.stores import jobs, queue, quotas, uploads
-from mediajobs.stores.objects import Objects
+from mediajobs.stores.objects import Objects, source_size
 from mediajobs.times import parse
 from mediajobs.uploads import parts_for
 
@@ -106,9 +106,7 @@ def download(asked: Asked, job_id: str, output: str) -> Response:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no output {output}. There are: {choices}.")
     name = download_name(job.filename, output)
     if output == "source":
-        if job.status is Status.PENDING or job.source is None:
-            raise _not_there_yet(job)
-        return redirect(Objects.from_environment().presigned_get(source_key(job_id), filename=name))
+        return _source(job, name)
     if job.status not in life.TERMINAL:
         raise _not_there_yet(job)
     summary = job.outputs.get(output)
@@ -116,6 +114,15 @@ def download(asked: Asked, job_id: str, output: str) -> Response:
         reason = f": {summary.reason}" if summary and summary.reason else ""
         raise Problem(HTTPStatus.NOT_FOUND, f"This job did not make {output}{reason}.")
     return redirect(Objects.from_environment().presigned_get(OUTPUT_KEYS[output].format(job_id), filename=name))
+
+
+def _source(job: Job, name: str) -> Response:
+    """A job that ended before its source was looked at may have one all the same."""
+    if job.source is None and job.status not in life.TERMINAL:
+        raise _not_there_yet(job)
+    if job.source is None and source_size(job.job_id) is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "The source of this job never came. Create the job anew.")
+    return redirect(Objects.from_environment().presigned_get(source_key(job.job_id), filename=name))
 
 
 def _upload(job: Job) -> tuple[dict[str, Any], str | None]:

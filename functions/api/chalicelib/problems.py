@@ -73,9 +73,11 @@ class Problem(ChaliceUnhandledError):
 def of_validation(error: ValidationError) -> Problem:
     """400 for what is not JSON, 422 for what is not as it should be."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    if any(entry["type"] == "json_invalid" for entry in found):
-        return Problem(HTTPStatus.BAD_REQUEST, "The body is not valid JSON.")
-    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"]) for entry in found]
+    for entry in found:
+        if entry["type"] == "json_invalid":
+            where = entry["msg"].removeprefix("Invalid JSON: ")
+            return Problem(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {where}.")
+    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"].removeprefix("Value error, ")) for entry in found]
     first = f"{'.'.join(str(part) for part in errors[0].loc) or 'body'}: {errors[0].msg}"
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
 
