@@ -243,7 +243,12 @@ class Model:
             current.worked_ms = between(current.started_at or current.created_at, self.now)
             self._move(current, "completed")
 
-    def fail(self, job_id: str, attempt: int, error: str) -> None:
+    def fail(self, job_id: str, attempt: int, error: str, *, own_words: bool) -> Parts:
+        """`own_words`: the task says first why."""
+        job = self.jobs.get(job_id)
+        if own_words and job and job.is_in(attempt, *RUNNING):
+            job.heard_at = self.now
+        yield
         job = self.jobs.get(job_id)
         if job and job.attempt == attempt and job.status not in ENDED:
             job.error = error

@@ -90,6 +90,12 @@ orders = st.fixed_dictionaries(
     {"per_page": st.integers(1, 5)},
     optional={"sort_by": st.sampled_from(SORTS), "sort_order": st.sampled_from(["asc", "desc"])},
 )
+changes = st.sampled_from(
+    [
+        *[("cancel", None), ("delete", False), ("retry", "start"), ("prioritise", 9)],
+        *[("fail", False), ("publish", None), ("arrive", None), ("admit", None)],
+    ]
+)
 Wish = tuple[str, Any]
 
 
@@ -208,19 +214,13 @@ class Api(RuleBasedStateMachine):
     @rule(which=picks, first=wishes | tasks, second=wishes | tasks, after=st.integers(0, 7))
     def race(self, which: int, first: Wish, second: Wish, after: int) -> None:
         """While one works at a job, another comes between two of its calls."""
-        self.later(1)
-        job_id = self.job_id(which)
-        one, other = self.any_of(job_id, first), self.any_of(job_id, second)
-        answers = self.world.interleaved(one.real, other.real, after=after)
-        deeds = one.deed(answers[0]), other.deed(answers[1])
-        why = []
-        for model, *told in interleavings(self.model, *deeds):
-            wrong = [*amiss(told[0], answers[0]), *amiss(told[1], answers[1]), *self.unlike(model, job_id)]
-            if not wrong:
-                self.model = model
-                return
-            why.append(wrong)
-        raise AssertionError(why)
+        self.raced(self.job_id(which), first, second, after)
+
+    @precondition(lambda self: self.owner)
+    @rule(which=picks, first=changes, second=changes, after=st.integers(1, 3))
+    def collide(self, which: int, first: Wish, second: Wish, after: int) -> None:
+        """The same where it hurts most: two who write, one between the other's read and its write."""
+        self.raced(self.job_id(which), first, second, after)
 
     @precondition(lambda self: self.owner)
     @rule(which=picks, task=tasks, after=st.integers(0, 7))
@@ -355,6 +355,20 @@ class Api(RuleBasedStateMachine):
         assert not amiss(told, answer)
         self.check(*touched)
 
+    def raced(self, job_id: str, first: Wish, second: Wish, after: int) -> None:
+        self.later(1)
+        one, other = self.any_of(job_id, first), self.any_of(job_id, second)
+        answers = self.world.interleaved(one.real, other.real, after=after)
+        deeds = one.deed(answers[0]), other.deed(answers[1])
+        why = []
+        for model, *told in interleavings(self.model, *deeds):
+            wrong = [*amiss(told[0], answers[0]), *amiss(told[1], answers[1]), *self.unlike(model, job_id)]
+            if not wrong:
+                self.model = model
+                return
+            why.append(wrong)
+        raise AssertionError(why)
+
     def any_of(self, job_id: str, wish: Wish) -> Act:
         return self.steering(job_id, wish) if wish[0] in STEERING else self.working(job_id, wish, 0)
 
@@ -410,7 +424,8 @@ class Api(RuleBasedStateMachine):
         if job is None or job.duration is None:  # it has to be validated first
             return NOTHING
         return Act(
-            lambda: self.world.step("plan", job_id, attempt), lambda _: lambda model: model.plan(job_id, attempt)
+            lambda: told_to_stop(lambda: self.world.step("plan", job_id, attempt)),
+            lambda _: lambda model: model.plan(job_id, attempt),
         )
 
     def to_make(self, job_id: str, attempt: int, task: str) -> Act:
@@ -423,13 +438,14 @@ class Api(RuleBasedStateMachine):
 
     def to_publish(self, job_id: str, attempt: int, _how: None) -> Act:
         return Act(
-            lambda: self.world.step("publish", job_id, attempt), lambda _: lambda model: model.publish(job_id, attempt)
+            lambda: told_to_stop(lambda: self.world.step("publish", job_id, attempt)),
+            lambda _: lambda model: model.publish(job_id, attempt),
         )
 
     def to_fail(self, job_id: str, attempt: int, own_words: bool) -> Act:  # noqa: FBT001
         return Act(
             lambda: fail(self.world, job_id, attempt, own_words=own_words),
-            lambda code: lambda model: model.fail(job_id, attempt, code),
+            lambda code: lambda model: model.fail(job_id, attempt, code, own_words=own_words),
         )
 
     def admit(self, event: dict[str, Any]) -> None:
@@ -555,7 +571,7 @@ MADE = {"media": {"360p": 300, "audio": 20}, "transcribe": {"transcript_txt": 7}
 
 
 def told_to_stop(act: Callable[[], None]) -> None:
-    """A task that is told so ends."""
+    """A task that is told so ends; so does the execution of a job that is gone."""
     with suppress(Stopped, NotFound):
         act()
 
