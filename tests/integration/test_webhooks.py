@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mediajobs.deliveries import SCHEDULE, Delivery
-from mediajobs.stores import attempts, deliveries, flights, hints, outward, webhooks
+from mediajobs.stores import attempts, claims, deliveries, flights, hints, outward, webhooks
 from mediajobs.times import parse
 from tests import receivers
 from tests.receivers import Behaviour, answer, receiver
@@ -250,6 +250,30 @@ def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Roo
 
     assert [request.headers["webhook-id"] for request in site.requests] == [delivery.message_id] * 2
     assert len(room.log(endpoint)[0].attempts) == 2
+
+
+def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_made_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = claims.finish
+    deaths = iter([True])
+
+    def killed(*arguments: Any) -> None:
+        if next(deaths, False):
+            raise TimeoutError
+        finish(*arguments)
+
+    monkeypatch.setattr(claims, "finish", killed)
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.work()
+        assert room.log(endpoint)[0].attempts == []  # nobody knows yet
+        room.pass_time(timedelta(minutes=5))
+
+    (delivery,) = room.log(endpoint)
+    assert [(attempt.error, attempt.status) for attempt in delivery.attempts] == [("interrupted", None), (None, 200)]
+    assert len(site.requests) == 2
 
 
 def test_a_copy_of_an_event_makes_no_second_delivery_and_two_endpoints_get_one_id(room: Room) -> None:

@@ -129,7 +129,7 @@ def record(number: int, job_id: str, old: str, new: str, moment: str) -> dict[st
     return {"eventID": str(number), "eventName": "MODIFY", "dynamodb": change}
 
 
-@given(seed=st.integers(0, 2**32), faults=st.integers(0, 12))
+@given(seed=st.integers(0, 2**32), faults=st.integers(6, 24))
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_end_of_a_job_arrives_with_one_id_and_the_log_tells_the_truth(seed: int, faults: int) -> None:
     run, chance = next(runs), random.Random(seed)  # noqa: S311 - to be repeated, not to be secret

@@ -3,7 +3,15 @@
 import subprocess
 import sys
 
-BENCHES = ("bench_cold_start", "bench_latency", "bench_scale", "bench_media", "bench_transcribe", "bench_job")
+BENCHES = (
+    "bench_cold_start",
+    "bench_latency",
+    "bench_scale",
+    "bench_media",
+    "bench_transcribe",
+    "bench_job",
+    "bench_webhooks",
+)
 
 for bench in BENCHES:
     print(f"── {bench}", flush=True)  # noqa: T201
