@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import requests
 import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
@@ -13,23 +14,38 @@ from schemathesis.core.parameters import ParameterLocation
 ONLY_THE_SERVICE_KNOWS = ("cursor-of-another-list", "page-too-deep", "job-has-ended", "idempotency-key-reused")
 LONGEST_KEY = 255  # characters
 FETCHED = 2  # jobs with a source_url: each starts a task
-NOBODY = "http://127.0.0.1:9/video.mp4"  # the discard port: the task fails at once
-
+NOBODY = "http://127.0.0.1:9/video.mp4"  # the discard port: the task fails at once, and so does the webhook
+KEPT = 8  # webhooks: of ten there may be, the oldest make room
 
 _numbers = itertools.count(1)
 _fetched = itertools.count(1)
+_webhooks: list[str] = []  # their addresses, the oldest first
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """What is right goes out with an Idempotency-Key of its own, since a key belongs to one body, and rarely with a
-    source_url, since that starts work. What is wrong goes out as it is."""
-    if _is_right(case, ParameterLocation.BODY) and isinstance(case.body, dict) and case.body.get("source_url"):
-        rest = {name: value for name, value in case.body.items() if name != "source_url"}
-        case.body = rest | ({"source_url": NOBODY} if next(_fetched) <= FETCHED else {})
+    source_url, since that starts work. Webhooks go where nobody is. What is wrong goes out as it is."""
+    if _is_right(case, ParameterLocation.BODY) and isinstance(case.body, dict):
+        if case.body.get("source_url"):
+            rest = {name: value for name, value in case.body.items() if name != "source_url"}
+            case.body = rest | ({"source_url": NOBODY} if next(_fetched) <= FETCHED else {})
+        if "url" in case.body:
+            case.body = case.body | {"url": NOBODY}
     key = case.headers.get("Idempotency-Key") if case.headers else None
     if key is not None and _is_right(case, ParameterLocation.HEADER):
         case.headers["Idempotency-Key"] = f"{key}{next(_numbers)}"[-LONGEST_KEY:]
+
+
+@schemathesis.hook
+def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
+    """An account has ten webhooks: more would all be refused, and nothing be found out about them."""
+    if (case.method, case.path, response.status_code) == ("POST", "/webhooks", 201):
+        address = f"{response.request.url}/{response.json()['webhook_id']}"
+        _webhooks.append(address)
+        if len(_webhooks) > KEPT:
+            key = {"X-API-Key": response.request.headers["X-API-Key"]}
+            requests.delete(_webhooks.pop(0), headers=key, timeout=30)
 
 
 @schemathesis.hook
