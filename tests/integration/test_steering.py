@@ -353,6 +353,7 @@ class TestDelete:
         with pytest.raises(NotFound):
             jobs.transition(job_id, Status.UPLOADING, attempt=1)
         pipeline.fail(job_id, 1, error="TaskCrashed")
+        pipeline.publish(job_id, 1)
         assert progress.is_over(job_id, 1)
         assert items_of(job_id) == []
 

@@ -27,8 +27,11 @@ def plan(job_id: str, attempt: int) -> dict[str, bool]:
 
 
 def publish(job_id: str, attempt: int) -> None:
-    """Merges the tasks' manifests, and completes the job with all that they made."""
-    job = jobs.transition(job_id, Status.UPLOADING, attempt=attempt).job
+    """Merges the tasks' manifests, and completes the job with all that they made. Nothing, for a job that is gone."""
+    try:
+        job = jobs.transition(job_id, Status.UPLOADING, attempt=attempt).job
+    except NotFound:
+        return
     if job.status is not Status.UPLOADING or job.attempt != attempt:
         return
     objects = Objects.from_environment()
