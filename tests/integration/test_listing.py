@@ -301,3 +301,9 @@ def test_the_bounds_of_ulids_hold_every_ulid_of_the_span() -> None:
     low, high = ulid_bounds(START, START)
     assert low <= str(ULID.from_timestamp(START / 1000)) <= high
     assert high < ulid_bounds(START + 1, None)[0]
+
+
+def test_a_deep_page_of_large_rows_is_whole(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 4000)  # bytes a read gives, of a million
+    ids = [create(number, filename="x" * 255).job_id for number in range(24)]
+    assert [job["job_id"] for job in api.page(sort_order="asc", page=4, per_page=6)["jobs"]] == ids[18:]

@@ -1,4 +1,4 @@
-"""Rows from ranges of an index: at most four reads of each, however many jobs there are."""
+"""Rows from ranges of an index: at most four reads of each, however many jobs there are; more only for a deep page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from mediajobs.stores.environment import setting
 from mediajobs.stores.rows import JOB
 
 _MOST_CALLS = 4
+_MOST_CALLS_OF_ALL = 32  # a read gives 1 MB: as many as ten thousand rows of the largest size need
 _FILTERED_READ = 2000  # items a call where conditions may drop most of them
 _ID = 26  # characters of a job's id
 
@@ -66,8 +67,8 @@ def _job_id(row: Row) -> str:
 
 def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
     found: list[Row] = []
-    calls = 0
-    while len(found) <= skip + limit and calls < _MOST_CALLS:
+    calls, most = 0, _MOST_CALLS if plan.conditions else _MOST_CALLS_OF_ALL
+    while len(found) <= skip + limit and calls < most:
         answer = _client().query(
             **_query(plan, descending=descending, wanted=skip + limit + 1 - len(found), place=place)
         )
