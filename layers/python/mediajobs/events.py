@@ -12,10 +12,11 @@ _DELETED = "deleted"
 
 
 class JobEvent(LazyModel):
-    """`job.STATUS`, `job.prioritised`, `job.validated` or `job.deleted`. The id is the same however often the change is told.
+    """`job.STATUS`, `job.prioritised`, `job.validated` or `job.deleted`.
 
-    It carries what the job's owner is told of the change (`outputs`: the names of those that were made), so that
-    telling it needs no look at a job that may have moved on, or be gone.
+    The id is the same however often the change is told. It carries what the job's owner is told of the change
+    (`outputs`: the names of those that were made), so that telling it needs no look at a job that may have moved on, or
+    be gone.
     """
 
     event_id: str
