@@ -66,6 +66,13 @@ def test_a_key_that_nobody_has_can_neither_be_limited_nor_revoked(cloud: None) -
     assert run("keys", "limit", "nobodys", "0").exit_code == 2
 
 
+@pytest.mark.parametrize("name", ["", "#pending", "a b", "a/b", "x" * 65])
+def test_what_is_no_name_of_an_account_is_refused(cloud: None, name: str) -> None:
+    refused = run("keys", "create", "--account", name)
+    assert refused.exit_code == 2
+    assert "letters, digits" in refused.stderr
+
+
 def test_without_a_stack_a_key_needs_a_table() -> None:
     result = run("keys", "create", "--account", "blue")
 
