@@ -46,7 +46,7 @@ def deploy(session: Any, template: Path) -> Deployed:
     packaged = package(template, ARTIFACTS)
     url = _upload(session, packaged)
     formation = session.client("cloudformation", config=CONFIG)
-    _apply(formation, url, _parameters(packaged.template, activity))
+    _apply(formation, url, _parameters(packaged.template, activity, formation.meta.endpoint_url))
     return Deployed(activity, _outputs(formation), _resources(formation))
 
 
@@ -74,9 +74,9 @@ def _upload(session: Any, packaged: Package) -> str:
     return f"{objects.meta.endpoint_url}/{ARTIFACTS}/template.json"
 
 
-def _parameters(template: dict[str, Any], activity: str) -> dict[str, str]:
+def _parameters(template: dict[str, Any], activity: str, endpoint: str) -> dict[str, str]:
     """Those of LOCAL that the template has."""
-    wanted = {**LOCAL, "TaskResource": activity}
+    wanted = {**LOCAL, "TaskResource": activity, "SocketsEndpoint": f"{endpoint}/_aws/execute-api"}
     return {name: value for name, value in wanted.items() if name in template.get("Parameters", {})}
 
 

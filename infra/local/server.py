@@ -1,4 +1,4 @@
-"""MiniStack with its repairs: gateway, workers, CloudFormation; and a poll whose client is gone takes no task.
+"""MiniStack with its repairs: gateways, workers, CloudFormation; and a poll whose client is gone takes no task.
 
 MiniStack goes on with GetActivityTask for 60 s after its client has left, and then gives the next task to nobody.
 """
@@ -9,9 +9,9 @@ from typing import Any
 
 import ministack.app
 from ministack.core import lambda_runtime
-from ministack.services import apigateway_v1, lambda_svc
+from ministack.services import apigateway, apigateway_v1, lambda_svc
 
-from infra.local import archives, gateway, workers
+from infra.local import archives, gateway, sockets, workers
 from infra.local.gateway import App, Message, Receive, Send
 
 
@@ -61,5 +61,7 @@ if __name__ == "__main__":
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
     processes: Any = lambda_runtime.Worker
     processes._drain_stderr_bounded = workers.prompt
-    ministack.app.app = gateway.compressing(without_ghosts(ministack.app.app))
+    routes: Any = apigateway
+    routes._invoke_ws_lambda = sockets.noting_refusals(routes._invoke_ws_lambda)
+    ministack.app.app = sockets.refusing(gateway.compressing(without_ghosts(ministack.app.app)))
     ministack.app.main()  # type: ignore[no-untyped-call]

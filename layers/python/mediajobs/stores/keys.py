@@ -4,6 +4,7 @@ import hmac
 import secrets
 import string
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from mediajobs import limits
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import assemble_key, hash_secret, split_key
 from mediajobs.limits import QuotaExceeded, Window
-from mediajobs.stores import usage
+from mediajobs.stores import bulk, usage
 from mediajobs.stores.environment import setting
 from mediajobs.stores.jobs import now
 from mediajobs.stores.rows import KeyRow
@@ -113,6 +114,14 @@ def of_account(account: str) -> list[Key]:
 def revoke(key_id: str) -> None:
     """From now on the key opens nothing; a second time changes nothing. Raises NotFound."""
     _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | now()))
+
+
+def revoked(key_ids: Collection[str]) -> set[str]:
+    """Those that open nothing any more."""
+    keys = [{"key_id": {"S": key_id}} for key_id in sorted(set(key_ids))]
+    [found] = bulk.read(bulk.Wanted(setting("KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True))
+    good = {image["key_id"]["S"] for image in found if "revoked_at" not in image}
+    return set(key_ids) - good
 
 
 def limit(key_id: str, requests_per_minute: int) -> None:

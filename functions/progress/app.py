@@ -1,0 +1,51 @@
+"""The second reader of the jobs' stream: whoever listens to a job is told its present state."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import Chalice, DynamoDBEvent
+
+from mediajobs.stores import broadcast, listeners
+from mediajobs.stores.listeners import Partition
+from mediajobs.stores.rows import JOB, PROGRESS
+
+app = Chalice(app_name="progress")
+logger = Logger()
+
+Record = dict[str, Any]
+
+
+@app.on_dynamodb_record(stream_arn="")
+def progress(event: DynamoDBEvent) -> dict[str, Any]:
+    """A batch tells of each job once. Where that fails, the stream gives its records again, and those after them."""
+    failed: list[str] = []
+    for job_id, records in _by_job(event.to_dict()["Records"]).items():
+        try:
+            told = broadcast.tell(job_id, _last_seen(records))
+        except (BotoCoreError, ClientError):
+            logger.exception("not told", job_id=job_id)
+            failed.append(records[0]["dynamodb"]["SequenceNumber"])
+        else:
+            logger.info("told", job_id=job_id, listeners=told, records=len(records))
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+
+def _by_job(records: list[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record["dynamodb"]["Keys"]["job_id"]["S"], []).append(record)
+    return found
+
+
+def _last_seen(records: list[Record]) -> Partition:
+    """Of a job that may be deleted by now, whose end nobody has heard."""
+    images = {
+        record["dynamodb"]["Keys"]["item"]["S"]: record["dynamodb"].get("NewImage")
+        or record["dynamodb"].get("OldImage")
+        for record in records
+    }
+    job, reported = images.get(JOB), images.get(PROGRESS)
+    return Partition(
+        job=listeners.job_of(job) if job else None, progress=listeners.progress_of(reported) if reported else None
+    )

@@ -1,0 +1,100 @@
+"""The WebSocket API: who connects, and what they ask for. What they are told comes from functions/progress."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from chalice.app import Chalice, WebsocketEvent
+
+from mediajobs import messages, usage
+from mediajobs.limits import QuotaExceeded
+from mediajobs.messages import Message
+from mediajobs.stores import broadcast, connections, keys, listeners, pushes, subscriptions
+from mediajobs.stores.connections import Connection
+
+app = Chalice(app_name="sockets")
+logger = Logger()
+
+Answer = dict[str, Any]
+Door = Callable[[dict[str, Any], Any], Answer]
+_COUNTER = usage.counter("GET /socket", HTTPStatus.OK)
+
+
+@app.on_ws_connect()
+def connect(event: WebsocketEvent) -> Answer:
+    """A connection counts as a request of its key. The key is in no log."""
+    try:
+        caller = keys.authenticate(_key(event.to_dict()), _COUNTER)
+    except QuotaExceeded:
+        return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
+    if caller is None:
+        return _answer(event, HTTPStatus.UNAUTHORIZED)
+    connections.remember(Connection(event.connection_id, caller.account, caller.key_id))
+    return _answer(event, HTTPStatus.OK)
+
+
+@app.on_ws_message()
+def message(event: WebsocketEvent) -> Answer:
+    connection = connections.get(event.connection_id)
+    if connection is None:
+        pushes.close(event.connection_id)
+    elif broadcast.is_revoked(connection.key_id):
+        broadcast.cut_off(connection)
+    else:
+        for data in _replies(connection, messages.read(event.body)):
+            pushes.push(data, [event.connection_id])
+    return _answer(event, HTTPStatus.OK)
+
+
+@app.on_ws_disconnect()
+def disconnect(event: WebsocketEvent) -> Answer:
+    connection = connections.get(event.connection_id)
+    if connection is not None:
+        listeners.forget(connection)
+    return _answer(event, HTTPStatus.OK)
+
+
+_DOORS: dict[str, Door] = {"CONNECT": connect, "MESSAGE": message, "DISCONNECT": disconnect}
+
+
+def socket(event: dict[str, Any], context: Any) -> Answer:
+    """Whatever happens on a socket comes here: one function, so that a message finds it warm."""
+    return _DOORS[event["requestContext"]["eventType"]](event, context)
+
+
+def _replies(connection: Connection, asked: Message | None) -> list[bytes]:
+    """What is said at once; frames come by way of the stream."""
+    if asked is None:
+        return [messages.senseless()]
+    if asked.action == "ping":
+        return [messages.PONG]
+    if asked.action == "subscribe":
+        return _subscribe(connection, asked)
+    if asked.all:
+        subscriptions.unsubscribe_from_all(connection)
+    else:
+        subscriptions.unsubscribe(connection, asked.job_ids)
+    return []
+
+
+def _subscribe(connection: Connection, asked: Message) -> list[bytes]:
+    if asked.all:
+        subscriptions.subscribe_to_all(connection)
+    try:
+        unknown = subscriptions.subscribe(connection, asked.job_ids)
+    except subscriptions.TooMany:
+        return [messages.too_many()]
+    return [messages.unknown(unknown)] if unknown else []
+
+
+def _key(event: dict[str, Any]) -> str:
+    """From the header, or from the query where a browser cannot set one; malformed where there is none."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return headers.get("x-api-key") or (event.get("queryStringParameters") or {}).get("api_key") or ""
+
+
+def _answer(event: WebsocketEvent, status: HTTPStatus) -> Answer:
+    kind = event.to_dict()["requestContext"]["eventType"]
+    logger.info("socket", event=kind, connection_id=event.connection_id, status=status.value)
+    return {"statusCode": status.value}

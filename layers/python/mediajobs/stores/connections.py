@@ -1,0 +1,113 @@
+"""Connections table: who is connected, what each listens to, and who listens to all of an account.
+
+A connection has an item `#` and one for each job that it listens to by id; an account has one for each connection that
+listens to all of it. Everything goes by itself a while after the last moment that a connection can live.
+"""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mediajobs.stores import bulk, clients
+from mediajobs.stores.bulk import Image
+from mediajobs.stores.environment import setting
+
+KEPT_SECONDS = 3 * 3600  # the gateway ends a connection after two hours
+_SELF = "#"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`key_id` is the key that it came in with."""
+
+    connection_id: str
+    account: str
+    key_id: str
+
+
+def remember(connection: Connection) -> None:
+    clients.dynamodb().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
+
+
+def get(connection_id: str) -> Connection | None:
+    """None for one that is forgotten."""
+    key = _key(connection_id, _SELF)
+    found = clients.dynamodb().get_item(TableName=_table(), Key=key, ConsistentRead=True).get("Item")
+    return _connection(connection_id, found) if found else None
+
+
+def note(connection: Connection, job_ids: Iterable[str]) -> None:
+    """It listens to these jobs from now on."""
+    _write({"PutRequest": {"Item": _item(connection.connection_id, job_id, connection)}} for job_id in job_ids)
+
+
+def drop(pairs: Iterable[tuple[str, str]]) -> None:
+    """Connections, each with a job that it listens to no more."""
+    _write({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs)
+
+
+def jobs_of(connection_id: str) -> list[str]:
+    """The ids of the jobs that it listens to."""
+    return [item["item"]["S"] for item in _query(connection_id) if item["item"]["S"] != _SELF]
+
+
+def join(connection: Connection) -> None:
+    """It listens to all of its account from now on."""
+    item = _item(_room(connection.account), connection.connection_id, connection)
+    clients.dynamodb().put_item(TableName=_table(), Item=item)
+
+
+def leave(connection: Connection) -> None:
+    clients.dynamodb().delete_item(TableName=_table(), Key=_key(_room(connection.account), connection.connection_id))
+
+
+def listening_to(account: str) -> list[Connection]:
+    """Who listens to all of the account."""
+    return [_connection(item["item"]["S"], item) for item in _query(_room(account))]
+
+
+def forget(connection: Connection) -> None:
+    """All but what stands with the jobs: see `listeners.forget`."""
+    ids = [*jobs_of(connection.connection_id), _SELF]
+    drop(itertools.chain(
+        ((connection.connection_id, item) for item in ids),
+        [(_room(connection.account), connection.connection_id)],
+    ))  # fmt: skip
+
+
+def expires() -> int:
+    return int(time.time()) + KEPT_SECONDS
+
+
+def _room(account: str) -> str:
+    return f"account#{account}"
+
+
+def _table() -> str:
+    return setting("CONNECTIONS_TABLE")
+
+
+def _key(holder: str, item: str) -> Image:
+    return {"holder": {"S": holder}, "item": {"S": item}}
+
+
+def _item(holder: str, item: str, connection: Connection) -> Image:
+    about = {"account": {"S": connection.account}, "key_id": {"S": connection.key_id}}
+    return _key(holder, item) | about | {"expires": {"N": str(expires())}}
+
+
+def _connection(connection_id: str, item: Image) -> Connection:
+    return Connection(connection_id, item["account"]["S"], item["key_id"]["S"])
+
+
+def _query(holder: str) -> Iterator[Image]:
+    pages = clients.dynamodb().get_paginator("query")
+    asked: dict[str, Any] = {"KeyConditionExpression": "holder = :holder", "ConsistentRead": True}
+    for page in pages.paginate(TableName=_table(), ExpressionAttributeValues={":holder": {"S": holder}}, **asked):
+        yield from page["Items"]
+
+
+def _write(requests: Iterable[Image]) -> None:
+    bulk.write(_table(), requests)

@@ -1,0 +1,169 @@
+"""Who listens to a job: items in the job's own partition of the Jobs table.
+
+So the stream of the table tells in one order what happens to a job and who has begun to listen to it. None of them has
+an attribute that an index of the table knows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mediajobs.jobs import Job
+from mediajobs.progress import Progress
+from mediajobs.stores import bulk, clients, connections, jobs
+from mediajobs.stores import progress as reports
+from mediajobs.stores.bulk import Image
+from mediajobs.stores.connections import Connection
+from mediajobs.stores.environment import setting
+from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow
+
+_LISTENER, _ONCE, _TOLD = "listener#", "#once", "told"
+NOTHING = -1  # a sequence before all; the filter of the stream's reader knows it
+_TOLD_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`heard` is the sequence of the state that it was greeted with, NOTHING before. `once`: it hears of the rest as
+    one who listens to the whole account. `owed` counts the pushes that failed since the last one that did not."""
+
+    connection: Connection
+    once: bool = False
+    owed: int = 0
+    heard: int = NOTHING
+
+    @property
+    def item(self) -> str:
+        return f"{_LISTENER}{self.connection.connection_id}{_ONCE if self.once else ''}"
+
+
+@dataclass
+class Partition:
+    """All that stands with a job. `told`: the sequence of the last state that was told to those who listen."""
+
+    job: Job | None = None
+    progress: Progress | None = None
+    told: int = NOTHING
+    listeners: list[Listener] = field(default_factory=list)
+
+
+def of_job(job_id: str) -> Partition:
+    """One query; a second one where thousands listen."""
+    found = Partition()
+    pages = clients.dynamodb().get_paginator("query").paginate(
+        TableName=_table(),
+        KeyConditionExpression="job_id = :job",
+        ExpressionAttributeValues={":job": {"S": job_id}},
+        ConsistentRead=True,
+    )  # fmt: skip
+    for image in (image for page in pages for image in page["Items"]):
+        item = image["item"]["S"]
+        if item == JOB:
+            found.job = job_of(image)
+        elif item == PROGRESS:
+            found.progress = progress_of(image)
+        elif item == _TOLD:
+            found.told = int(image["sequence"]["N"])
+        elif item.startswith(_LISTENER):
+            found.listeners.append(_listener(image))
+    return found
+
+
+def job_of(image: Image) -> Job:
+    return jobs.as_job(JobRow.from_raw_data(image))
+
+
+def progress_of(image: Image) -> Progress:
+    return reports.as_progress(ProgressRow.from_raw_data(image))
+
+
+def listen(job_ids: Iterable[str], listener: Listener) -> None:
+    """From now on; whoever did so already is greeted anew."""
+    bulk.write(_table(), ({"PutRequest": {"Item": _image(job_id, listener)}} for job_id in job_ids))
+
+
+def owe(job_id: str, listener: Listener) -> None:
+    """It is told again, by way of the stream."""
+    listen([job_id], replace(listener, owed=listener.owed + 1, heard=NOTHING))
+
+
+def greeted(job_id: str, listener: Listener, sequence: int) -> None:
+    """Unless it has gone meanwhile."""
+    _update(
+        _key(job_id, listener.item),
+        UpdateExpression="SET heard = :sequence",
+        ConditionExpression="attribute_exists(job_id)",
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}},
+    )
+
+
+def remove(job_id: str, listeners: Iterable[Listener]) -> None:
+    _delete((job_id, listener.item) for listener in listeners)
+
+
+def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
+    _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
+
+
+def forget(connection: Connection) -> None:
+    """Everything that is kept of a connection that is gone."""
+    unlisten(connection.connection_id, connections.jobs_of(connection.connection_id))
+    connections.forget(connection)
+
+
+def set_told(job_id: str, sequence: int) -> None:
+    """Unless somebody told of a later state."""
+    expires = connections.expires() + _TOLD_SECONDS
+    _update(
+        _key(job_id, _TOLD),
+        UpdateExpression="SET #sequence = :sequence, expires = :expires",
+        ConditionExpression="attribute_not_exists(job_id) OR #sequence < :sequence",
+        ExpressionAttributeNames={"#sequence": "sequence"},
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":expires": {"N": str(expires)}},
+    )
+
+
+def accounts_of(job_ids: Iterable[str]) -> dict[str, str]:
+    """The accounts of those jobs that there are, a hundred ids to a call."""
+    keys = [_key(job_id, JOB) for job_id in job_ids]
+    [found] = bulk.read(bulk.Wanted(_table(), keys, ("job_id", "account"), consistent=True))
+    return {image["job_id"]["S"]: image["account"]["S"] for image in found}
+
+
+def _delete(pairs: Iterable[tuple[str, str]]) -> None:
+    bulk.write(_table(), ({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs))
+
+
+def _update(key: Image, **expression: Any) -> None:
+    try:
+        clients.dynamodb().update_item(TableName=_table(), Key=key, **expression)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
+def _table() -> str:
+    return setting("JOBS_TABLE")
+
+
+def _key(job_id: str, item: str) -> Image:
+    return {"job_id": {"S": job_id}, "item": {"S": item}}
+
+
+def _image(job_id: str, listener: Listener) -> Image:
+    its = listener.connection
+    # Not `account`: that would put it into the lists of jobs.
+    about = {"connection": {"S": its.connection_id}, "owner": {"S": its.account}, "key_id": {"S": its.key_id}}
+    more = {
+        "once": {"BOOL": listener.once},
+        "owed": {"N": str(listener.owed)},
+        "heard": {"N": str(listener.heard)},
+    }
+    return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connections.expires())}}
+
+
+def _listener(image: Image) -> Listener:
+    connection = Connection(image["connection"]["S"], image["owner"]["S"], image["key_id"]["S"])
+    return Listener(connection, image["once"]["BOOL"], int(image["owed"]["N"]), int(image["heard"]["N"]))

@@ -1,0 +1,74 @@
+"""What goes out on open sockets."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, NamedTuple
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mediajobs.stores.environment import setting
+
+_AT_ONCE = 16
+# A connection that does not take a few bytes by then is tried again later: others wait behind it.
+_PATIENCE = Config(
+    connect_timeout=2,
+    read_timeout=3,
+    max_pool_connections=_AT_ONCE,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+
+
+class Pushed(NamedTuple):
+    """Connections that are gone, and those that may have got nothing."""
+
+    gone: set[str]
+    failed: set[str]
+
+
+def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
+    """Sends to all of them, several at once."""
+    if len(connection_ids) == 1:
+        outcomes: Iterable[str] = [_post(connection_ids[0], data)]
+    else:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            outcomes = list(pool.map(_post, connection_ids, [data] * len(connection_ids)))
+    found = Pushed(set(), set())
+    for connection_id, outcome in zip(connection_ids, outcomes, strict=True):
+        if outcome:
+            getattr(found, outcome).add(connection_id)
+    return found
+
+
+def close(connection_id: str) -> None:
+    """From our side; one that is gone stays so."""
+    try:
+        gateway().delete_connection(ConnectionId=connection_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "GoneException":
+            raise
+
+
+@cache
+def gateway() -> Any:
+    import boto3  # only who pushes needs it
+
+    make: Any = boto3.client
+    return make("apigatewaymanagementapi", endpoint_url=setting("SOCKETS_URL"), config=_PATIENCE)
+
+
+def _post(connection_id: str, data: bytes) -> str:
+    """Empty, or what became of it as in Pushed."""
+    try:
+        gateway().post_to_connection(ConnectionId=connection_id, Data=data)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "GoneException":
+            return "gone"
+        if code in ("ForbiddenException", "AccessDeniedException"):
+            raise
+        return "failed"
+    except BotoCoreError:
+        return "failed"
+    return ""

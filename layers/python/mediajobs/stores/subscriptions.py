@@ -1,0 +1,48 @@
+"""What a listener asks for on its socket."""
+
+from collections.abc import Sequence
+
+from mediajobs.ids import is_job_id
+from mediajobs.messages import MOST_JOBS
+from mediajobs.stores import connections, listeners, slots
+from mediajobs.stores.connections import Connection
+from mediajobs.stores.listeners import Listener
+
+
+class TooMany(Exception):
+    """One connection cannot listen to so many jobs."""
+
+
+def subscribe(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+    """Its own jobs are told from now on, the present state first. Gives the ids that are not its own.
+
+    Raises TooMany.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    accounts = listeners.accounts_of(job_id for job_id in wanted if is_job_id(job_id))
+    own = [job_id for job_id in wanted if accounts.get(job_id) == connection.account]
+    if own:
+        if len(set(connections.jobs_of(connection.connection_id)).union(own)) > MOST_JOBS:
+            raise TooMany
+        connections.note(connection, own)  # first: what stands with a job can be found by it
+        listeners.listen(own, Listener(connection))
+    return [job_id for job_id in wanted if job_id not in own]
+
+
+def subscribe_to_all(connection: Connection) -> None:
+    """Every change of every job of its account from now on; first the present state of those that run."""
+    connections.join(connection)
+    listeners.listen(sorted(slots.running(connection.account)), Listener(connection, once=True))
+
+
+def unsubscribe(connection: Connection, job_ids: Sequence[str]) -> None:
+    """From all that it listens to, whether by id or not."""
+    wanted = list(dict.fromkeys(job_id for job_id in job_ids if is_job_id(job_id)))
+    listeners.unlisten(connection.connection_id, wanted)
+    connections.drop((connection.connection_id, job_id) for job_id in wanted)
+
+
+def unsubscribe_from_all(connection: Connection) -> None:
+    """From everything: its account, and every single job."""
+    connections.leave(connection)
+    unsubscribe(connection, connections.jobs_of(connection.connection_id))
