@@ -30,17 +30,23 @@ Command = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def client(stack: Stack) -> Api:
-    """A caller whose account has no other webhooks."""
-    return caller(stack, "told")
-
-
-def caller(stack: Stack, account: str) -> Api:
-    code = f"from mediajobs.stores import keys; print(keys.create({account!r}, requests_per_minute=10_000))"
+def callers(stack: Stack) -> list[Api]:
+    """Two, whose accounts have no other webhooks."""
+    code = "from mediajobs.stores.keys import create; [print(create(each, requests_per_minute=999)) for each in 'AB']"
     done = subprocess.run(
         [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
     )
-    return Api(stack.api_url, done.stdout.strip())
+    return [Api(stack.api_url, key) for key in done.stdout.split()]
+
+
+@pytest.fixture(scope="module")
+def client(callers: list[Api]) -> Api:
+    return callers[0]
+
+
+@pytest.fixture(scope="module")
+def stranger(callers: list[Api]) -> Api:
+    return callers[1]
 
 
 @pytest.fixture
@@ -93,9 +99,8 @@ def verified(secret: str, site: Receiver, number: int = -1) -> dict[str, Any] | 
     return told
 
 
-def test_webhook_notification(client: Api, add: Callable[..., Hook], stack: Stack) -> None:
+def test_webhook_notification(client: Api, stranger: Api, add: Callable[..., Hook]) -> None:
     """The paper's: set the URL, complete a job, the webhook was called. And cancel one; and nobody else is told."""
-    stranger = caller(stack, "not-told")
     with receiver(answer(200)) as site, receiver(answer(200)) as elsewhere:
         webhook = add(site.url, events=EVENTS)
         theirs = stranger.ask("POST", "/webhooks", json={"url": elsewhere.url, "events": EVENTS}).json()

@@ -295,6 +295,23 @@ def test_an_endpoint_that_said_410_is_enabled_again_and_gets_what_it_missed(ask:
     assert {each["status"] for each in log(ask, webhook)} == {"delivered"}
 
 
+def test_failures_are_those_of_an_address(ask: Ask, room: Room) -> None:
+    with receiver(answer(503), answer(410)) as site:
+        webhook = add(ask, site.url)
+        room.tell(room.event())
+        room.work()
+        assert ask("GET", path(webhook)).json_body["failing_since"] is not None
+        assert ask("PATCH", path(webhook), {"description": "bad"}).json_body["failing_since"] is not None
+        assert ask("PATCH", path(webhook), {"url": f"{site.url}/new"}).json_body["failing_since"] is None
+
+        room.pass_time(MINUTE)
+        assert ask("GET", path(webhook)).json_body["disabled_reason"] is not None
+        assert ask("PATCH", path(webhook), {"enabled": False}).json_body["disabled_reason"] is None
+        room.tell(room.event("B"))
+        room.work()
+    assert [each["job_id"] for each in log(ask, webhook)] == ["J"]
+
+
 def test_a_long_recovery_goes_on_by_itself(ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries_noun, "RECOVER_SECONDS", 0)
     monkeypatch.setattr(deliveries, "recover", functools.partial(deliveries.recover, most=1))

@@ -43,7 +43,8 @@ class DeletedWebhook(LazyModel):
 
 class ListedDelivery(LazyModel):
     """A delivery in a list. `message_id` is its header `webhook-id`, the same at every attempt and endpoint. `reason`
-    says why it has failed; `next_attempt_at` is null while an attempt is being made."""
+    says why it has failed: `attempts_exhausted`, `gone`, `webhook_disabled` or `webhook_deleted`. `next_attempt_at` is
+    null while an attempt is being made."""
 
     webhook_id: str
     delivery_id: str
