@@ -15,9 +15,7 @@ from mediajobs.stores import batches
 routes = Routes("batches")
 
 
-@routes.route(
-    "GET", "/batches/{batch_id}", {HTTPStatus.OK: Batch}, query=Paged, headers={HTTPStatus.OK: ("Link",)}
-)
+@routes.route("GET", "/batches/{batch_id}", {HTTPStatus.OK: Batch}, query=Paged, headers={HTTPStatus.OK: ("Link",)})
 def get(asked: Asked, batch_id: str) -> Response:
     """A batch: counts by status, progress, ETA and its jobs, the newest first."""
     if re.fullmatch(BATCH_ID, batch_id) is None:
