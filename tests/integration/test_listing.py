@@ -307,3 +307,10 @@ def test_a_deep_page_of_large_rows_is_whole(api: Api, monkeypatch: pytest.Monkey
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 4000)  # bytes a read gives, of a million
     ids = [create(number, filename="x" * 255).job_id for number in range(24)]
     assert [job["job_id"] for job in api.page(sort_order="asc", page=4, per_page=6)["jobs"]] == ids[18:]
+
+
+def test_a_total_is_never_less_than_what_is_shown(api: Api) -> None:
+    for number in range(3):
+        jobs.transition(create(number).job_id, Status.CANCELLED)  # and nobody has counted it yet
+    page = api.page(status="cancelled", per_page=2)
+    assert (len(page["jobs"]), page["total"], page["total_relation"]) == (2, 3, "gte")

@@ -27,12 +27,12 @@ def told(account: str, filters: Filters, page: ranges.Page, *, from_start: bool)
     """The total, and the page's documents. `from_start`: the page came by its number, so it knows what it passed."""
     known = _known(page, from_start=from_start)
     if known is not None or not _is_counted(filters):
-        seen = Total(page.seen + (page.place is not None), exact=False)
-        return known or seen, listing.documents(account, page.rows)
+        return known or _least(page), listing.documents(account, page.rows)
     newer, counters = _shares(account, filters, page)
     progress, counted = bulk.read(listing.wanted_progress(page.rows), counters)
     number = tallies.jobs_of(rollups.sums(counted), filters.statuses, filters.priority)
-    total = _joined(filters, number, newer)
+    # Counters that are behind the page itself are no total.
+    total = max(_joined(filters, number, newer), _least(page), key=lambda each: each.number)
     return total, listing.documents_of(account, page.rows, progress)
 
 
@@ -41,6 +41,11 @@ def _known(page: ranges.Page, *, from_start: bool) -> Total | None:
     if page.total is not None:
         return Total(page.total, exact=True)
     return Total(page.seen, exact=True) if page.place is None and from_start else None
+
+
+def _least(page: ranges.Page) -> Total:
+    """As many as the page shows that there are."""
+    return Total(page.seen + (page.place is not None), exact=False)
 
 
 def _is_counted(filters: Filters) -> bool:
