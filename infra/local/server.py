@@ -1,4 +1,4 @@
-"""MiniStack with its repairs: gateways, workers, CloudFormation; and a poll whose client is gone takes no task.
+"""MiniStack with its repairs: gateways, workers, streams, templates; and a poll whose client is gone takes no task.
 
 MiniStack goes on with GetActivityTask for 60 s after its client has left, and then gives the next task to nobody.
 """
@@ -9,9 +9,9 @@ from typing import Any
 
 import ministack.app
 from ministack.core import lambda_runtime
-from ministack.services import apigateway, apigateway_v1, lambda_svc
+from ministack.services import apigateway, apigateway_v1, dynamodb, lambda_svc
 
-from infra.local import archives, gateway, sockets, workers
+from infra.local import archives, gateway, sockets, streams, workers
 from infra.local.gateway import App, Message, Receive, Send
 
 
@@ -59,6 +59,12 @@ if __name__ == "__main__":
     apigateway_v1._import_rest_api = gateway.with_refusals(apigateway_v1._import_rest_api)
     functions: Any = lambda_svc
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
+    functions._iter_all_esms = streams.own(functions._iter_all_esms)
+    tables: Any = dynamodb
+    tables.esm_wake = streams.Wakes(tables.esm_wake)
+    functions._poll_dynamodb_streams = streams.Readers(
+        functions._poll_dynamodb_streams, functions._iter_all_esms, tables.esm_wake
+    )
     processes: Any = lambda_runtime.Worker
     processes._drain_stderr_bounded = workers.prompt
     routes: Any = apigateway
