@@ -52,7 +52,7 @@ class Readers:
             woken.clear()
             try:
                 found = self._poll()
-            except Exception:  # noqa: BLE001 - as in MiniStack's own loop: one bad moment does not end the reading
+            except Exception:  # as in MiniStack's own loop: one bad moment does not end the reading
                 logging.exception("a reader of a stream failed")
                 found = False
             if not found:
