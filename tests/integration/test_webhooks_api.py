@@ -250,6 +250,7 @@ def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, room: Room, theirs: st
     own = add(lambda *wish, **more: ask(*wish, **more, key=theirs))
     ask("GET", path(webhook, f"/deliveries?cursor={cursor[:-2]}AA"), status=400)
     ask("GET", path(webhook, f"/deliveries?status=failed&cursor={cursor}"), status=400)
+    ask("GET", path(add(ask), f"/deliveries?cursor={cursor}"), status=400)
     ask("GET", path(own, f"/deliveries?cursor={cursor}"), key=theirs, status=400)
 
 
@@ -312,8 +313,11 @@ def test_failures_are_those_of_an_address(ask: Ask, room: Room) -> None:
     assert [each["job_id"] for each in log(ask, webhook)] == ["J"]
 
 
-def test_a_long_recovery_goes_on_by_itself(ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries_noun, "RECOVER_SECONDS", 0)
+@pytest.mark.parametrize(("seconds", "recovered", "continues"), [(15, 3, False), (0, 1, True)])
+def test_a_recovery_takes_page_after_page_and_then_goes_on_by_itself(
+    ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
+) -> None:
+    monkeypatch.setattr(deliveries_noun, "RECOVER_SECONDS", seconds)
     monkeypatch.setattr(deliveries, "recover", functools.partial(deliveries.recover, most=1))
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
@@ -321,8 +325,8 @@ def test_a_long_recovery_goes_on_by_itself(ask: Ask, room: Room, monkeypatch: py
             room.tell(room.event(job_id))
         room.work()
         ask("PATCH", path(webhook), {"enabled": True})
-        recovered = ask("POST", path(webhook, "/recover"), {"since": "2026-01-01"}, status=202).json_body
-        assert (recovered["recovered"], recovered["continues"]) == (1, True)
+        done = ask("POST", path(webhook, "/recover"), {"since": "2026-01-01"}, status=202).json_body
+        assert (done["recovered"], done["continues"]) == (recovered, continues)
         room.work()
     assert {each["status"] for each in log(ask, webhook)} == {"delivered"}
 
