@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := infra/locks
+# As many tests at once as there are processors; those on the deployed stack share it, one after the other.
+SIDE_BY_SIDE := -n auto
 export FILE ?=
 
 .PHONY: help setup demo test check fast up down key bench package lock clean
@@ -25,7 +27,8 @@ demo: setup ## A real video through the real thing; FILE=some.mp4 for yours.
 	@$(BIN)/mediajobs demo $${FILE:+"$$FILE"}
 
 test: check ## All checks and tests, the fast ones first.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/media
+	@$(BIN)/python -m pytest tests/e2e
 
 check: setup ## Lint, types, templates.
 	@$(BIN)/ruff check -q .
@@ -34,7 +37,7 @@ check: setup ## Lint, types, templates.
 	@$(BIN)/python -m infra.lint
 
 fast: setup ## The tests that need neither a stack nor media.
-	@$(BIN)/python -m pytest tests/unit tests/integration
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration
 
 up: setup ## A stack on this machine, kept until `make down`. MEDIAJOBS_PORT names its port.
 	@$(BIN)/mediajobs up

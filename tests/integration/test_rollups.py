@@ -63,7 +63,7 @@ wishes = st.sampled_from([Status.QUEUED, Status.FAILED, Status.CANCELLED, "other
     seed=st.randoms(use_true_random=False),
     span=st.tuples(st.integers(0, 4000), st.integers(0, 4000)).map(sorted),
 )
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
     steps: list[tuple[int, Any]], seed: random.Random, span: list[int]
 ) -> None:
