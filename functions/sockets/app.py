@@ -11,7 +11,7 @@ from mediajobs import messages, usage
 from mediajobs.limits import QuotaExceeded
 from mediajobs.messages import Message
 from mediajobs.stores import broadcast, connections, keys, listeners, pushes, subscriptions
-from mediajobs.stores.connections import Connection
+from mediajobs.stores.connections import Connection, Known
 
 app = Chalice(app_name="sockets")
 logger = Logger()
@@ -36,22 +36,22 @@ def connect(event: WebsocketEvent) -> Answer:
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> Answer:
-    connection = connections.get(event.connection_id)
-    if connection is None:
+    known = connections.get(event.connection_id)
+    if known is None:
         pushes.close(event.connection_id)
-    elif broadcast.is_revoked(connection.key_id):
-        broadcast.cut_off(connection)
+    elif broadcast.is_revoked(known.connection.key_id):
+        broadcast.cut_off(known)
     else:
-        for data in _replies(connection, messages.read(event.body)):
+        for data in _replies(known, messages.read(event.body)):
             pushes.push(data, [event.connection_id])
     return _answer(event, HTTPStatus.OK)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> Answer:
-    connection = connections.get(event.connection_id)
-    if connection is not None:
-        listeners.forget(connection)
+    known = connections.get(event.connection_id)
+    if known is not None:
+        listeners.forget(known)
     return _answer(event, HTTPStatus.OK)
 
 
@@ -63,26 +63,26 @@ def socket(event: dict[str, Any], context: Any) -> Answer:
     return _DOORS[event["requestContext"]["eventType"]](event, context)
 
 
-def _replies(connection: Connection, asked: Message | None) -> list[bytes]:
+def _replies(known: Known, asked: Message | None) -> list[bytes]:
     """What is said at once; frames come by way of the stream."""
     if asked is None:
         return [messages.senseless()]
     if asked.action == "ping":
         return [messages.PONG]
     if asked.action == "subscribe":
-        return _subscribe(connection, asked)
+        return _subscribe(known, asked)
     if asked.all:
-        subscriptions.unsubscribe_from_all(connection)
+        subscriptions.unsubscribe_from_all(known)
     else:
-        subscriptions.unsubscribe(connection, asked.job_ids)
+        subscriptions.unsubscribe(known.connection, asked.job_ids)
     return []
 
 
-def _subscribe(connection: Connection, asked: Message) -> list[bytes]:
+def _subscribe(known: Known, asked: Message) -> list[bytes]:
     if asked.all:
-        subscriptions.subscribe_to_all(connection)
+        subscriptions.subscribe_to_all(known.connection)
     try:
-        unknown = subscriptions.subscribe(connection, asked.job_ids)
+        unknown = subscriptions.subscribe(known, asked.job_ids)
     except subscriptions.TooMany:
         return [messages.too_many()]
     return [messages.unknown(unknown)] if unknown else []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from mediajobs.frames import Frame, frame_of
 from mediajobs.stores import connections, keys, listeners, pushes
-from mediajobs.stores.connections import Connection
+from mediajobs.stores.connections import Connection, Known
 from mediajobs.stores.listeners import NOTHING, Listener, Partition
 from mediajobs.stores.pushes import Pushed
 
@@ -40,10 +40,10 @@ def is_revoked(key_id: str) -> bool:
     return key_id in _revoked([key_id])
 
 
-def cut_off(connection: Connection) -> None:
+def cut_off(known: Known) -> None:
     """Ends a connection, and forgets it."""
-    pushes.close(connection.connection_id)
-    listeners.forget(connection)
+    pushes.close(known.connection.connection_id)
+    listeners.forget(known)
 
 
 def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Listener]:
@@ -83,7 +83,8 @@ def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Lis
         listeners.owe(job_id, audience[name])
     _let_go(job_id, [one for one in _done_with(found, frame) if one.connection.connection_id not in owed])
     for name in pushed.gone | given_up:
-        listeners.forget(audience[name].connection)
+        known = connections.get(name)
+        listeners.forget(known or Known(audience[name].connection, [job_id]))
     for name in audience.keys() - pushed.gone - pushed.failed:
         listener = audience[name]
         if not (frame.is_last or listener.once) and listener.heard == NOTHING:

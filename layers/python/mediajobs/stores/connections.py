@@ -4,11 +4,10 @@ A connection has an item `#` and one for each job that it listens to by id; an a
 listens to all of it. Everything goes by itself a while after the last moment that a connection can live.
 """
 
-import itertools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mediajobs.stores import bulk, clients
 from mediajobs.stores.bulk import Image
@@ -27,15 +26,22 @@ class Connection:
     key_id: str
 
 
+class Known(NamedTuple):
+    """A connection, and the ids of the jobs that it listens to."""
+
+    connection: Connection
+    job_ids: list[str]
+
+
 def remember(connection: Connection) -> None:
     clients.dynamodb().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
 
 
-def get(connection_id: str) -> Connection | None:
-    """None for one that is forgotten."""
-    key = _key(connection_id, _SELF)
-    found = clients.dynamodb().get_item(TableName=_table(), Key=key, ConsistentRead=True).get("Item")
-    return _connection(connection_id, found) if found else None
+def get(connection_id: str) -> Known | None:
+    """None for one that is forgotten. One query."""
+    items = {item["item"]["S"]: item for item in _query(connection_id)}
+    itself = items.pop(_SELF, None)
+    return Known(_connection(connection_id, itself), list(items)) if itself else None
 
 
 def note(connection: Connection, job_ids: Iterable[str]) -> None:
@@ -46,11 +52,6 @@ def note(connection: Connection, job_ids: Iterable[str]) -> None:
 def drop(pairs: Iterable[tuple[str, str]]) -> None:
     """Connections, each with a job that it listens to no more."""
     _write({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs)
-
-
-def jobs_of(connection_id: str) -> list[str]:
-    """The ids of the jobs that it listens to."""
-    return [item["item"]["S"] for item in _query(connection_id) if item["item"]["S"] != _SELF]
 
 
 def join(connection: Connection) -> None:
@@ -68,13 +69,10 @@ def listening_to(account: str) -> list[Connection]:
     return [_connection(item["item"]["S"], item) for item in _query(_room(account))]
 
 
-def forget(connection: Connection) -> None:
+def forget(known: Known) -> None:
     """All but what stands with the jobs: see `listeners.forget`."""
-    ids = [*jobs_of(connection.connection_id), _SELF]
-    drop(itertools.chain(
-        ((connection.connection_id, item) for item in ids),
-        [(_room(connection.account), connection.connection_id)],
-    ))  # fmt: skip
+    its = known.connection
+    drop([*((its.connection_id, item) for item in (*known.job_ids, _SELF)), (_room(its.account), its.connection_id)])
 
 
 def expires() -> int:

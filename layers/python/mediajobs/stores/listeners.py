@@ -15,7 +15,7 @@ from mediajobs.progress import Progress
 from mediajobs.stores import bulk, clients, connections, jobs
 from mediajobs.stores import progress as reports
 from mediajobs.stores.bulk import Image
-from mediajobs.stores.connections import Connection
+from mediajobs.stores.connections import Connection, Known
 from mediajobs.stores.environment import setting
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow
 
@@ -107,10 +107,10 @@ def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
     _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
 
 
-def forget(connection: Connection) -> None:
+def forget(known: Known) -> None:
     """Everything that is kept of a connection that is gone."""
-    unlisten(connection.connection_id, connections.jobs_of(connection.connection_id))
-    connections.forget(connection)
+    unlisten(known.connection.connection_id, known.job_ids)
+    connections.forget(known)
 
 
 def set_told(job_id: str, sequence: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mediajobs.ids import is_job_id
 from mediajobs.messages import MOST_JOBS
 from mediajobs.stores import connections, listeners, slots
-from mediajobs.stores.connections import Connection
+from mediajobs.stores.connections import Connection, Known
 from mediajobs.stores.listeners import Listener
 
 
@@ -13,16 +13,16 @@ class TooMany(Exception):
     """One connection cannot listen to so many jobs."""
 
 
-def subscribe(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+def subscribe(known: Known, job_ids: Sequence[str]) -> list[str]:
     """Its own jobs are told from now on, the present state first. Gives the ids that are not its own.
 
     Raises TooMany.
     """
-    wanted = list(dict.fromkeys(job_ids))
+    connection, wanted = known.connection, list(dict.fromkeys(job_ids))
     accounts = listeners.accounts_of(job_id for job_id in wanted if is_job_id(job_id))
     own = [job_id for job_id in wanted if accounts.get(job_id) == connection.account]
     if own:
-        if len(set(connections.jobs_of(connection.connection_id)).union(own)) > MOST_JOBS:
+        if len({*known.job_ids, *own}) > MOST_JOBS:
             raise TooMany
         connections.note(connection, own)  # first: what stands with a job can be found by it
         listeners.listen(own, Listener(connection))
@@ -42,7 +42,7 @@ def unsubscribe(connection: Connection, job_ids: Sequence[str]) -> None:
     connections.drop((connection.connection_id, job_id) for job_id in wanted)
 
 
-def unsubscribe_from_all(connection: Connection) -> None:
+def unsubscribe_from_all(known: Known) -> None:
     """From everything: its account, and every single job."""
-    connections.leave(connection)
-    unsubscribe(connection, connections.jobs_of(connection.connection_id))
+    connections.leave(known.connection)
+    unsubscribe(known.connection, known.job_ids)
