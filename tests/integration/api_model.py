@@ -324,7 +324,8 @@ class Model:
         statuses = Counter(job.status for job in jobs)
         completed = [job for job in jobs if job.status == "completed"]
         spent, media = sum(job.worked_ms for job in completed), sum(1000 * (job.duration or 0) for job in completed)
-        sources, outputs = sum(job.size_bytes or 0 for job in jobs), sum(sum(job.outputs.values()) for job in jobs)
+        here = [job for job in jobs if not job.fetched or job.duration is not None]
+        sources, outputs = sum(job.size_bytes or 0 for job in here), sum(sum(job.outputs.values()) for job in jobs)
         return {
             "total_jobs": len(jobs),
             "status_breakdown": {status: statuses[status] for status in ORDER},
@@ -352,6 +353,8 @@ class Model:
             job.heard_at = self.now
             if status == "cancelled":
                 self.stopped.add(f"{job.job_id}-{job.attempt}")
+        if job.status == "pending" and status in ENDED:
+            job.size_bytes = None  # announced, and never stored
         job.status, job.updated_at, job.changes = status, self.now, job.changes + 1
         if status in ENDED:
             job.completed_at = self.now

@@ -208,8 +208,9 @@ class TestRetry:
         detail(ask("POST", f"/jobs/{ended(ask, Status.FAILED)}/retry", body), 422)
 
     def test_a_source_that_never_came_has_a_cure_and_one_that_came_late_is_taken(self, ask: Ask) -> None:
-        job_id = pending(ask)
+        job_id = pending(ask, size_bytes=900)
         ok(ask("POST", f"/jobs/{job_id}/cancel"))
+        assert jobs.get(job_id).size_bytes is None, "nothing is stored: nothing counts"
         assert "Create a new job" in detail(ask("POST", f"/jobs/{job_id}/retry"), 409)
         put(source_key(job_id), b"12345")
         ok(ask("POST", f"/jobs/{job_id}/retry"), 202)

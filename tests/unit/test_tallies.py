@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from mediajobs.source import SourceFacts
 
 moments = st.integers(0, tallies.EPOCH_END - 1)
 spans = st.tuples(moments, moments).map(sorted)
+SOURCE = SourceFacts(container="mp4", duration_seconds=8.5, size_bytes=700, sha256="", video=None, audio=None)
 
 
 @given(spans, moments)
@@ -71,6 +74,23 @@ def test_a_completed_job_counts_with_its_work() -> None:
     assert tallies.jobs_by_status(tallies.of_job(job)) == dict.fromkeys(Status, 0) | {Status.COMPLETED: 1}
     spoken = job.model_copy(update={"outputs": {"transcript_txt": OutputSummary(available=True, size_bytes=1)}})
     assert {"transcribed_ms": 8500, "transcoded_ms": 0}.items() <= tallies.of_job(spoken).items()
+
+
+@pytest.mark.parametrize(
+    ("fields", "counted"),
+    [
+        ({"status": Status.PENDING, "size_bytes": 900}, 900),  # on its way
+        ({"status": Status.FAILED, "size_bytes": 900}, 900),  # it came, and could not be used
+        ({"status": Status.QUEUED, "size_bytes": 900, "source_url": "https://example.com/a"}, 0),
+        ({"status": Status.FAILED, "size_bytes": 900, "source_url": "https://example.com/a"}, 0),
+        ({"status": Status.FAILED, "size_bytes": 900, "source_url": "https://example.com/a", "source": SOURCE}, 700),
+    ],
+)
+def test_a_source_counts_when_it_is_stored_or_on_its_way(fields: dict[str, Any], counted: int) -> None:
+    job = Job.model_validate(
+        {"job_id": "J", "account": "a", "filename": "a", "created_at": "", "updated_at": ""} | fields
+    )
+    assert tallies.of_job(job)["source_bytes"] == counted
 
 
 def test_jobs_are_found_by_status_and_priority() -> None:

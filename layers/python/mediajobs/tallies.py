@@ -40,7 +40,7 @@ def of_job(job: Job) -> Counter[str]:
     """What one job adds: to the jobs of its status and priority, and when it is completed to the sums of work."""
     tally = Counter({f"jobs.{job.status}.{job.priority}": 1})
     tally["output_bytes"] += sum(output.size_bytes or 0 for output in job.outputs.values())
-    tally["source_bytes"] += job.source.size_bytes if job.source else job.size_bytes or 0
+    tally["source_bytes"] += _source_bytes(job)
     if job.status is Status.COMPLETED and job.source is not None:
         media = round(1000 * job.source.duration_seconds)
         tally["processing_ms"] += round(1000 * job.processing_time.get("total_seconds", 0))
@@ -95,6 +95,13 @@ def _jobs(tally: Tally) -> Iterator[tuple[Status, int, int]]:
         if kind == "jobs":
             status, _, priority = rest.partition(".")
             yield Status(status), int(priority), number
+
+
+def _source_bytes(job: Job) -> int:
+    """What is stored, or on its way. What a URL leads to is there once it is validated, whatever was announced."""
+    if job.source is not None:
+        return job.source.size_bytes
+    return 0 if job.source_url else job.size_bytes or 0
 
 
 def _made(job: Job, *outputs: str) -> bool:

@@ -252,7 +252,7 @@ def _change(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> t
         values["started_at"] = moment
     if wanted in TERMINAL:
         values["completed_at"] = moment
-    if job.status is Status.PENDING and wanted is Status.FAILED:
+    if job.status is Status.PENDING and wanted in TERMINAL:
         gone.add("size_bytes")  # announced, and never stored
     if job.status in TERMINAL:
         ended = EarlierAttempt.model_validate(job.model_dump(include=set(EarlierAttempt.model_fields)))
