@@ -1,6 +1,7 @@
 """What receivers get, well-behaved and not, on a clock that the test turns."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -10,6 +11,7 @@ import pytest
 
 from mediajobs.deliveries import SCHEDULE, Delivery
 from mediajobs.stores import attempts, claims, deliveries, flights, hints, outward, webhooks
+from mediajobs.stores.hints import Hint
 from mediajobs.times import parse
 from tests import receivers
 from tests.receivers import Behaviour, answer, receiver
@@ -313,6 +315,47 @@ def test_one_that_is_down_is_left_alone_for_a_minute_and_then_asked_by_one(room:
 
     assert {each.status for each in room.log(endpoint)} == {"delivered"}
     assert sum(len(each.attempts) for each in room.log(endpoint)) == len(site.requests) == 26
+
+
+def test_a_hint_at_what_is_not_due_does_not_take_the_place_of_the_one_that_asks(room: Room) -> None:
+    with receiver(answer(200), *[answer(503)] * 5, answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(7):
+            room.tell(room.event(f"J{number}"))
+        room.work()
+        assert len(site.requests) == 6  # the circuit is open
+        room.clock.turn(room.clock() + timedelta(seconds=61))
+        told, waits = (
+            next(each for each in room.log(endpoint) if each.status == status) for status in ("delivered", "pending")
+        )
+        for each, outcome in ((told, "not due"), (waits, "delivered")):
+            with ThreadPoolExecutor(1) as another:  # who may ask is a matter of threads
+                hint = Hint("acme", each.webhook_id, each.delivery_id)
+                assert another.submit(attempts.make, hint, room.clock).result() == outcome
+
+
+def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(room: Room) -> None:
+    with receiver(answer(503)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(30):
+            room.tell(room.event(f"J{number}"))
+        room.work()
+        webhooks.change("acme", endpoint.webhook_id, {"enabled": False}, room.clock())
+        room.pass_time(timedelta(minutes=5))
+    assert {(each.status, each.reason) for each in room.log(endpoint)} == {("failed", "webhook_disabled")}
+    assert len(site.requests) == 5
+
+
+def test_what_was_never_tried_is_sent_minutes_after_the_endpoint_is_back(room: Room) -> None:
+    with receiver(*[answer(503)] * 35, answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        for number in range(60):
+            room.tell(room.event(f"J{number}"))
+        room.pass_time(timedelta(hours=2), until=lambda: len(site.requests) > 35)
+        untried = [each.delivery_id for each in room.log(endpoint) if not each.attempts]
+        assert len(untried) > 20
+        room.pass_time(timedelta(minutes=6))
+    assert {deliveries.get(endpoint.webhook_id, each).status for each in untried} == {"delivered"}
 
 
 def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerConfig, CircuitInfo, circuit_breaker
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
+from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitState
 
 from mediajobs import signatures
 from mediajobs.deliveries import (
@@ -47,6 +48,8 @@ _CONFIG = CircuitBreakerConfig(
 
 def make(hint: Hint, clock: Clock) -> str:
     """Makes the attempt, if it is due and may be made. Gives in two words what came of it."""
+    if _is_resting(hint.webhook_id) and not claims.may_be_due(hint, clock()):
+        return "not due"  # else it would be the one that asks for all, and ask nothing
     guarded = circuit_breaker(
         name=hint.webhook_id, persistence_store=_circuits(), config=_CONFIG, on_circuit_open=_rest
     )(_make)
@@ -60,6 +63,8 @@ def make(hint: Hint, clock: Clock) -> str:
         claims.put_off(hint, clock(), longest=LONGEST_CROWD)
         return "put off"
     except flights.Closed as closed:
+        if _is_resting(hint.webhook_id):  # nobody is asked any more, so nobody need wait for an answer
+            _circuits().save_closed(hint.webhook_id)
         claims.close(hint, str(closed), clock())
         return "given up"
     return outcome
@@ -106,6 +111,11 @@ def _rest(hint: Hint, clock: Clock, *, circuit: CircuitInfo) -> str:
     opened = circuit.opened_at if circuit.opened_at is not None else now.timestamp()
     claims.put_off(hint, now, least=opened + REST_SECONDS - now.timestamp(), longest=LONGEST_REST)
     return "put off"
+
+
+def _is_resting(webhook_id: str) -> bool:
+    """Whether its circuit is open, or half open. It is known for a few seconds without a call."""
+    return bool(_circuits().get_state(webhook_id).state != CircuitState.CLOSED)
 
 
 @cache

@@ -69,6 +69,12 @@ def finish(claimed: Claim, attempt: Attempt, then: Next, now: datetime) -> None:
         _hint_at(delivery, (then.at - now).total_seconds())
 
 
+def may_be_due(hint: Hint, now: datetime) -> bool:
+    """As it stands; who claims it first finds out whether it was."""
+    row = _row(hint)
+    return row is not None and is_due(row, now)
+
+
 def put_off(hint: Hint, now: datetime, *, least: float = 0.0, longest: float) -> None:
     """The attempt cannot be made now: it comes later, the later the oftener that has happened. No attempt is counted.
 
