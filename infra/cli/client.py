@@ -17,6 +17,7 @@ from infra.cli.failures import CommandError, RefusedError, UnreachableError
 CONNECT_SECONDS = 10
 READ_SECONDS = 40  # an API gateway gives up after 29
 TRIES = 4
+EVENTS_SECONDS = 2.0  # between two looks at events that do not say it themselves
 BACKOFF = 0.4  # seconds before the second try; doubled with every further one
 LONGEST_PAUSE = 60.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -29,8 +30,9 @@ class Client:
     """One API with one key, or with none for what is open to everybody. Every method raises RefusedError for an error
     answer and UnreachableError for none."""
 
-    def __init__(self, api_url: str, api_key: str | None = None) -> None:
+    def __init__(self, api_url: str, api_key: str | None = None, ws_url: str | None = None) -> None:
         self.api_url = api_url.rstrip("/")
+        self.ws_url = ws_url
         self._api_key = api_key
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(pool_maxsize=8))
@@ -71,6 +73,24 @@ class Client:
         if response.status_code == 304:
             return None, etag
         return _read(Job.read, _json(response)), response.headers.get("ETag")
+
+    def events(self, job_id: str, last_id: str | None) -> tuple[str | None, float]:
+        """The id of the newest event after that one, or None; and the seconds until one asks again."""
+        headers = {"Last-Event-ID": last_id} if last_id else {}
+        response = self.send("GET", f"/events/{quote(job_id, safe='')}/progress", headers=headers)
+        lines = [line.partition(": ") for line in response.text.splitlines()]
+        ids = [value for name, _, value in lines if name == "id"]
+        waits = [int(value) for name, _, value in lines if name == "retry" and value.isdecimal()]
+        return (ids[-1] if ids else None), (waits[-1] / 1000 if waits else EVENTS_SECONDS)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """For the socket that belongs to this API."""
+        return {"X-API-Key": self._api_key} if self._api_key else {}
+
+    @property
+    def uses_proxies(self) -> bool:
+        return bool(self._session.trust_env)
 
     def text(self, path: str) -> str:
         """What lies behind `path`, redirects followed, as UTF-8."""

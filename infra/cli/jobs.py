@@ -35,6 +35,14 @@ def status(
         finished(client, job, out, as_json=as_json)
 
 
+def watch(job_id: JobId, as_json: AsJson = False, api_url: ApiUrl = None, api_key: ApiKey = None) -> None:
+    """Look on until a job is finished.
+
+    Told by its WebSocket, or else by server-sent events. Exit code 1 if the job failed or was cancelled.
+    """
+    status(job_id, watch=True, as_json=as_json, api_url=api_url, api_key=api_key)
+
+
 def download(
     job_id: JobId,
     what: What = None,

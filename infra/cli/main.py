@@ -10,7 +10,7 @@ from infra.cli.demo import demo
 from infra.cli.export import export
 from infra.cli.failures import CommandError, show
 from infra.cli.health import health
-from infra.cli.jobs import download, status
+from infra.cli.jobs import download, status, watch
 from infra.cli.keys import keys
 from infra.cli.listing import list_jobs
 from infra.cli.models import models
@@ -56,6 +56,7 @@ app = typer.Typer(
 app.command(rich_help_panel="Try it")(demo)
 app.command(rich_help_panel="Jobs")(submit)
 app.command(rich_help_panel="Jobs")(status)
+app.command(rich_help_panel="Jobs")(watch)
 app.command(rich_help_panel="Jobs")(download)
 app.command(rich_help_panel="Jobs")(steering.cancel)
 app.command(rich_help_panel="Jobs")(steering.retry)

@@ -14,6 +14,7 @@ START_ONE = "Start one with `mediajobs up`"
 class Place(NamedTuple):
     api_url: str
     api_key: str
+    ws_url: str | None = None
 
 
 def home() -> Path:
@@ -32,11 +33,11 @@ def find(api_url: str | None, api_key: str | None) -> Place:
     The key of the local stack is for the local stack alone: it is never sent to an address given otherwise.
     """
     if api_url and api_key:
-        return Place(_checked(api_url), api_key)
+        return Place(_checked(api_url), api_key, os.environ.get("MEDIAJOBS_WS_URL"))
     if api_url:
         raise UsageError(f"There is no key for {api_url}.", hints=["Set MEDIAJOBS_API_KEY or pass --api-key."])
     stack = running_stack()
-    return Place(stack["api_url"], api_key or stack["api_key"])
+    return Place(stack["api_url"], api_key or stack["api_key"], stack.get("ws_url"))
 
 
 def address(api_url: str | None) -> str:

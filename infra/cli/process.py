@@ -39,7 +39,7 @@ def watched(client: Client, job_id: str, screen: Screen, *, patience: float | No
             screen.show(job)
     except KeyboardInterrupt:
         raise StoppedError(
-            f"Job {job_id} goes on without being watched.", hints=[f"Watch it again: mediajobs status {job_id} --watch"]
+            f"Job {job_id} goes on without being watched.", hints=[f"Watch it again: mediajobs watch {job_id}"]
         ) from None
     assert job is not None  # noqa: S101 (follow gives at least one state)
     return job

@@ -106,7 +106,7 @@ def _submit(
     if job:
         finished(client, job, out, as_json=as_json)
     elif not as_json:
-        out.print(f"Job {created.job_id} is on its way. Follow it:\n  mediajobs status {created.job_id} --watch")
+        out.print(f"Job {created.job_id} is on its way. Follow it:\n  mediajobs watch {created.job_id}")
 
 
 def _told(**wishes: Any) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""A job followed by polling, and what changed between two looks at it."""
+"""A job followed to its end, and what changed between two looks at it."""
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
+from infra.cli import live
 from infra.cli.client import Client
 from infra.cli.documents import Job, TaskProgress
 from infra.cli.failures import CommandError, RefusedError, UnreachableError
 
-PACE = 1.0  # seconds between two looks: 60 of the 100 requests a minute that a key has by default
 OUTAGE = 120.0  # seconds without an answer that a watcher sits out
 
 
@@ -16,6 +17,11 @@ def follow(client: Client, job_id: str, *, patience: float | None = None) -> Ite
 
     `patience`: seconds without any change after which CommandError is raised; None waits as long as it takes.
     """
+    with closing(live.ticks(client, job_id)) as ticks:
+        yield from _followed(client, job_id, ticks, patience)
+
+
+def _followed(client: Client, job_id: str, ticks: Iterator[None], patience: float | None) -> Iterator[Job]:
     etag: str | None = None
     changed_at = answered_at = time.monotonic()
     while True:
@@ -34,7 +40,7 @@ def follow(client: Client, job_id: str, *, patience: float | None = None) -> Ite
                 return
         elif patience is not None and time.monotonic() - changed_at > patience:
             raise CommandError(f"Job {job_id} did not move for {patience:.0f} s.")
-        time.sleep(PACE)
+        next(ticks)
 
 
 def news(before: Job | None, now: Job) -> list[str]:

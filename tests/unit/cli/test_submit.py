@@ -32,7 +32,7 @@ def test_a_file_is_uploaded_with_the_presigned_headers_and_without_the_key(api: 
     result = run("submit", talk)
 
     assert result.exit_code == 0, result.output
-    assert f"mediajobs status {JOB_ID} --watch" in result.stdout
+    assert f"mediajobs watch {JOB_ID}" in result.stdout
     assert api.stored[SOURCE] == talk.read_bytes()
     [(headers, _)] = api.requests("PUT", "/source")
     assert headers["content-type"] == "video/mp4"
@@ -147,7 +147,7 @@ def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
     result = run("submit", talk, "--watch")
 
     assert result.exit_code == 130
-    assert f"mediajobs status {JOB_ID} --watch" in result.stderr
+    assert f"mediajobs watch {JOB_ID}" in result.stderr
     assert api.requests("POST", "/cancel") == []
 
 
