@@ -229,6 +229,21 @@ def test_only_an_unbroken_row_of_failures_counts(
     assert webhooks.get("acme", endpoint.webhook_id).enabled == enabled
 
 
+def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room) -> None:
+    endpoint = room.endpoint("http://127.0.0.1:1/old")
+    for _ in range(3):
+        flights.leave(flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE), room.clock(), delivered=False)
+        room.clock.turn(room.clock() + 1.9 * DAY)
+    on_its_way = flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    assert on_its_way.endpoint.failing_since is not None
+    changed = webhooks.change("acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock())
+    flights.leave(on_its_way, room.clock(), delivered=False)
+    flights.disable(on_its_way.endpoint, "410", room.clock())
+    assert webhooks.get("acme", endpoint.webhook_id) == changed
+    places = [flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE) for _ in range(flights.MOST)]
+    assert on_its_way.place in {each.place for each in places}  # it was given back
+
+
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/")
     entered = [flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE) for _ in range(flights.MOST)]

@@ -5,16 +5,16 @@ A slow receiver may only ever keep a few of the workers waiting. Taking a place 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from mediajobs import deliveries
 from mediajobs.stores.environment import setting
-from mediajobs.stores.updates import update
+from mediajobs.stores.updates import Row, update
 from mediajobs.stores.webhooks import endpoint_of, key, milliseconds
 from mediajobs.times import parse, rfc3339
 from mediajobs.webhooks import Endpoint
 
 MOST = 5  # requests to one endpoint at a time
+_UNCHANGED = "updated_at = :seen"  # what an attempt tells is about the endpoint as it was then
 _PLACES = tuple(f"flight_{number}" for number in range(MOST))
 
 
@@ -65,34 +65,33 @@ def enter(account: str, webhook_id: str, now: datetime, lease: timedelta) -> Fli
 def leave(flight: Flight, now: datetime, *, delivered: bool | None) -> None:
     """Gives the place back, and notes whether the endpoint works; None where that was not found out.
 
-    One that has done nothing but fail for five days is disabled.
+    One that has done nothing but fail for five days is disabled. One that its owner changed meanwhile has not failed.
     """
     endpoint = flight.endpoint
-    expression: dict[str, Any] = {"UpdateExpression": f"REMOVE {flight.place}"}
-    if delivered:
-        expression["UpdateExpression"] += ", failing_since, failed_at"
     if delivered is False:
-        since = deliveries.failing_since(endpoint.failing_since, endpoint.failed_at, now)
-        goes_on = since < now  # else it begins now, whatever stands there
-        first = "if_not_exists(failing_since, :since)" if goes_on else ":since"
-        expression["UpdateExpression"] += f" SET failing_since = {first}, failed_at = :now"
-        expression["ExpressionAttributeValues"] = {":since": {"S": rfc3339(since)}, ":now": {"S": rfc3339(now)}}
-    row, _ = update(
+        row, noted = _failed(flight, now)
+        since = row.get("failing_since")
+        if noted and since and deliveries.is_given_up(parse(since), now):
+            reason = f"Nothing but failure since {since}. Put it right, enable it, and recover what was missed."
+            disable(endpoint, reason, now, still_failing_since=since)
+        if noted:
+            return
+    update(
         setting("WEBHOOKS_TABLE"),
         key(endpoint.account, endpoint.webhook_id),
+        UpdateExpression=f"REMOVE {flight.place}" + (", failing_since, failed_at" if delivered else ""),
         ConditionExpression="attribute_exists(webhook_id)",
-        **expression,
     )
-    since_when = row.get("failing_since")
-    if delivered is False and since_when and deliveries.is_given_up(parse(since_when), now):
-        reason = f"Nothing but failure since {since_when}. Put it right, enable it, and recover what was missed."
-        disable(endpoint, reason, now, still_failing_since=since_when)
 
 
 def disable(endpoint: Endpoint, reason: str, now: datetime, *, still_failing_since: str | None = None) -> None:
-    """Nothing is sent to it until its owner enables it. `still_failing_since`: only if that is still so."""
+    """Nothing is sent to it until its owner enables it; nothing changes where its owner has changed it since.
+
+    `still_failing_since`: only if that is still so.
+    """
     values = {":no": {"BOOL": False}, ":yes": {"BOOL": True}, ":reason": {"S": reason}, ":now": {"S": rfc3339(now)}}
-    condition = "enabled = :yes"
+    condition = f"enabled = :yes AND {_UNCHANGED}"
+    values[":seen"] = {"S": endpoint.updated_at}
     if still_failing_since:
         condition += " AND failing_since = :since"
         values[":since"] = {"S": still_failing_since}
@@ -102,4 +101,23 @@ def disable(endpoint: Endpoint, reason: str, now: datetime, *, still_failing_sin
         UpdateExpression="SET enabled = :no, disabled_reason = :reason, updated_at = :now",
         ConditionExpression=condition,
         ExpressionAttributeValues=values,
+    )
+
+
+def _failed(flight: Flight, now: datetime) -> tuple[Row, bool]:
+    """Notes it, and gives the place back in the same write."""
+    endpoint = flight.endpoint
+    since = deliveries.failing_since(endpoint.failing_since, endpoint.failed_at, now)
+    goes_on = since < now  # else it begins now, whatever stands there
+    first = "if_not_exists(failing_since, :since)" if goes_on else ":since"
+    return update(
+        setting("WEBHOOKS_TABLE"),
+        key(endpoint.account, endpoint.webhook_id),
+        UpdateExpression=f"REMOVE {flight.place} SET failing_since = {first}, failed_at = :now",
+        ConditionExpression=_UNCHANGED,
+        ExpressionAttributeValues={
+            ":since": {"S": rfc3339(since)},
+            ":now": {"S": rfc3339(now)},
+            ":seen": {"S": endpoint.updated_at},
+        },
     )
