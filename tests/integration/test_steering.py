@@ -203,7 +203,7 @@ class TestRetry:
             steering.retry(seen, from_start=False)
         assert jobs.get(seen.job_id).attempt == 2
 
-    @pytest.mark.parametrize("body", [{"from": "middle"}, {"start": True}, [], 7])
+    @pytest.mark.parametrize("body", [{"from": "middle"}, {"start": True}, {"origin": "start"}, [], 7])
     def test_an_odd_wish_is_refused(self, ask: Ask, body: Any) -> None:
         detail(ask("POST", f"/jobs/{ended(ask, Status.FAILED)}/retry", body), 422)
 

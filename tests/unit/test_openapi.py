@@ -5,8 +5,10 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from chalice.test import Client
 from openapi_spec_validator import validate
+from pydantic import ValidationError
 
 from tests.doors import load
 
@@ -116,6 +118,17 @@ def test_what_is_made_links_to_all_that_can_be_done_with_it() -> None:
     assert paths["/jobs"]["get"]["responses"]["200"]["links"]["next"]["parameters"] == {
         "cursor": "$response.body#/next_cursor"
     }
+
+
+def test_a_field_is_taken_by_the_name_alone_that_is_described() -> None:
+    """What pydantic calls it inside is as unknown as any other name."""
+    for model in {model for route in nouns.all_routes() for model in (route.body, route.query) if model}:
+        described = model.model_json_schema()
+        example = described.get("examples", [{}])[0]
+        for name in (*model.model_fields, "no_such_field"):
+            if name not in described["properties"]:
+                with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+                    model.model_validate_json(json.dumps(example | {name: None}))
 
 
 def test_the_example_of_a_body_is_one() -> None:

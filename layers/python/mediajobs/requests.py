@@ -12,6 +12,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from mediajobs import tallies
@@ -203,6 +204,12 @@ class RetryJob(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"from": "failed_task"}]})
 
     origin: Annotated[Literal["failed_task", "start"], Field(alias="from", description=_ORIGIN)] = "failed_task"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_by_its_alias_alone(cls, value: Any) -> Any:
+        """As an object of Python: in JSON, pydantic takes `origin` for no unknown field, and drops it unread."""
+        return value
 
 
 class RetryFilter(JobFilters):
