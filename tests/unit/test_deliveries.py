@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from mediajobs.deliveries import JITTER, LONGEST_WAIT, SCHEDULE, Answer, after, attempt, put_off_seconds
+from mediajobs.deliveries import JITTER, LONGEST_WAIT, MOST_ATTEMPTS, SCHEDULE, Answer, after, attempt, put_off_seconds
 from mediajobs.deliveries import retry_after_seconds as seconds
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -80,6 +80,13 @@ def test_retry_after_is_a_least_wait() -> None:
 def test_an_answer_is_kept_up_to_a_kilobyte_whatever_its_bytes() -> None:
     kept = attempt(Answer(200, body=b"\xff" * 5000), NOW).response
     assert kept == "\ufffd" * 1024
+
+
+def test_a_log_of_the_worst_answers_fits_into_its_row() -> None:
+    for byte in (b"\x00", b"\x1b", b'"', b"\xff", b"\n"):
+        worst = attempt(Answer(500, body=byte * 2000, latency_ms=99_999), NOW)
+        line = worst.model_dump_json(exclude_none=True).encode()
+        assert len(line) * (MOST_ATTEMPTS + len(SCHEDULE)) < 390_000  # of DynamoDB's 400 KB
 
 
 def test_what_is_put_off_comes_later_and_later_but_not_for_ever() -> None:

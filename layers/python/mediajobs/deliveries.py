@@ -26,6 +26,7 @@ MOST_ATTEMPTS = 100  # of one delivery, with those that were asked for by hand
 GIVEN_UP_AFTER = timedelta(days=5)  # of nothing but failure
 _FORGOTTEN_AFTER = timedelta(days=2)  # failures further apart than the longest wait say nothing about what lay between
 _GONE = 410
+_UNSEEN = dict.fromkeys({*range(32), 127} - set(map(ord, "\t\n\r")), "\ufffd")
 
 
 class Attempt(BaseModel):
@@ -111,7 +112,7 @@ def attempt(answer: Answer, began: datetime) -> Attempt:
         latency_ms=answer.latency_ms,
         error=error,
         detail=detail,
-        response=answer.body[:ANSWER_BYTES].decode(errors="replace") if answer.status is not None else None,
+        response=_shown(answer.body[:ANSWER_BYTES]) if answer.status is not None else None,
     )
 
 
@@ -143,6 +144,11 @@ def retry_after_seconds(value: str | None, now: datetime) -> float:
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), float(LONGEST_WAIT))
+
+
+def _shown(body: bytes) -> str:
+    """Without what a terminal would obey, and what takes six times its room in JSON."""
+    return body.decode(errors="replace").translate(_UNSEEN)
 
 
 def _wait(tries: int, answer: Answer, now: datetime, random: float) -> float:
