@@ -262,6 +262,15 @@ class TestCompute:
             assert queue["SchedulingPolicyArn"] == {"Ref": "SchedulingPolicy"}
 
 
+class TestRights:
+    @pytest.mark.parametrize("function", ["ApiFunction", "StepsFunction"])
+    def test_who_asks_for_what_may_be_gone_is_told_so(self, main: Template, function: str) -> None:
+        """S3 says 404 to those alone who may list; a GET has no prefix that a condition could be about."""
+        statements = [each for policy in properties(main, function)["Policies"] for each in policy["Statement"]]
+        (listing,) = [each for each in statements if each.get("Action") == "s3:ListBucket"]
+        assert "Condition" not in listing
+
+
 class TestDeployment:
     @pytest.mark.parametrize(("stage", "transcribe_on"), [("dev", "cpu"), ("prod", "gpu")])
     def test_the_settings_name_the_queues_and_definitions_that_the_compute_stack_makes(
