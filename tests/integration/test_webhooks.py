@@ -307,6 +307,22 @@ def test_a_copy_of_an_event_makes_no_second_delivery_and_two_endpoints_get_one_i
     assert one.delivery_id != other.delivery_id
 
 
+def test_a_replay_tells_no_endpoint_of_what_happened_before_it_was_made(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        early = room.endpoint(site.url)
+        event = room.event()
+        room.tell(event)
+        room.work()
+        room.clock.turn(room.clock() + DAY)
+        late = room.endpoint(site.url)
+        room.tell(event)
+        room.tell(room.event("K"))
+        room.work()
+    assert [each.job_id for each in room.log(early)] == ["J", "K"]
+    assert [each.job_id for each in room.log(late)] == ["K"]
+    assert len(site.requests) == 3
+
+
 def test_a_test_event_is_sent_and_logged(room: Room) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url, events=("job.failed",))

@@ -1,6 +1,6 @@
 """An event becomes a delivery for each endpoint of its account that wants it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mediajobs.errors import NotFound
 from mediajobs.events import JobEvent
@@ -10,11 +10,13 @@ from mediajobs.stores import deliveries, jobs, webhooks
 from mediajobs.times import parse
 from mediajobs.webhooks import Endpoint, event_name, payload, serialise
 
+_CLOCKS_APART = timedelta(minutes=1)  # of two machines, at most
+
 
 def fan_out(event: JobEvent, now: datetime) -> int:
     """Gives the number of endpoints. A second time it makes nothing new, and hints at what may have been forgotten."""
     name = event_name(event.status)
-    wanting = [each for each in webhooks.of_account(event.account) if _wants(each, name)]
+    wanting = [each for each in webhooks.of_account(event.account) if _wants(each, name, event)]
     if name is None or not wanting:
         return 0
     body = serialise(payload(event, _progress(event)))
@@ -31,9 +33,13 @@ def fan_out(event: JobEvent, now: datetime) -> int:
     return len(wanting)
 
 
-def _wants(endpoint: Endpoint, name: str | None) -> bool:
-    """One that we disabled is told nothing, but what it misses is in its log, to be recovered from there."""
-    return (endpoint.enabled or endpoint.disabled_reason is not None) and name in endpoint.events
+def _wants(endpoint: Endpoint, name: str | None, event: JobEvent) -> bool:
+    """One that we disabled is told nothing, but what it misses is in its log, to be recovered from there.
+
+    None is told of what happened before it was made, which a replay brings up again.
+    """
+    hears = endpoint.enabled or endpoint.disabled_reason is not None
+    return hears and name in endpoint.events and parse(event.updated_at) >= parse(endpoint.created_at) - _CLOCKS_APART
 
 
 def _progress(event: JobEvent) -> int | None:
