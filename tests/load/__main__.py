@@ -11,6 +11,7 @@ BENCHES = (
     "bench_transcribe",
     "bench_job",
     "bench_webhooks",
+    "bench_progress",
 )
 
 for bench in BENCHES:
