@@ -12,8 +12,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from mediajobs import signatures
 from mediajobs.errors import Conflict, NotFound
-from mediajobs.stores import deliveries, due, webhooks
-from mediajobs.webhooks import DEFAULT_EVENTS
+from mediajobs.stores import deliveries, due, flights, webhooks
+from mediajobs.webhooks import DEFAULT_EVENTS, MOST_ENDPOINTS
+from tests.conftest import template
 from tests.receivers import answer, receiver
 from tests.webhook_room import MINUTE, Room, furnish
 
@@ -171,3 +172,9 @@ def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -
         assert word.removeprefix("whsec_").removeprefix("v1,") not in shown
     for word in ("private name", "their words", "theirs"):
         assert word not in shown
+
+
+def test_the_slow_endpoints_of_one_account_leave_most_workers_to_the_others() -> None:
+    hints = template()["Resources"]["AttemptsFunction"]["Properties"]["Events"]["Due"]["Properties"]
+    _condition, _at_home, workers = hints["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
+    assert workers / 2 >= MOST_ENDPOINTS * flights.MOST  # at worst each holds one alone
