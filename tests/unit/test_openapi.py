@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from chalice.test import Client
 from openapi_spec_validator import validate
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from mediajobs.requests import BATCH_ID, CreateJob, RetryJobs
+from mediajobs.webhook_requests import ListDeliveries
 from tests.doors import load
 
 APP = load("api").app
 from chalicelib import nouns  # noqa: E402 - its folder is on the path from here on
+from chalicelib.problems import of_validation  # noqa: E402
 
 
 def ask(path: str) -> Any:
@@ -129,6 +132,40 @@ def test_a_field_is_taken_by_the_name_alone_that_is_described() -> None:
             if name not in described["properties"]:
                 with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
                     model.model_validate_json(json.dumps(example | {name: None}))
+
+
+MALFORMED: list[tuple[type[BaseModel], str, Any, str]] = [
+    (CreateJob, "filename", "a/b.mp4", "filename: write it without slashes, backslashes and control characters."),
+    (
+        CreateJob,
+        "batch_id",
+        "two words",
+        "batch_id: use 1 to 64 letters, digits, dots, colons, hyphens and underscores.",
+    ),
+    (CreateJob, "content_type", "video", "content_type: write a media type, such as video/mp4."),
+    (CreateJob, "source_url", "ftp://a", "source_url: write https://host/path or s3://bucket/key, without spaces"),
+    (CreateJob, "options", {"transcription": {"language": "German"}}, "options.transcription.language: write its code"),
+    (CreateJob, "options", {"transcription": {"model": ""}}, "options.transcription.model: write a model's name"),
+    (RetryJobs, "filter", {"batch_id": ""}, "filter.batch_id: use 1 to 64 letters"),
+    (ListDeliveries, "job_id", "J", "job_id: write a job's id, as POST /jobs gave it."),
+]
+
+
+@pytest.mark.parametrize(("model", "name", "value", "told"), MALFORMED)
+def test_what_is_malformed_is_told_the_cure(model: type[BaseModel], name: str, value: Any, told: str) -> None:
+    example = model.model_json_schema().get("examples", [{}])[0]
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate_json(json.dumps(example | {name: value}))
+    assert f"The request is not valid: {told}" in of_validation(caught.value).detail
+
+
+def test_patterns_are_for_the_document_and_never_for_who_sends_something_else() -> None:
+    for model in {model for route in nouns.all_routes() for model in (route.body, route.query) if model}:
+        model.model_rebuild(force=True)
+        assert "'pattern'" not in repr(model.__pydantic_core_schema__), f"{model}: annotate it with a Pattern"
+    properties = ask("/openapi.json").json_body["components"]["schemas"]["CreateJob"]["properties"]
+    assert properties["filename"]["pattern"] == r"^[^\x00-\x1f\x7f/\\]+$"
+    assert properties["batch_id"]["anyOf"][0]["pattern"] == BATCH_ID
 
 
 def test_the_example_of_a_body_is_one() -> None:

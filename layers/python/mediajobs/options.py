@@ -2,11 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, StrictBool
 
 from mediajobs.lazy import LazyModel
+from mediajobs.patterns import Pattern
 
 RenditionName = Literal["360p", "720p"]
+_LANGUAGE = Pattern(
+    r"^[a-z]{2,3}$", "write its code of two or three small letters, such as en, or null: then it is found"
+)
+_MODEL = Pattern(r"^[A-Za-z0-9._-]{1,64}$", "write a model's name, such as base, or null for the service's own choice")
 
 
 class _Closed(LazyModel):
@@ -17,8 +22,8 @@ class Transcription(_Closed):
     """`language` is an ISO 639-1 code, or null to let the model find it; `model` null means the service's default."""
 
     enabled: StrictBool = True
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    language: Annotated[str, _LANGUAGE] | None = None
+    model: Annotated[str, _MODEL] | None = None
     task: Literal["transcribe", "translate"] = "transcribe"
 
 

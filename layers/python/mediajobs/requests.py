@@ -20,6 +20,7 @@ from mediajobs.lazy import LazyModel
 from mediajobs.life import RETRYABLE, Status
 from mediajobs.listing import Filters
 from mediajobs.options import Options
+from mediajobs.patterns import Pattern
 
 _METADATA_BYTES = 16 * 1024
 LARGEST_SOURCE = 50 * 2**30  # bytes
@@ -33,7 +34,14 @@ _ORIGIN = "`failed_task` keeps what finished tasks made; `start` makes everythin
 _SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size must be known."
 _SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+_FILE_NAME = Pattern(r"^[^\x00-\x1f\x7f/\\]+$", "write it without slashes, backslashes and control characters")
+_MEDIA_TYPE = Pattern(r"^[\w.+-]+/[\w.+-]+$", "write a media type, such as video/mp4")
+_URL = Pattern(
+    r"^(https?|s3)://[^\s/]+/\S*$",
+    "write https://host/path or s3://bucket/key, without spaces (a space in it is %20)",
+)
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), _FILE_NAME]
 
 
 def _whole(value: Any) -> Any:
@@ -45,7 +53,9 @@ WHOLE = BeforeValidator(_whole)
 Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high."), WHOLE]
 BATCH_ID = r"^[\w.:-]{1,64}$"
 BatchId = Annotated[
-    str, Field(pattern=BATCH_ID, description="Jobs that belong together have the same.", examples=["2026-11"])
+    str,
+    Field(description="Jobs that belong together have the same.", examples=["2026-11"]),
+    Pattern(BATCH_ID, "use 1 to 64 letters, digits, dots, colons, hyphens and underscores"),
 ]
 
 
@@ -86,10 +96,8 @@ class CreateJob(Body):
 
     filename: Annotated[Name, Field(description="What downloads are called after.")]
     size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE), WHOLE] | None = None
-    content_type: Annotated[str, Field(max_length=127, pattern=r"^[\w.+-]+/[\w.+-]+$")] | None = None
-    source_url: (
-        Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3)://[^\s/]+/\S*$", description=_SOURCE)] | None
-    ) = None
+    content_type: Annotated[str, Field(max_length=127), _MEDIA_TYPE] | None = None
+    source_url: Annotated[str, Field(max_length=2048, description=_SOURCE), _URL] | None = None
     priority: Priority = 5
     batch_id: BatchId | None = None
     user_metadata: Annotated[dict[str, Any], Field(description="Yours to keep; at most 16 KiB as JSON.")] | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from mediajobs.ids import JOB_ID
+from mediajobs.patterns import Pattern
 from mediajobs.requests import Body, Moment, days_beginning, in_utc
 from mediajobs.webhooks import LONGEST_URL
 
@@ -16,6 +17,7 @@ _EVENTS = "What to tell. `job.progress` is each step of a job from its start to 
 _SINCE = (
     "What has failed then or later. RFC 3339; without an offset it is UTC, and a date alone is the day's beginning."
 )
+_JOB_ID = Pattern(f"^{JOB_ID.pattern}$", "write a job's id, as POST /jobs gave it")
 _CURSOR = "The `next_cursor` of a page: goes on where that ended. Same key, webhook and filters."
 
 
@@ -89,6 +91,6 @@ class ListDeliveries(Body):
 
     status: Annotated[Literal["pending", "delivered", "failed"] | None, Field(description="How it stands.")] = None
     event: Annotated[EventName | Literal["webhook.test"] | None, Field(description="Of this event.")] = None
-    job_id: Annotated[str | None, Field(pattern=f"^{JOB_ID.pattern}$", description="About this job.")] = None
+    job_id: Annotated[Annotated[str, _JOB_ID] | None, Field(description="About this job.")] = None
     per_page: Annotated[int, Field(ge=1, le=500, description="Deliveries on a page, at most.")] = 100
     cursor: Annotated[str | None, Field(max_length=2048, description=_CURSOR)] = None
