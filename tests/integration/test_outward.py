@@ -140,6 +140,17 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert site.requests == []
 
 
+def test_a_certificate_of_another_host_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = sites.certificate_for(tmp_path, "127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(others))
+    monkeypatch.setattr(outward, "is_public", lambda _: True)
+    with receiver(answer(200), host="127.0.0.2", certificate=others) as site:
+        assert outward.post(site.url, b"", {}, seconds=5, most=10).status == 200  # it is trusted
+    with receiver(answer(200), certificate=others) as site:
+        assert refusal(site.url).code == "tls_failed"
+    assert site.requests == []
+
+
 def test_a_handshake_that_never_ends_is_ended(first_is_public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(outward.Unanswered) as caught:
         outward.post(f"https://127.0.0.1:{listening.getsockname()[1]}/", b"", {}, seconds=0.3, most=10)
