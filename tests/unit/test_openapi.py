@@ -58,6 +58,10 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.links: set[str] = set()
         self.ids: set[str] = set()
+        self.text = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
@@ -76,6 +80,19 @@ def test_the_page_needs_nothing_from_elsewhere_and_its_links_hold() -> None:
     assert {link for link in page.links if not link.startswith("#")} == {"openapi.json"}
     assert "/jobs/{job_id}" in answer.body.decode()
     assert not re.search(r"(src|srcset|action)\s*=|url\(|@import|<(link|iframe|object|img|form)", answer.body.decode())
+
+
+def test_the_page_tells_all_that_the_document_tells_in_words() -> None:
+    document, page = ask("/openapi.json").json_body, Page()
+    page.feed(ask("/docs").body.decode())
+    assert "`" not in page.text
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    schemas = document["components"]["schemas"].values()
+    fields = [field for schema in schemas for field in schema.get("properties", {}).values()]
+    parameters = [parameter for operation in operations for parameter in operation["parameters"]]
+    for described in (document["info"], *operations, *parameters, *schemas, *fields):
+        for paragraph in described.get("description", "").replace("`", "").split("\n\n"):
+            assert paragraph in page.text
 
 
 def test_the_document_is_openapi() -> None:

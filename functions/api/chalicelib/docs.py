@@ -1,6 +1,7 @@
 """The docs page: the OpenAPI document as plain HTML. No script, nothing from elsewhere."""
 
 import json
+import re
 from html import escape
 from typing import Any
 
@@ -20,7 +21,7 @@ def page(document: dict[str, Any]) -> str:
     info = document["info"]
     calls = "".join(_tag(tag, document["paths"]) for tag in document["tags"])
     headers = "".join(
-        f'<tr id="header-{name}"><td><code>{name}</code><td>{escape(header["description"])}'
+        f'<tr id="header-{name}"><td><code>{name}</code><td>{_text(header["description"])}'
         f"<td><code>{escape(str(header['example']))}</code>"
         for name, header in document["components"]["headers"].items()
     )
@@ -28,8 +29,8 @@ def page(document: dict[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
-        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])} "
-        f'<span class="quiet">Version {escape(info["version"])}.</span></p>'
+        f'<h1>{escape(info["title"])}</h1><p class="quiet">Version {escape(info["version"])}.</p>'
+        f"{_paragraphs(info['description'])}"
         "<p>Send your API key in the header <code>X-API-Key</code>. Errors are problem documents (RFC 9457). "
         'For machines: <a href="openapi.json">openapi.json</a>.</p>'
         f"{calls}<h2>Headers of answers</h2><table>{headers}</table><h2>Documents</h2>{schemas}</html>"
@@ -43,21 +44,21 @@ def _tag(tag: dict[str, str], paths: dict[str, Any]) -> str:
         for method, operation in methods.items()
         if tag["name"] in operation["tags"]
     )
-    return f"<h2>{escape(tag['name'])}</h2><p>{escape(tag['description'])}</p>{operations}"
+    return f"<h2>{escape(tag['name'])}</h2>{_paragraphs(tag['description'])}{operations}"
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    title = f"<b>{method}</b> <code>{escape(path)}</code> <span>{escape(operation['summary'])}</span>"
-    told = f"<p>{escape(operation['description'])}</p>" if "description" in operation else ""
+    title = f"<b>{method}</b> <code>{escape(path)}</code> <span>{_text(operation['summary'])}</span>"
+    told = _paragraphs(operation.get("description", ""))
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     takes = f"<p>Body: {_kind(body)}</p>" if body else ""
     parameters = "".join(
         f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}"
-        f"<td>{escape(each['description'])} {_kind(each['schema'])}"
+        f"<td>{_text(each['description'])} {_kind(each['schema'])}"
         for each in operation["parameters"]
     )
     answers = "".join(
-        f"<tr><td>{status}<td>{escape(answer['description'])}<td>{_content(answer)}<td>{_headers(answer)}"
+        f"<tr><td>{status}<td>{_text(answer['description'])}<td>{_content(answer)}<td>{_headers(answer)}"
         for status, answer in operation["responses"].items()
     )
     table = f"<table>{parameters}</table>" if parameters else ""
@@ -82,5 +83,32 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _schema(name: str, schema: dict[str, Any]) -> str:
-    title = f"<summary><code>{escape(name)}</code> <span>{escape(schema.get('description', ''))}</span></summary>"
-    return f'<details id="{escape(name)}">{title}<pre>{escape(json.dumps(schema, indent=2))}</pre></details>'
+    summary, _, more = schema.get("description", "").partition("\n\n")
+    title = f"<summary><code>{escape(name)}</code> <span>{_text(summary)}</span></summary>"
+    return f'<details id="{escape(name)}">{title}{_paragraphs(more)}{_fields(schema)}{_examples(schema)}</details>'
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    """What a document is made of, or the schema itself where it has no fields."""
+    if "properties" not in schema:
+        return f"<pre>{escape(json.dumps(schema, indent=2))}</pre>"
+    needed = schema.get("required", [])
+    rows = "".join(
+        f"<tr><td><code>{escape(name)}</code>{' *' if name in needed else ''}<td>{_text(field.get('description', ''))} "
+        f"{_kind({key: value for key, value in field.items() if key != 'description'})}"
+        for name, field in schema["properties"].items()
+    )
+    return f'<table>{rows}</table><p class="quiet">* is always there, or has to be.</p>'
+
+
+def _examples(schema: dict[str, Any]) -> str:
+    return "".join(f"<pre>{escape(json.dumps(each, indent=2))}</pre>" for each in schema.get("examples", []))
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{_text(each)}</p>" for each in text.split("\n\n") if each)
+
+
+def _text(text: str) -> str:
+    """With what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
