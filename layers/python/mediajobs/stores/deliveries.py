@@ -131,7 +131,8 @@ def recover(
 ) -> Recovered:
     """Sends again what has failed since then, the oldest first. `most` deliveries are looked at; `place`: go on there.
 
-    What failed then may have happened days before.
+    What failed then may have happened days before, ten at most: what was sent again by hand later than that, and has
+    failed again, is found with a `since` of its first failure.
     """
     first = max(since, now - KEPT) - _LATEST_END
     answer = _query(webhook_id, {"status": "failed"}, place, backwards=False, limit=most, first=first)
