@@ -51,6 +51,8 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
         response = problem.response(path)
     if not limits.settle(response.status_code):
         logger.warning("a request is counted as what it was not answered with", path=path, status=response.status_code)
+    if event.method == "HEAD":
+        response.body = ""
     request_id = event.context.get("requestId") or str(uuid.uuid4())
     response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | limits.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from infra.local import Stack
@@ -96,6 +97,16 @@ def test_a_preflight_from_another_origin_passes(api: Api) -> None:
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(",")
     assert {"content-type", "idempotency-key", "x-api-key", "if-none-match"} <= set(allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "allowed"),
+    [("/health", 200, None), ("/jobs", 405, "GET, POST"), ("/", 405, "GET"), ("/nowhere", 404, None)],
+)
+def test_head_is_answered_without_a_body(api: Api, path: str, status: int, allowed: str | None) -> None:
+    answer = requests.head(f"{api.url}{path}", timeout=30)
+    assert (answer.status_code, answer.headers.get("Allow"), answer.content) == (status, allowed, b"")
+    assert answer.headers["X-Request-Id"]
 
 
 def test_an_unknown_path_has_what_every_answer_has(api: Api) -> None:

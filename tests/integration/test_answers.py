@@ -44,6 +44,17 @@ def test_a_row_that_does_not_read_is_not_the_clients_mistake() -> None:
     assert "asleep" not in str(answer.json_body)
 
 
+@pytest.mark.usefixtures("cloud")
+def test_head_answers_as_get_where_it_is_declared_and_names_get_elsewhere() -> None:
+    with Client(load("api").app) as client:
+        healthy = client.http.request("HEAD", "/health")
+        assert (healthy.status_code, healthy.body) == (200, b"")
+        assert healthy.headers["Content-Type"] == client.http.get("/health").headers["Content-Type"]
+        job = client.http.request("HEAD", f"/jobs/{ULID()}")
+    assert (job.status_code, job.body) == (405, b"")
+    assert job.headers["Allow"] == "DELETE, GET"
+
+
 def test_a_preflight_allows_what_clients_send() -> None:
     allowed = template()["Resources"]["Api"]["Properties"]["Cors"]["AllowHeaders"].strip("'")
     assert set(allowed.split(",")) >= SENT

@@ -11,8 +11,8 @@ def test_the_template_sends_every_route_and_no_other_to_the_handler() -> None:
     events = template()["Resources"]["ApiFunction"]["Properties"]["Events"].values()
     declared = {(event["Properties"]["Method"].upper(), event["Properties"]["Path"]) for event in events}
     handled = {(method, path) for path, methods in API.app.routes.items() for method in methods}
-    others = {(method, "/") for method in ("POST", "PUT", "PATCH", "DELETE")}
-    elsewhere = {(method, CATCH_ALL) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")} | others
+    others = {(method, "/") for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE")}
+    elsewhere = {(method, CATCH_ALL) for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")} | others
     assert declared == handled | elsewhere
 
 

@@ -29,6 +29,12 @@ def health(_asked: Asked) -> Response:
     return json_answer(Health())
 
 
+@routes.route("HEAD", "/health", {HTTPStatus.OK: None}, key=None)
+def alive(_asked: Asked) -> Response:
+    """The same, without a body: for those who look every few seconds."""
+    return health(_asked)
+
+
 @routes.route("GET", "/health/detailed", {HTTPStatus.OK: DetailedHealth}, key=None)
 def detailed(_asked: Asked) -> Response:
     """How each part of the service is.

@@ -11,7 +11,7 @@ from importlib import import_module
 from chalicelib.routes import Route, Routes
 
 CALLS = {
-    "health": ("GET /", "GET /health", "GET /health/detailed"),
+    "health": ("GET /", "GET /health", "HEAD /health", "GET /health/detailed"),
     "listing": ("GET /jobs",),
     "jobs": (
         "POST /jobs",
