@@ -54,6 +54,10 @@ def statement(template: Template) -> Any:
     return properties(template, "PipelineRole")["Policies"][1]["Fn::If"][1]["PolicyDocument"]["Statement"][0]
 
 
+def flat(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def stream_mapping(template: Template) -> Any:
     """One that reads a stream; queues have mappings as well."""
     return next(own for own in of_kind(template, "AWS::Lambda::EventSourceMapping") if "StartingPosition" in own)
@@ -263,6 +267,18 @@ class TestCompute:
 
 
 class TestRights:
+    def test_none_is_given_twice(self, main: Template) -> None:
+        for name, function in templates.resources(main, "AWS::Serverless::Function"):
+            statements = [each for policy in function.get("Policies", []) for each in policy["Statement"]]
+            given = [
+                (action, json.dumps(resource), json.dumps(each.get("Condition")))
+                for each in statements
+                if "Action" in each
+                for action in flat(each["Action"])
+                for resource in flat(each["Resource"])
+            ]
+            assert sorted(set(given)) == sorted(given), name
+
     @pytest.mark.parametrize("function", ["ApiFunction", "StepsFunction"])
     def test_who_asks_for_what_may_be_gone_is_told_so(self, main: Template, function: str) -> None:
         """S3 says 404 to those alone who may list; a GET has no prefix that a condition could be about."""
