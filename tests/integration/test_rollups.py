@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from mediajobs.life import TERMINAL, Status
 from mediajobs.stores import bulk, jobs, names, rollups
 from mediajobs.stores.rows import JobRow
 from mediajobs.times import parse, rfc3339
+from tests.conftest import template
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -107,16 +109,33 @@ def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.Monke
     assert +rollups.read("acme", *ALWAYS) == {"jobs.failed.5": 1}
 
 
+def record(job_id: str) -> dict[str, Any]:
+    """A message of the queue."""
+    told = event_of({}, {"item": "job", "job_id": job_id, "account": "acme", "status": "pending"} | _ROW)
+    assert told is not None
+    body = json.dumps({"detail-type": told.name, "detail": told.model_dump()})
+    fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
+    return fields | {"messageId": job_id, "body": body, "attributes": {}, "messageAttributes": {}}
+
+
+def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = template()["Resources"]["RollupsFunction"]["Properties"]
+    seconds = function.get("Timeout", template()["Globals"]["Function"]["Timeout"])
+    ids = [f"busy-{number}" for number in range(function["Events"]["Changed"]["Properties"]["BatchSize"])]
+    for job_id in ids:
+        create(job_id, "acme")
+    slept: list[float] = []
+    monkeypatch.setattr("mediajobs.stores.rollups.time.sleep", slept.append)
+    monkeypatch.setattr(random, "uniform", lambda _least, most: most)
+    monkeypatch.setattr(rollups, "_written", lambda *_: False)
+    with pytest.raises(BatchProcessingError):  # since all of it failed
+        load("rollups").roll_up({"Records": [record(job_id) for job_id in ids]}, None)
+    assert len(slept) >= 5 * len(ids)
+    assert sum(slept) < 0.6 * seconds
+
+
 def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     create("J", "acme")
-
-    def record(job_id: str) -> dict[str, Any]:
-        told = event_of({}, {"item": "job", "job_id": job_id, "account": "acme", "status": "pending"} | _ROW)
-        assert told is not None
-        body = json.dumps({"detail-type": told.name, "detail": told.model_dump()})
-        fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
-        return fields | {"messageId": job_id, "body": body, "attributes": {}, "messageAttributes": {}}
-
     count = rollups.count
 
     def broken(job_id: str) -> bool:

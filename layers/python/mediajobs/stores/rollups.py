@@ -6,6 +6,7 @@ is read before the job: so a slow handler can never take a newer count back.
 """
 
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +22,9 @@ from mediajobs.stores import bulk, clients, jobs
 from mediajobs.stores.environment import setting
 from mediajobs.times import parse
 
-_TRIES = 8  # the blocks of a busy account are written by several handlers at once
+# Seconds between tries, at most: the blocks of a busy account are written by several handlers at once. All of them for
+# each message of a batch are well within the function's time.
+_PAUSES = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5)
 _ALL = "all"  # a batch's only block
 
 
@@ -41,7 +44,7 @@ def count(job_id: str) -> bool:
 
     Raises Conflict when others kept writing the same counters: then the event is to come again.
     """
-    for tried in range(_TRIES):
+    for pause in (*_PAUSES, None):
         marker = _marker(job_id)
         after = _present(job_id, marker)
         if after is None:
@@ -51,7 +54,8 @@ def count(job_id: str) -> bool:
             return False
         if _written(job_id, marker, after, delta):
             return True
-        time.sleep(0.02 * 2**tried)
+        if pause is not None:
+            time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311 - no secret
     raise Conflict(f"The counters of job {job_id} are busy. Try again.")
 
 
