@@ -10,8 +10,12 @@ from chalice.test import Client
 from openapi_spec_validator import validate
 from pydantic import BaseModel, ValidationError
 
+from mediajobs.events import event_of
+from mediajobs.life import Status
 from mediajobs.requests import BATCH_ID, CreateJob, RetryJobs
+from mediajobs.webhook_events import TOLD
 from mediajobs.webhook_requests import ListDeliveries
+from mediajobs.webhooks import EVENTS, payload
 from tests.doors import load
 
 APP = load("api").app
@@ -106,6 +110,18 @@ def test_every_call_says_what_it_means() -> None:
         for operation in methods.values():
             assert set(operation["tags"]) <= described
             assert all(parameter["description"] for parameter in operation["parameters"]), operation["operationId"]
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.UPLOADING])
+def test_what_webhooks_are_sent_is_described_as_it_is(status: Status) -> None:
+    row = {"item": "job", "job_id": "J", "account": "a", "status": status, "filename": "a.mp4", "updated_at": ""}
+    told = event_of({}, row | {"version": 2, "attempt": 1, "priority": 5})
+    assert told is not None
+    sent = payload(told.model_copy(update={"outputs": ("360p", "transcript_txt")}), 40)
+    assert TOLD[sent["event"]].model_validate(sent).model_dump() == sent
+    assert TOLD.keys() == set(EVENTS)
+    described = ask("/openapi.json").json_body["webhooks"][sent["event"]]["post"]["requestBody"]
+    assert TOLD[sent["event"]].__name__ in described["content"]["application/json"]["schema"]["$ref"]
 
 
 def test_answers_have_the_headers_that_they_have() -> None:

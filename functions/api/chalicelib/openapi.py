@@ -12,6 +12,7 @@ from chalicelib import headers, links
 from chalicelib.parameters import PATH
 from chalicelib.problems import CONTENT_TYPE, ProblemDocument
 from chalicelib.routes import Model, Route
+from mediajobs.webhook_events import TOLD
 
 _REF = "#/components/schemas/{model}"
 _SECURITY = {
@@ -83,7 +84,19 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             for noun in dict.fromkeys(route.noun for route in declared)
         ],
         "paths": paths,
+        "webhooks": {name: {"post": _webhook(name, model, references)} for name, model in TOLD.items()},
         "components": {"schemas": schemas, "securitySchemes": _SECURITY, "headers": headers.ANSWERED},
+    }
+
+
+def _webhook(name: str, model: Model, references: "_References") -> dict[str, Any]:
+    return {
+        "summary": f"What an endpoint with the event `{name}` is sent.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": references[model, "serialization"]}},
+        },
+        "responses": {"2XX": {"description": "It is delivered. Anything else is tried again."}},
     }
 
 
@@ -216,7 +229,7 @@ def _schemas(routes: list[Route]) -> tuple[_References, dict[str, Any]]:
     given = {kind for kind in kinds if kind and not isinstance(kind, str)}
     modes: list[tuple[Model, Literal["validation", "serialization"]]] = []
     modes += [(model, "validation") for model in _by_name(taken)]
-    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument})]
+    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument} | set(TOLD.values()))]
     references, schema = models_json_schema(modes, ref_template=_REF, schema_generator=_Schema)
     parts: dict[str, Any] = {}
     for query in {route.query for route in routes if route.query}:
