@@ -1,5 +1,7 @@
 """One stack for all end-to-end tests, and a client of its API that knows nothing but the contract."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -83,6 +85,15 @@ class Api:
         answer = self.ask("GET", f"/jobs/{job_id}/download/{output}")
         assert answer.status_code == 302, answer.text
         return requests.get(answer.headers["Location"], timeout=30).content
+
+
+def caller(stack: Stack, account: str, limit: int = 10_000) -> Api:
+    """Somebody of this account, with a key of their own for `limit` requests a minute."""
+    code = f"from mediajobs.stores import keys; print(keys.create({account!r}, requests_per_minute={limit}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    return Api(stack.api_url, done.stdout.strip())
 
 
 @pytest.fixture(scope="session")

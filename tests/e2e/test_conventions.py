@@ -11,18 +11,9 @@ import pytest
 import requests
 
 from infra.local import Stack
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import Api, caller
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-
-
-def limited(stack: Stack, requests_a_minute: int) -> Api:
-    """A caller with a key of its own."""
-    code = f"from mediajobs.stores import keys; print(keys.create('small', requests_per_minute={requests_a_minute}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    return Api(stack.api_url, done.stdout.strip())
 
 
 def keys(stack: Stack, *arguments: str) -> str:
@@ -33,7 +24,7 @@ def keys(stack: Stack, *arguments: str) -> str:
 
 
 def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(stack: Stack) -> None:
-    small = limited(stack, 20)
+    small = caller(stack, "small", 20)
     with ThreadPoolExecutor(50) as crowd:
         answers = list(crowd.map(lambda _: small.ask("GET", f"/jobs/{UNKNOWN}"), range(50)))
     assert sorted(answer.status_code for answer in answers) == [404] * 20 + [429] * 30
@@ -44,7 +35,7 @@ def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(stack: Stac
 
 
 def test_a_key_that_is_revoked_on_the_command_line_opens_nothing_from_then_on(stack: Stack) -> None:
-    leaked = limited(stack, 5)
+    leaked = caller(stack, "small", 5)
     key_id = leaked.key.split("_")[1]
     assert key_id in keys(stack, "list", "--account", "small")
     keys(stack, "limit", key_id, "6")

@@ -3,8 +3,6 @@
 The paper's webhook test is with the webhooks. Where the paper looks into its database, this looks into the table.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 import requests
 
 from infra.local import Stack
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import Api, caller
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 SERVICES = {"dynamodb", "s3", "stepfunctions", "eventbridge", "compute", "webhooks", "disk"}
@@ -29,14 +27,6 @@ def client(stack: Stack) -> Api:
 @pytest.fixture(scope="module")
 def stranger(stack: Stack) -> Api:
     return caller(stack, "not-the-paper")
-
-
-def caller(stack: Stack, account: str) -> Api:
-    code = f"from mediajobs.stores import keys; print(keys.create({account!r}, requests_per_minute=10_000))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    return Api(stack.api_url, done.stdout.strip())
 
 
 @pytest.fixture(scope="module")
@@ -200,4 +190,4 @@ def test_detailed_health_check(stack: Stack) -> None:
 def test_health_takes_nothing_but_get(stack: Stack) -> None:
     answer = requests.post(f"{stack.api_url}/health", timeout=30)
     refused(answer, 405)
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD"

@@ -3,8 +3,6 @@
 import http.server
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
@@ -16,7 +14,7 @@ import pytest
 import requests
 
 from infra.local import Stack, up
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import Api, caller
 from tests.media import samples
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -46,7 +44,7 @@ def problem(answer: requests.Response, status: int) -> dict[str, Any]:
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(stack: Stack, api: Api, tmp_path: Path) -> None:
-    source = samples.clip(tmp_path / "long.mp4", "1280x720", 40)
+    source = samples.clip(tmp_path / "long.mp4", "1280x720", 20)
     job_id = api.submit(source, options=SPEECHLESS)
 
     def encoding(document: dict[str, Any]) -> bool:
@@ -149,11 +147,7 @@ def test_a_source_is_written_once(api: Api) -> None:
 @pytest.fixture(scope="module")
 def stranger(stack: Stack) -> Api:
     """Another account of the same stack."""
-    code = "from mediajobs.stores import keys; print(keys.create('somebody-else'))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    return Api(stack.api_url, done.stdout.strip())
+    return caller(stack, "somebody-else")
 
 
 def test_tenants_never_meet(api: Api, stranger: Api) -> None:

@@ -23,7 +23,7 @@ WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "hls": False
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Long enough to be caught in the middle of its encoding."""
-    return samples.clip(tmp_path_factory.mktemp("film") / "long.mp4", "1280x720", 40)
+    return samples.clip(tmp_path_factory.mktemp("film") / "long.mp4", "1280x720", 24)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 from infra.local import Stack
-from tests.e2e.conftest import DEMO, Api
+from tests.e2e.conftest import DEMO, Api, caller
 from tests.receivers import Receiver, answer, receiver
 
 PATIENCE = 60.0
@@ -32,11 +31,7 @@ Command = Callable[..., str]
 @pytest.fixture(scope="module")
 def callers(stack: Stack) -> list[Api]:
     """Two, whose accounts have no other webhooks."""
-    code = "from mediajobs.stores.keys import create; [print(create(each, requests_per_minute=999)) for each in 'AB']"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    return [Api(stack.api_url, key) for key in done.stdout.split()]
+    return [caller(stack, account) for account in ("A", "B")]
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ from infra.local.emulator import session
 from mediajobs.deliveries import Delivery
 from mediajobs.stores import clients, deliveries, webhooks
 from mediajobs.webhooks import EVENTS
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import caller
 from tests.receivers import answer, receiver
 
 PATIENCE = 30.0
+ACCOUNT = "told"  # of jobs that no other test ends
 
 
 @pytest.fixture
@@ -45,10 +46,11 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(api: Api, there: Any) -> None:
+def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, there: Any) -> None:
+    api = caller(stack, ACCOUNT)
     began = datetime.now(UTC)
     with receiver(answer(503), answer(200)) as site:
-        endpoint = webhooks.create("demo", url=site.url, events=EVENTS, now=began)
+        endpoint = webhooks.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
         job_id = api.create(filename="never.mp4")["job_id"]
         assert api.ask("POST", f"/jobs/{job_id}/cancel").status_code == 200
         until(lambda: len(site.requests) == 2)  # five seconds lie between
@@ -67,7 +69,7 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(api: Api, ther
         events = there.client("events", config=CONFIG)
         (archive,) = events.list_archives()["Archives"]
         source = archive["EventSourceArn"]
-        later = webhooks.create("demo", url=site.url, events=EVENTS, now=began)
+        later = webhooks.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
         events.start_replay(
             ReplayName=f"again-{job_id}",
             EventSourceArn=events.describe_archive(ArchiveName=archive["ArchiveName"])["ArchiveArn"],
@@ -80,4 +82,4 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(api: Api, ther
         assert len(log()) == 1
         assert site.requests[2].headers["webhook-id"] == first.headers["webhook-id"]
     for each in (endpoint, later):
-        webhooks.delete("demo", each.webhook_id)
+        webhooks.delete(ACCOUNT, each.webhook_id)
