@@ -11,7 +11,7 @@ from mediajobs.stores.rows import JOB
 
 _MOST_CALLS = 4
 _MOST_CALLS_OF_ALL = 32  # a read gives 1 MB: as many as ten thousand rows of the largest size need
-_FILTERED_READ = 2000  # items a call where conditions may drop most of them
+_FILTERED_READS = (500, 2000)  # items of the first call, and of those after it, where conditions may drop most of them
 _ID = 26  # characters of a job's id
 
 Row = Mapping[str, Any]
@@ -69,9 +69,8 @@ def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[st
     found: list[Row] = []
     calls, most = 0, _MOST_CALLS if plan.conditions else _MOST_CALLS_OF_ALL
     while len(found) <= skip + limit and calls < most:
-        answer = _client().query(
-            **_query(plan, descending=descending, wanted=skip + limit + 1 - len(found), place=place)
-        )
+        items = _FILTERED_READS[min(calls, 1)] if plan.conditions else skip + limit + 1 - len(found)
+        answer = _client().query(**_query(plan, descending=descending, items=items, place=place))
         found += [plain(item) for item in answer["Items"]]
         place = answer.get("LastEvaluatedKey")
         calls += 1
@@ -85,7 +84,7 @@ def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[st
 
 def count(plan: Plan) -> tuple[int, bool]:
     """How many jobs are in a range, and whether it was read to its end: it takes one call."""
-    answer = _client().query(**_query(plan, descending=True, wanted=_FILTERED_READ, place=None), Select="COUNT")
+    answer = _client().query(**_query(plan, descending=True, items=_FILTERED_READS[-1], place=None), Select="COUNT")
     return answer["Count"], "LastEvaluatedKey" not in answer
 
 
@@ -100,7 +99,7 @@ def plain(image: Mapping[str, Any]) -> Row:
     return {name: attributes.read(value) for name, value in image.items()}
 
 
-def _query(plan: Plan, *, descending: bool, wanted: int, place: dict[str, Any] | None) -> dict[str, Any]:
+def _query(plan: Plan, *, descending: bool, items: int, place: dict[str, Any] | None) -> dict[str, Any]:
     names, values = {"#h": plan.hash_name}, {":h": attributes.write(plan.hash_value)}
     key = "#h = :h"
     if plan.low is not None:
@@ -115,7 +114,7 @@ def _query(plan: Plan, *, descending: bool, wanted: int, place: dict[str, Any] |
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
         "ScanIndexForward": not descending,
-        "Limit": _FILTERED_READ if filters else wanted,
+        "Limit": items,
     }
     if filters:
         query["FilterExpression"] = " AND ".join(filters)
