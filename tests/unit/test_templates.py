@@ -287,6 +287,20 @@ class TestRights:
         assert "Condition" not in listing
 
 
+class TestQueues:
+    def test_no_message_comes_again_while_its_function_may_still_be_at_it(self, expanded: Template) -> None:
+        for mapping in of_kind(expanded, "AWS::Lambda::EventSourceMapping"):
+            queue, attribute = mapping["EventSourceArn"]["Fn::GetAtt"]
+            if attribute == "Arn":  # not a stream
+                function = properties(expanded, mapping["FunctionName"]["Ref"])
+                assert properties(expanded, queue)["VisibilityTimeout"] >= function["Timeout"], queue
+
+    def test_an_event_for_webhooks_is_tried_again_soon_and_outlives_hours_of_outage(self, main: Template) -> None:
+        queue = properties(main, "Webhooks")
+        assert queue["VisibilityTimeout"] <= 180
+        assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3600
+
+
 class TestDeployment:
     @pytest.mark.parametrize(("stage", "transcribe_on"), [("dev", "cpu"), ("prod", "gpu")])
     def test_the_settings_name_the_queues_and_definitions_that_the_compute_stack_makes(
