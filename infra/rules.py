@@ -20,6 +20,8 @@ def check(template: Template) -> Iterator[str]:
         yield from _named(name, _table(table))
     for name, mapping in resources(template, "AWS::Lambda::EventSourceMapping"):
         yield from _named(name, _mapping(mapping))
+    for name, rule in resources(template, "AWS::Events::Rule"):
+        yield from _named(name, _rule(rule))
     for name, group in resources(template, "AWS::Logs::LogGroup"):
         if "RetentionInDays" not in group:
             yield f"{name}: the log is kept for ever; set RetentionInDays"
@@ -57,6 +59,12 @@ def _mapping(mapping: Resource) -> Iterator[str]:
         yield "a poisoned record is retried for ever and blocks its shard; set MaximumRetryAttempts"
     if not mapping.get("DestinationConfig", {}).get("OnFailure"):
         yield "a record that fails is lost; set DestinationConfig.OnFailure"
+
+
+def _rule(rule: Resource) -> Iterator[str]:
+    for target in rule.get("Targets", []):
+        if "Arn" not in target.get("DeadLetterConfig", {}):
+            yield f"what the target {target['Id']} refuses is lost without a word; set DeadLetterConfig.Arn"
 
 
 def _statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -107,6 +107,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
         lambda t: stream_mapping(t).pop("DestinationConfig"),
         "set DestinationConfig.OnFailure",
     ),
+    "a rule that loses events": (
+        lambda t: of_kind(t, "AWS::Events::Rule")[0]["Targets"][0].pop("DeadLetterConfig"),
+        "set DeadLetterConfig.Arn",
+    ),
     "a log for ever": (
         lambda t: properties(t, "PipelineLog").pop("RetentionInDays"),
         "PipelineLog: the log is kept for ever",
@@ -299,6 +303,18 @@ class TestQueues:
         queue = properties(main, "Webhooks")
         assert queue["VisibilityTimeout"] <= 180
         assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3600
+
+
+class TestFailedEvents:
+    def test_every_rule_may_put_there_what_its_target_refuses(self, expanded: Template) -> None:
+        (statement,) = properties(expanded, "FailedEventsPolicy")["PolicyDocument"]["Statement"]
+        assert (statement["Action"], statement["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
+        allowed = [one["Fn::Sub"].split(":rule/")[1] for one in statement["Condition"]["ArnLike"]["aws:SourceArn"]]
+        for name, rule in templates.resources(expanded, "AWS::Events::Rule"):
+            assert "Name" not in rule, name  # CloudFormation's begins with the stack's
+            assert ("${Bus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
+            for target in rule["Targets"]:
+                assert target["DeadLetterConfig"] == {"Arn": statement["Resource"]}, name
 
 
 class TestDeployment:
