@@ -4,6 +4,7 @@ import copy
 import json
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from infra import lint, rules, states, templates
 from infra.templates import ROOT, Template
+from mediajobs.stores.delivery_rows import expires
 
 Change = Callable[[Any], object]
 
@@ -315,6 +317,14 @@ class TestFailedEvents:
             assert ("${Bus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
             for target in rule["Targets"]:
                 assert target["DeadLetterConfig"] == {"Arn": statement["Resource"]}, name
+
+
+class TestArchive:
+    def test_it_replays_no_event_whose_deliveries_are_forgotten(self, main: Template) -> None:
+        """A replay takes its time, and so may the archive with what is old."""
+        happened = datetime(2026, 3, 1, tzinfo=UTC)
+        archived = timedelta(days=properties(main, "Archive")["RetentionDays"])
+        assert expires(happened) >= (happened + archived + timedelta(days=1)).timestamp()
 
 
 class TestDeployment:

@@ -16,6 +16,7 @@ from mediajobs.stores.webhooks import milliseconds
 from mediajobs.times import of_milliseconds
 
 SHARDS = 8
+_LONGER_THAN_EVENTS = timedelta(days=1)  # than the archive keeps them: a replay at its edge finds what was delivered
 GRACE = timedelta(minutes=2)  # a hint that has not done its work by then was lost
 _FIELDS = ("webhook_id", "delivery_id", "account", "event", "job_id", "message_id", "status", "reason", "body")
 _TIMES = ("created_at", "completed_at")
@@ -65,7 +66,7 @@ def shard_of(delivery_id: str) -> str:
 
 def expires(now: datetime) -> int:
     """When the row may go, in seconds since 1970."""
-    return int((now + KEPT).timestamp())
+    return int((now + KEPT + _LONGER_THAN_EVENTS).timestamp())
 
 
 def key(webhook_id: str, delivery_id: str) -> dict[str, Any]:
