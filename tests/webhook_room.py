@@ -135,10 +135,8 @@ class Room:
                 return found[::-1]
 
     def _handled(self, handler: str, body: str) -> bool:
-        fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
-        record = fields | {"messageId": "M", "body": body, "attributes": {}, "messageAttributes": {}}
         try:
-            answer = getattr(self.app, handler)({"Records": [record]}, None)
+            answer = getattr(self.app, handler)({"Records": [message(body)]}, None)
         except Exception:  # noqa: BLE001 - a function that fails as a whole: its batch comes again
             return False
         return not answer["batchItemFailures"]
@@ -151,6 +149,12 @@ class Room:
             return None
         first = datetime.fromtimestamp(min(moments), UTC)
         return max(first.replace(second=0, microsecond=0) + MINUTE, self.clock())
+
+
+def message(body: str, message_id: str = "M") -> dict[str, Any]:
+    """As Lambda gives it."""
+    fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
+    return fields | {"messageId": message_id, "body": body, "attributes": {}, "messageAttributes": {}}
 
 
 def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:

@@ -70,11 +70,11 @@ def _recover(walk: dict[str, Any]) -> None:
 
 
 def _deliver(record: dict[str, Any]) -> bool:
-    hint = hints.read(record["body"])
     try:
+        hint = hints.read(record["body"])
         outcome = attempts.make(hint, clock)
     except Exception:  # its message comes again, the others of the batch do not; the row knows how far it got
-        logger.exception("an attempt was interrupted", webhook_id=hint.webhook_id, delivery_id=hint.delivery_id)
+        logger.exception("an attempt was interrupted", hint=record["body"])
         return False
     logger.info("attempt", webhook_id=hint.webhook_id, delivery_id=hint.delivery_id, outcome=outcome)
     return True

@@ -15,7 +15,7 @@ from mediajobs.stores.hints import Hint
 from mediajobs.times import parse
 from tests import receivers
 from tests.receivers import Behaviour, answer, receiver
-from tests.webhook_room import MINUTE, Room, furnish
+from tests.webhook_room import MINUTE, Room, furnish, message
 
 pytestmark = pytest.mark.usefixtures("cloud")
 DAY = timedelta(days=1)
@@ -291,6 +291,17 @@ def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_mad
     (delivery,) = room.log(endpoint)
     assert [(attempt.error, attempt.status) for attempt in delivery.attempts] == [("interrupted", None), (None, 200)]
     assert len(site.requests) == 2
+
+
+@pytest.mark.parametrize("malformed", ["", "{", "[]", '{"account": "acme"}'])
+def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        made = deliveries.test(endpoint, room.clock())
+        well = json.dumps(Hint("acme", endpoint.webhook_id, made.delivery_id)._asdict())
+        done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
+    assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert [each.status for each in room.log(endpoint)] == ["delivered"]
 
 
 def test_a_copy_of_an_event_makes_no_second_delivery_and_two_endpoints_get_one_id(room: Room) -> None:
