@@ -6,6 +6,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, DynamoDBEvent
 
+from mediajobs.frames import sequence_of
 from mediajobs.stores import broadcast, listeners
 from mediajobs.stores.listeners import Partition
 from mediajobs.stores.rows import JOB, PROGRESS
@@ -39,13 +40,21 @@ def _by_job(records: list[Record]) -> dict[str, list[Record]]:
 
 
 def _last_seen(records: list[Record]) -> Partition:
-    """Of a job that may be deleted by now, whose end nobody has heard."""
+    """Of a job that may be deleted by now, whose end nobody has heard. Where nothing else happened to it than that it
+    was deleted, its end was told when it came, and is no news."""
     images = {
         record["dynamodb"]["Keys"]["item"]["S"]: record["dynamodb"].get("NewImage")
         or record["dynamodb"].get("OldImage")
         for record in records
     }
     job, reported = images.get(JOB), images.get(PROGRESS)
-    return Partition(
+    seen = Partition(
         job=listeners.job_of(job) if job else None, progress=listeners.progress_of(reported) if reported else None
     )
+    if seen.job is not None and {record["eventName"] for record in records if _is_job(record)} == {"REMOVE"}:
+        seen.told = sequence_of(seen.job, seen.progress)
+    return seen
+
+
+def _is_job(record: Record) -> bool:
+    return bool(record["dynamodb"]["Keys"]["item"]["S"] == JOB)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
+from mediajobs import messages
 from mediajobs.ids import split_key
 from mediajobs.jobs import Job
 from mediajobs.life import Status
@@ -35,6 +36,7 @@ class Gateway:
         self.gone: set[str] = set()
         self.closed: set[str] = set()
         self.before_post: Callable[[str], None] = lambda _: None
+        self.before_close: Callable[[str], None] = lambda _: None
 
     def post_to_connection(self, ConnectionId: str, Data: bytes) -> None:  # noqa: N803 - boto3's names
         self.before_post(ConnectionId)
@@ -43,6 +45,7 @@ class Gateway:
         self.heard[ConnectionId].append(json.loads(Data))
 
     def delete_connection(self, ConnectionId: str) -> None:  # noqa: N803 - boto3's names
+        self.before_close(ConnectionId)
         self.closed.add(ConnectionId)
 
     def frames(self, connection: str) -> list[tuple[str, int]]:
@@ -251,6 +254,12 @@ def test_somebody_elses_job_and_no_job_are_refused_alike(room: Room) -> None:
     assert others == [first, first]
 
 
+def test_an_error_is_no_longer_than_a_socket_carries() -> None:
+    longest = messages.unknown(["é" * 256] * MOST_IDS)
+    assert len(longest) < 128 * 1024
+    assert json.loads(longest)["data"]["job_ids"] == ["é" * 256] * MOST_IDS
+
+
 SENSELESS = (
     "{", "", "null", "[]", "7", '"ping"', "{}", '{"action": "shout"}', '{"action": "subscribe"}', "é" * 40_000,
     '{"action": "subscribe", "job_ids": "all"}', '{"action": "subscribe", "job_ids": [1]}', '{"action": ["ping"]}',
@@ -326,6 +335,17 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
     assert items_of(job_id) == {"told"}
 
 
+def test_deleting_a_job_that_ended_long_ago_is_no_news(room: Room) -> None:
+    job_id = created()
+    ended = jobs.transition(job_id, Status.CANCELLED).job
+    room.flow()  # nobody listens
+    room.connect("a")
+    room.say("a", {"action": "subscribe", "all": True})
+    jobs.remove(ended, with_leftovers=False)
+    room.flow()
+    assert room.gateway.frames("a") == []
+
+
 def test_a_push_that_fails_is_made_again_and_holds_up_nobody(room: Room) -> None:
     job_id, failing = created(), {"a": 2}
     for name in ("a", "b"):
@@ -360,6 +380,46 @@ def test_a_connection_to_which_nothing_gets_through_is_given_up(room: Room) -> N
         room.flow()
     assert connections() == []
     assert items_of(job_id) == {"job", "told"}
+    assert room.gateway.closed == {"a"}  # so it knows, and comes again
+
+
+def test_pushes_that_fail_now_and_then_are_forgiven(room: Room) -> None:
+    job_id, failing = created(status=Status.PENDING), {"a": 0}
+
+    def fail(connection: str) -> None:
+        if failing[connection]:
+            failing[connection] -= 1
+            raise refusal("LimitExceededException")
+
+    room.connect("a")
+    room.subscribe("a", job_id)
+    room.flow()
+    room.gateway.before_post = fail
+    for wanted_status in (Status.QUEUED, Status.CANCELLED):
+        failing["a"] = 4
+        jobs.transition(job_id, wanted_status)
+        for _ in range(5):
+            room.flow()
+    assert [event for event, _ in room.gateway.frames("a")] == ["progress", "progress", "complete"]
+
+
+def test_who_cannot_be_cut_off_holds_up_nobody(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise refusal("LimitExceededException")
+
+    job_id, bad = created(), keys.create("acme")
+    room.connect("a")
+    room.connect("b", headers={"X-API-Key": bad})
+    for name in ("a", "b"):
+        room.subscribe(name, job_id)
+    room.flow()
+    keys.revoke((split_key(bad) or ("", ""))[0])
+    monkeypatch.setattr(broadcast, "_keys", {})  # ten seconds later
+    room.gateway.before_close = fail
+    jobs.transition(job_id, Status.CANCELLED)
+    room.flow()
+    assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [2, 1]
+    assert {item["holder"]["S"] for item in connections()} == {"a"}
 
 
 class Crash(Exception):

@@ -59,4 +59,7 @@ def too_many() -> bytes:
 
 def _error(code: str, message: str, job_ids: list[str] | None = None) -> bytes:
     about = {} if job_ids is None else {"job_ids": job_ids}
-    return json.dumps({"event": "error", "data": {"error": code, "message": message, **about}}).encode()
+    # Not in \u…: what was sent comes back no longer, and fits into what a socket carries.
+    return json.dumps(
+        {"event": "error", "data": {"error": code, "message": message, **about}}, ensure_ascii=False
+    ).encode()

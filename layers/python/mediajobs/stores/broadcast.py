@@ -22,6 +22,7 @@ _keys: dict[str, tuple[float, bool]] = {}  # until when it is known, and whether
 def tell(job_id: str, last_seen: Partition) -> int:
     """How many were told. `last_seen`: job and progress as the stream saw them last, for a job that is gone."""
     found = listeners.of_job(job_id)
+    found.told = max(found.told, last_seen.told)
     now = found if found.job is not None else last_seen
     if now.job is None:
         listeners.remove(job_id, found.listeners)
@@ -78,6 +79,8 @@ def _push(frame: Frame, audience: dict[str, Listener]) -> Pushed:
 def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Listener], pushed: Pushed) -> None:
     """Notes what came of it."""
     given_up = {name for name in pushed.failed if audience[name].owed + 1 >= _TRIES}
+    for name in given_up:
+        pushes.close(name)  # so that it comes again
     owed = pushed.failed - given_up
     for name in owed:
         listeners.owe(job_id, audience[name])

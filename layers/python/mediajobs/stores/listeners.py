@@ -93,9 +93,9 @@ def greeted(job_id: str, listener: Listener, sequence: int) -> None:
     """Unless it has gone meanwhile."""
     _update(
         _key(job_id, listener.item),
-        UpdateExpression="SET heard = :sequence",
+        UpdateExpression="SET heard = :sequence, owed = :none",
         ConditionExpression="attribute_exists(job_id)",
-        ExpressionAttributeValues={":sequence": {"N": str(sequence)}},
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":none": {"N": "0"}},
     )
 
 

@@ -1,6 +1,6 @@
 """What goes out on open sockets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
@@ -42,12 +42,8 @@ def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
 
 
 def close(connection_id: str) -> None:
-    """From our side; one that is gone stays so."""
-    try:
-        gateway().delete_connection(ConnectionId=connection_id)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "GoneException":
-            raise
+    """From our side; one that is gone stays so. Whom that does not reach is closed when it says something."""
+    _ask(gateway().delete_connection, ConnectionId=connection_id)
 
 
 @cache
@@ -60,8 +56,12 @@ def gateway() -> Any:
 
 def _post(connection_id: str, data: bytes) -> str:
     """Empty, or what became of it as in Pushed."""
+    return _ask(gateway().post_to_connection, ConnectionId=connection_id, Data=data)
+
+
+def _ask(call: Callable[..., object], **asked: Any) -> str:
     try:
-        gateway().post_to_connection(ConnectionId=connection_id, Data=data)
+        call(**asked)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "GoneException":
