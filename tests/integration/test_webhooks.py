@@ -26,6 +26,10 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     return furnish(monkeypatch)
 
 
+def killed(**_: Any) -> None:
+    raise TimeoutError
+
+
 def gaps(delivery: Delivery) -> list[float]:
     """Seconds between the attempts."""
     moments = [parse(attempt.time) for attempt in delivery.attempts]
@@ -302,6 +306,24 @@ def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
         done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
     assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert [each.status for each in room.log(endpoint)] == ["delivered"]
+
+
+def test_a_sweep_that_dies_forgets_few_hints(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "shard_of", lambda _: "due#0")
+    endpoint = room.endpoint("http://127.0.0.1:1/")
+    for _ in range(12):
+        deliveries.test(endpoint, room.clock())
+    room.queues.messages.clear()  # all hints are lost
+    room.clock.turn(room.clock() + 3 * MINUTE)
+    with monkeypatch.context() as patch:
+        patch.setattr(room.queues, "send_message_batch", killed)
+        with pytest.raises(TimeoutError):
+            room.look()
+    room.look()
+    assert len(room.queues.messages["attempts"]) == 2
+    room.clock.turn(room.clock() + 16 * MINUTE)
+    room.look()
+    assert len({body for _, body in room.queues.messages["attempts"]}) == 12
 
 
 def test_a_copy_of_an_event_makes_no_second_delivery_and_two_endpoints_get_one_id(room: Room) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from mediajobs.stores import hints
 from mediajobs.stores.delivery_rows import SHARDS, change, client
 from mediajobs.stores.environment import setting
-from mediajobs.stores.hints import Hint
+from mediajobs.stores.hints import A_CALL, Hint
 from mediajobs.stores.updates import plain
 from mediajobs.stores.webhooks import milliseconds
 
@@ -27,9 +27,15 @@ def _sweep(shard: int, now: datetime) -> int:
         ExpressionAttributeValues={":due": {"S": f"due#{shard}"}, ":now": {"N": str(milliseconds(now))}},
         Limit=_MOST,
     )
-    again = [row for row in map(plain, answer["Items"]) if _noted(row, now)]
-    hints.send([Hint(row["account"], row["webhook_id"], row["delivery_id"]) for row in again])
-    return len(again)
+    rows = [plain(item) for item in answer["Items"]]
+    return sum(_hint(rows[start : start + A_CALL], now) for start in range(0, len(rows), A_CALL))
+
+
+def _hint(rows: list[dict[str, Any]], now: datetime) -> int:
+    """At few at a time: those that are noted and not sent, because the function ends here, wait for a later sweep."""
+    ours = [row for row in rows if _noted(row, now)]
+    hints.send([Hint(row["account"], row["webhook_id"], row["delivery_id"]) for row in ours])
+    return len(ours)
 
 
 def _noted(row: dict[str, Any], now: datetime) -> bool:

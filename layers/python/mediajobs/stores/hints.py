@@ -10,7 +10,7 @@ from mediajobs.stores import clients
 from mediajobs.stores.environment import setting
 
 LONGEST_DELAY = 900  # seconds, SQS's own
-_A_CALL = 10
+A_CALL = 10  # hints, SQS's own
 
 
 class Hint(NamedTuple):
@@ -22,10 +22,10 @@ class Hint(NamedTuple):
 def send(hints: Sequence[Hint], *, delay: float = 0) -> None:
     """`delay` in seconds, at most 15 minutes. Rounded up: a hint that comes a moment early is dropped."""
     seconds = min(max(math.ceil(delay), 0), LONGEST_DELAY)
-    for start in range(0, len(hints), _A_CALL):
+    for start in range(0, len(hints), A_CALL):
         entries = [
             {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
-            for number, hint in enumerate(hints[start : start + _A_CALL])
+            for number, hint in enumerate(hints[start : start + A_CALL])
         ]
         answer = _client().send_message_batch(QueueUrl=setting("ATTEMPTS_QUEUE"), Entries=entries)
         if answer.get("Failed"):
