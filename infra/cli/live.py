@@ -45,7 +45,7 @@ def _by_socket(client: Client, job_id: str) -> Iterator[None]:
                     frame = json.loads(socket.recv(timeout=LONGEST_SILENCE))
                 except TimeoutError:
                     frame = {}
-                if frame.get("event") == "error":
+                if isinstance(frame, dict) and frame.get("event") == "error":
                     raise Deaf
                 yield
     except (OSError, WebSocketException, ValueError) as error:
