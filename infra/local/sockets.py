@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import Any
 
 from infra.local.gateway import App, Message, Receive, Send
@@ -42,7 +43,7 @@ def refusing(app: App) -> App:
                 return
             headers = [(b"content-type", b"application/json")]
             await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-            body = json.dumps({"message": "Forbidden" if status == 403 else "Unauthorized"}).encode()
+            body = json.dumps({"message": HTTPStatus(status).phrase}).encode()
             await send({"type": "websocket.http.response.body", "body": body})
 
         _refused.set(None)
