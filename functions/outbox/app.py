@@ -1,7 +1,8 @@
 """The job rows' stream becomes events on the bus, each with an id that is the same however often a record is read."""
 
-import os
+import json
 from functools import cache
+from traceback import format_tb
 from typing import Any, cast
 
 import boto3
@@ -11,7 +12,8 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, DynamoDBEvent
 
-from mediajobs.events import event_of
+from mediajobs.events import JobEvent, event_of
+from mediajobs.stores.environment import setting
 
 app = Chalice(app_name="outbox")
 logger = Logger()
@@ -27,12 +29,23 @@ def publish(event: DynamoDBEvent) -> Any:
 
 
 def _publish(record: DynamoDBRecord) -> None:
-    change = record.dynamodb
-    event = event_of(change.old_image or {}, change.new_image or {}) if change else None
-    if event is None:
+    try:
+        event = _event(record)
+    except Exception as error:  # noqa: BLE001 - a bug or a malformed row: it would hold up all that follow
+        _pass_over(record, error)
         return
+    if event is not None:
+        _put(event)
+
+
+def _event(record: DynamoDBRecord) -> JobEvent | None:
+    change = record.dynamodb
+    return event_of(change.old_image or {}, change.new_image or {}) if change else None
+
+
+def _put(event: JobEvent) -> None:
     entry = {
-        "EventBusName": os.environ["BUS"],
+        "EventBusName": setting("BUS"),
         "Source": "mediajobs",
         "DetailType": event.name,
         "Detail": event.model_dump_json(),
@@ -43,6 +56,21 @@ def _publish(record: DynamoDBRecord) -> None:
     logger.info("event", job_id=event.job_id, status=event.status, event_id=event.event_id)
 
 
+def _pass_over(record: DynamoDBRecord, error: Exception) -> None:
+    """Leaves it to a person: which job, and where in the stream it lies for a day. Nothing of what the row says."""
+    raw = record.raw_event
+    change = {name: raw.get("dynamodb", {}).get(name) for name in ("Keys", "SequenceNumber")}
+    names = ("eventID", "eventName", "eventSourceARN")
+    note = {name: raw.get(name) for name in names} | {"dynamodb": change, "error": type(error).__name__}
+    _queues().send_message(QueueUrl=setting("FAILED_EVENTS"), MessageBody=json.dumps(note))
+    logger.error("no event could be made of a record", note=note, where=format_tb(error.__traceback__))
+
+
 @cache
 def _events() -> Any:
     return boto3.client("events")
+
+
+@cache
+def _queues() -> Any:
+    return boto3.client("sqs")
