@@ -36,6 +36,11 @@ def connect(event: WebsocketEvent) -> Answer:
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> Answer:
+    """Messages are not counted against the key, but each connection has its measure."""
+    if not connections.takes_a_message(event.connection_id):
+        pushes.push(messages.too_many_messages(), [event.connection_id])
+        pushes.close(event.connection_id)
+        return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
     known = connections.get(event.connection_id)
     if known is None:
         pushes.close(event.connection_id)

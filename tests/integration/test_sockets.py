@@ -288,6 +288,32 @@ def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatc
     assert [frame["data"]["error"] for frame in room.gateway.heard["a"]] == ["too_many_jobs"]
 
 
+def test_who_says_too_much_in_a_minute_is_closed_and_told_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediajobs.stores.connections.MOST_MESSAGES", 3)
+    clock = [6000.0]
+    monkeypatch.setattr("mediajobs.stores.connections.time.time", lambda: clock[0])
+    for name in ("a", "b"):
+        room.connect(name)
+    for _ in range(2):
+        for _ in range(3):
+            room.say("a", {"action": "ping"})
+        clock[0] += 60
+    assert [frame["event"] for frame in room.gateway.heard["a"]] == ["pong"] * 6
+    for _ in range(3):
+        room.say("a", {"action": "ping"})
+    assert room._event("MESSAGE", "a", body='{"action": "ping"}') == {"statusCode": 429}
+    assert room.gateway.heard["a"][-1]["data"]["error"] == "too_many_messages"
+    assert room.gateway.closed == {"a"}
+    room.say("b", {"action": "ping"})
+    assert room.gateway.heard["b"][-1]["event"] == "pong"
+
+
+def test_a_connection_that_is_forgotten_is_closed_when_it_says_something(room: Room) -> None:
+    room.say("a", {"action": "ping"})
+    assert room.gateway.closed == {"a"}
+    assert connections() == []
+
+
 def test_who_is_gone_is_forgotten_whether_it_says_so_or_not(room: Room) -> None:
     job_id = created()
     for name in ("a", "b", "c"):

@@ -10,6 +10,7 @@ from mediajobs.lazy import LazyModel
 
 MOST_IDS = 100  # of one message
 MOST_JOBS = 500  # that one connection may listen to by their ids
+MOST_MESSAGES = 120  # of one connection in a minute; whoever says more is closed
 PONG = b'{"event":"pong","data":{}}'
 _LONGEST = 256 * MOST_IDS  # characters
 
@@ -55,6 +56,11 @@ def unknown(job_ids: Iterable[str]) -> bytes:
 def too_many() -> bytes:
     cure = 'Unsubscribe from some, or listen to {"all": true}.'
     return _error("too_many_jobs", f"A connection listens to at most {MOST_JOBS} jobs by their ids. {cure}")
+
+
+def too_many_messages() -> bytes:
+    cure = "Connect again, and name up to 100 jobs in one message."
+    return _error("too_many_messages", f"A connection says at most {MOST_MESSAGES} things a minute. {cure}")
 
 
 def _error(code: str, message: str, job_ids: list[str] | None = None) -> bytes:

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mediajobs.messages import MOST_MESSAGES
 from mediajobs.stores import bulk, clients
 from mediajobs.stores.bulk import Image
 from mediajobs.stores.environment import setting
+from mediajobs.stores.updates import update
 
 KEPT_SECONDS = 3 * 3600  # the gateway ends a connection after two hours
 _SELF = "#"
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,34 @@ def get(connection_id: str) -> Known | None:
     items = {item["item"]["S"]: item for item in _query(connection_id)}
     itself = items.pop(_SELF, None)
     return Known(_connection(connection_id, itself), list(items)) if itself else None
+
+
+def takes_a_message(connection_id: str) -> bool:
+    """Counts it; False for one too many in this minute. A connection that is forgotten takes any. One call, two for
+    the first of a minute."""
+    minute = str(int(time.time()) // 60)
+    values = {":minute": {"S": minute}, ":one": {"N": "1"}}
+    itself = {"key": _key(connection_id, _SELF), "ExpressionAttributeNames": {"#minute": "minute"}}
+    for _ in range(_TRIES):
+        row, done = update(
+            _table(),
+            UpdateExpression="SET said = said + :one",
+            ConditionExpression="#minute = :minute AND said < :most",
+            ExpressionAttributeValues=values | {":most": {"N": str(MOST_MESSAGES)}},
+            **itself,
+        )
+        if done or not row or row.get("minute") == minute:
+            return done or not row
+        _, done = update(
+            _table(),
+            UpdateExpression="SET #minute = :minute, said = :one",
+            ConditionExpression="attribute_exists(holder) AND NOT #minute = :minute",
+            ExpressionAttributeValues=values,
+            **itself,
+        )
+        if done:
+            return True
+    return False
 
 
 def note(connection: Connection, job_ids: Iterable[str]) -> None:
