@@ -74,7 +74,12 @@ def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
 
 def test_a_mapping_that_comes_again_is_read_again() -> None:
     mappings, polls = Mappings(one=TABLE), list[int]()
-    readers = Readers(lambda: bool(polls.append(1)), mappings, Wakes(threading.Event()))
+
+    def poll() -> bool:
+        polls.append(1)
+        return False
+
+    readers = Readers(poll, mappings, Wakes(threading.Event()))
     readers()
     assert soon(lambda: polls)
     mappings.all = {}
