@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
@@ -20,6 +21,10 @@ os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION=REGION, AWS_REGION=REGION)
 os.environ.update(POWERTOOLS_METRICS_NAMESPACE="mediajobs", POWERTOOLS_SERVICE_NAME="mediajobs")
 
+# Every test begins with new sessions; what botocore finds in its files is the same each time.
+_load_file = JSONFileLoader.load_file
+_loaded = cache(lambda path: _load_file(JSONFileLoader(), path))
+setattr(JSONFileLoader, "load_file", lambda _self, path: _loaded(path))  # noqa: B010 - for mypy
 
 ENVIRONMENT = os.environ
 # What the functions are told by the template, where everything is in process.
@@ -87,6 +92,12 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for variable, value in SETTINGS.items():
         monkeypatch.setenv(variable, value)
     with mock_aws():
-        make_tables(boto3.client("dynamodb"))
-        boto3.client("s3").create_bucket(Bucket="media")
+        make_tables(_client("dynamodb"))
+        _client("s3").create_bucket(Bucket="media")
         yield
+
+
+@cache
+def _client(service: str) -> Any:
+    """For all tests: moto minds them all, whenever they were made."""
+    return boto3.client(service)
