@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -98,6 +98,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: Literal["dynamodb", "s3"]) -> Any:
     """For all tests: moto minds them all, whenever they were made."""
     return boto3.client(service)
