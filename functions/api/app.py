@@ -48,7 +48,7 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
     except Problem as problem:
         if problem.__cause__ is not None and problem.status >= 500:
             logger.error("dependency failed", exc_info=problem.__cause__)
-        response = problem.response(path)
+        response = problem.events() if _is_put_off(event, problem) else problem.response(path)
     if not limits.settle(response.status_code):
         logger.warning("a request is counted as what it was not answered with", path=path, status=response.status_code)
     if event.method == "HEAD":
@@ -57,3 +57,9 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
     response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | limits.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
     return response
+
+
+def _is_put_off(event: Request, problem: Problem) -> bool:
+    """Whether a browser's EventSource asks, for what passes."""
+    asks = event.path.startswith("/events/") and "text/event-stream" in event.headers.get("accept", "")
+    return asks and "Retry-After" in problem.headers

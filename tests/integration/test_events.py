@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
@@ -19,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("cloud")
 class Browser:
     """An EventSource: it keeps the last event's id, and gives it when it asks again."""
 
-    def __init__(self, client: Client, account: str) -> None:
+    def __init__(self, client: Client, account: str, limit: int = 100) -> None:
         self._client = client
-        self._key = keys.create(account)
+        self._key = keys.create(account, requests_per_minute=limit)
         self.last_id = ""
 
-    def ask(self, job_id: str) -> HTTPResponse:
-        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+    def ask(self, job_id: str, accept: str = "text/event-stream") -> HTTPResponse:
+        headers = {"Accept": accept} | ({"Last-Event-ID": self.last_id} if self.last_id else {})
         answer = self._client.http.request("GET", f"/events/{job_id}/progress?api_key={self._key}", headers)
         for line in answer.body.decode().splitlines():
             if line.startswith("id: "):
@@ -85,6 +86,29 @@ def test_who_comes_after_the_end_is_told_it_and_a_retry_goes_on(client: Client) 
     jobs.transition(job_id, Status.QUEUED, retry=True)
     [(name, state)] = browser.events(job_id)
     assert (name, state["status"]) == ("progress", "queued")
+
+
+def test_a_browser_that_asks_too_often_is_put_off_and_does_not_give_up(client: Client) -> None:
+    """Any status but 200 ends an EventSource for good."""
+    browser, job_id = Browser(client, "acme", limit=1), created()
+    assert len(browser.events(job_id)) == 1
+    answer = browser.ask(job_id)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert answer.headers["RateLimit"].startswith('"default";r=0;t=')
+    wait = int(answer.body.decode().removeprefix("retry: ").removesuffix("\n\n"))
+    assert 1000 <= wait <= 60_000
+    assert browser.ask(job_id, accept="*/*").status_code == 429
+
+
+def test_while_a_table_does_not_answer_a_browser_is_put_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactGetItems")
+
+    monkeypatch.setattr(jobs, "get_with_progress", fail)
+    browser, job_id = Browser(client, "acme"), created()
+    answer = browser.ask(job_id)
+    assert (answer.status_code, answer.body) == (200, b"retry: 5000\n\n")
+    assert browser.ask(job_id, accept="application/json").status_code == 503
 
 
 def test_somebody_elses_job_is_refused_and_no_job_is_not_found(client: Client) -> None:

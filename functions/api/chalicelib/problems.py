@@ -56,6 +56,15 @@ class Problem(ChaliceUnhandledError):
         self.more = more
         self.headers = headers or {}
 
+    def events(self) -> Response:
+        """For an EventSource, which would give up for good at an error: when to come again."""
+        seconds = int(self.headers["Retry-After"])
+        headers: dict[str, str | list[str]] = {
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "private, no-store",
+        }
+        return Response(f"retry: {seconds * 1000}\n\n", status_code=HTTPStatus.OK.value, headers=headers)
+
     def response(self, path: str) -> Response:
         document = ProblemDocument(
             type=self.type,
