@@ -1,6 +1,7 @@
 """The API as the contract describes it, played by a real HTTP server; S3 behind it, under /bucket."""
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +40,14 @@ class PlayedApi:
 
     def requests(self, method: str, ending: str) -> list[tuple[dict[str, str], bytes]]:
         return [(head, body) for verb, path, head, body in self.asked if verb == method and path.endswith(ending)]
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal: a shell's background job is started deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
