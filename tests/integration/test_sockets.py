@@ -209,6 +209,19 @@ def test_who_comes_late_or_again_is_told_where_the_job_is_now(room: Room) -> Non
     assert room.gateway.frames("a")[2:] == [("complete", 2_000_000)]
 
 
+def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
+    job_id, crowd = created(), [f"c{number}" for number in range(5)]
+    for name in crowd:
+        room.connect(name)
+        room.subscribe(name, job_id)
+    room.flow()
+    assert {listener.heard for listener in listeners.of_job(job_id).listeners} == {1_000_000}
+    room.connect("late")
+    room.subscribe("late", job_id)
+    room.flow()
+    assert [len(room.gateway.heard[name]) for name in (*crowd, "late")] == [1] * 6
+
+
 def test_unsubscribed_is_silent(room: Room) -> None:
     one, other = created(), created()
     room.connect("a")

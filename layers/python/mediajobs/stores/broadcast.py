@@ -88,10 +88,9 @@ def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Lis
     for name in pushed.gone | given_up:
         known = connections.get(name)
         listeners.forget(known or Known(audience[name].connection, [job_id]))
-    for name in audience.keys() - pushed.gone - pushed.failed:
-        listener = audience[name]
-        if not (frame.is_last or listener.once) and listener.heard == NOTHING:
-            listeners.greeted(job_id, listener, frame.data.sequence)
+    told = [audience[name] for name in audience.keys() - pushed.gone - pushed.failed]
+    new = [one for one in told if not (frame.is_last or one.once) and one.heard == NOTHING]
+    pushes.at_once(lambda one: listeners.greeted(job_id, one, frame.data.sequence), new)
     listeners.set_told(job_id, frame.data.sequence)
 
 

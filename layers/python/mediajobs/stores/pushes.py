@@ -1,15 +1,17 @@
 """What goes out on open sockets."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mediajobs.stores.environment import setting
 
+One = TypeVar("One")
+Outcome = TypeVar("Outcome")
 _AT_ONCE = 16
 # A connection that does not take a few bytes by then is tried again later: others wait behind it.
 _PATIENCE = Config(
@@ -29,16 +31,20 @@ class Pushed(NamedTuple):
 
 def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
     """Sends to all of them, several at once."""
-    if len(connection_ids) == 1:
-        outcomes: Iterable[str] = [_post(connection_ids[0], data)]
-    else:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            outcomes = list(pool.map(_post, connection_ids, [data] * len(connection_ids)))
+    outcomes = at_once(lambda connection_id: _post(connection_id, data), connection_ids)
     found = Pushed(set(), set())
     for connection_id, outcome in zip(connection_ids, outcomes, strict=True):
         if outcome:
             getattr(found, outcome).add(connection_id)
     return found
+
+
+def at_once(call: Callable[[One], Outcome], each: Sequence[One]) -> list[Outcome]:
+    """The outcomes of the calls, several of which are made side by side."""
+    if len(each) <= 1:
+        return [call(one) for one in each]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(call, each))
 
 
 def close(connection_id: str) -> None:
