@@ -222,6 +222,27 @@ def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
     assert [len(room.gateway.heard[name]) for name in (*crowd, "late")] == [1] * 6
 
 
+def test_who_retries_at_the_end_and_listens_again_hears_of_it(room: Room) -> None:
+    job_id = created()
+    room.connect("a")
+    room.subscribe("a", job_id)
+    room.flow()
+    jobs.transition(job_id, Status.CANCELLED)
+
+    def at_once(_: str) -> None:
+        room.gateway.before_post = lambda _: None
+        jobs.transition(job_id, Status.QUEUED, retry=True)
+        room.subscribe("a", job_id)
+
+    room.gateway.before_post = at_once  # while the function still tells the end
+    for _ in range(2):
+        room.flow()
+    jobs.transition(job_id, Status.CANCELLED)
+    room.flow()
+    assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete", "progress", "complete"]
+    assert items_of(job_id) == {"job", "told"}
+
+
 def test_unsubscribed_is_silent(room: Room) -> None:
     one, other = created(), created()
     room.connect("a")
@@ -489,7 +510,7 @@ def test_duplicates_late_batches_and_crashes_leave_growing_frames_and_the_end(ro
         copies = data.draw(st.lists(st.sampled_from(earlier), max_size=3)) if earlier else []
         again, crash = (
             data.draw(st.booleans()),
-            data.draw(st.sampled_from([None, None, "greeted", "set_told", "remove"])),
+            data.draw(st.sampled_from([None, None, "greeted", "set_told", "let_go"])),
         )
         if crash:
             crashed |= interrupted(room, batch, crash)

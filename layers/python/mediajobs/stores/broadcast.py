@@ -100,9 +100,10 @@ def _done_with(found: Partition, frame: Frame) -> list[Listener]:
 
 
 def _let_go(job_id: str, done: Sequence[Listener]) -> None:
-    if done:
-        listeners.remove(job_id, done)
-        connections.drop((one.connection.connection_id, job_id) for one in done if not one.once)
+    """Who hears of an end may at once retry the job, and listen again: that is not undone."""
+    gone = pushes.at_once(lambda one: listeners.let_go(job_id, one), done)
+    ended = [one for one, went in zip(done, gone, strict=True) if went and not one.once]
+    connections.drop((one.connection.connection_id, job_id) for one in ended)
 
 
 def _revoked(key_ids: Sequence[str]) -> set[str]:

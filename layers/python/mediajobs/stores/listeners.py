@@ -103,6 +103,22 @@ def remove(job_id: str, listeners: Iterable[Listener]) -> None:
     _delete((job_id, listener.item) for listener in listeners)
 
 
+def let_go(job_id: str, listener: Listener) -> bool:
+    """Unless it has begun to listen anew since it was read."""
+    try:
+        clients.dynamodb().delete_item(
+            TableName=_table(),
+            Key=_key(job_id, listener.item),
+            ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
+            ExpressionAttributeValues={":heard": {"N": str(listener.heard)}},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
 def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
     _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
 
