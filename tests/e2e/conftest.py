@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
+from infra.cli.main import app
 from infra.local import Stack, down, up
 
 PATIENCE = 120.0  # seconds for a short job on a busy machine
@@ -100,3 +102,11 @@ def caller(stack: Stack, account: str, limit: int = 10_000) -> Api:
 def api(stack: Stack) -> Api:
     assert stack.api_key is not None
     return Api(stack.api_url, stack.api_key)
+
+
+@pytest.fixture
+def command_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs `mediajobs` with these arguments, as the caller of `api`."""
+    monkeypatch.setenv("MEDIAJOBS_API_URL", stack.api_url)
+    monkeypatch.setenv("MEDIAJOBS_API_KEY", stack.api_key or "")
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))

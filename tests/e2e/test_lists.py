@@ -5,10 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from infra.cli.main import app
-from infra.local import Stack
 from tests.e2e.conftest import PATIENCE, Api
 
 BATCH = "lists"
@@ -20,13 +17,6 @@ def created(api: Api) -> list[str]:
     ids = [str(api.create(filename=f"{name}.mp4", batch_id=BATCH)["job_id"]) for name in ("Alps", "beach", "city")]
     assert api.ask("POST", f"/jobs/{ids[1]}/cancel", json={}).status_code == 200
     return ids
-
-
-@pytest.fixture
-def command_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("MEDIAJOBS_API_URL", stack.api_url)
-    monkeypatch.setenv("MEDIAJOBS_API_KEY", stack.api_key or "")
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 def ids_of(api: Api, query: str) -> list[str]:

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from typer.testing import CliRunner
 
-from infra.cli.main import app
 from infra.local import Stack
 from tests.e2e.conftest import Api
 
@@ -28,13 +26,6 @@ def created(api: Api) -> list[str]:
     for job_id in ids[:2]:
         assert api.ask("POST", f"/jobs/{job_id}/cancel", json={}).status_code == 200
     return ids
-
-
-@pytest.fixture
-def command_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("MEDIAJOBS_API_URL", stack.api_url)
-    monkeypatch.setenv("MEDIAJOBS_API_KEY", stack.api_key or "")
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 def test_an_export_is_the_list_and_a_download(api: Api, created: list[str]) -> None:
