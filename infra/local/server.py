@@ -1,9 +1,10 @@
-"""MiniStack with its repairs: gateways, workers, streams, templates; and a poll whose client is gone takes no task.
+"""MiniStack with its repairs, most of them rooms beside this one; and a poll whose client is gone takes no task.
 
 MiniStack goes on with GetActivityTask for 60 s after its client has left, and then gives the next task to nobody.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable
 from typing import Any
 
@@ -62,6 +63,8 @@ if __name__ == "__main__":
     functions._iter_all_esms = streams.own(functions._iter_all_esms)
     tables: Any = dynamodb
     tables.esm_wake = streams.Wakes(tables.esm_wake)
+    for parse in ("_tokenize", "_condition_syntax_error"):  # MiniStack parses a query's expression for every item anew
+        setattr(tables, parse, functools.cache(getattr(tables, parse)))
     functions._poll_dynamodb_streams = streams.Readers(
         functions._poll_dynamodb_streams, functions._iter_all_esms, tables.esm_wake
     )
