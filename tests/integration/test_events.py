@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
+from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.options import Options
@@ -53,7 +54,7 @@ def client(cloud: None) -> Iterator[Client]:
 
 
 def created(account: str = "acme") -> str:
-    job_id, moment = str(ULID()), jobs.now()
+    job_id, moment = str(ULID()), times.now()
     jobs.create(
         Job(
             job_id=job_id, account=account, status=Status.PENDING, priority=5, filename="talk.mp4", options=Options(),

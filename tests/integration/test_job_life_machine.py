@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from moto import mock_aws
 
+from mediajobs import times
 from mediajobs.errors import Conflict, NotFound, OverQuota, Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import TERMINAL, Status, queue_rank
@@ -75,7 +76,7 @@ class JobLife(RuleBasedStateMachine):
     @precondition(lambda self: len(self.ids) < 4)
     @rule(account=st.sampled_from(ACCOUNTS), priority=st.integers(1, 10))
     def create(self, account: str, priority: int) -> None:
-        job_id, moment = f"J{len(self.ids)}", jobs.now()
+        job_id, moment = f"J{len(self.ids)}", times.now()
         with contextlib.suppress(OverQuota):
             jobs.create(
                 Job(

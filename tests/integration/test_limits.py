@@ -10,6 +10,7 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.limits import QuotaExceeded, Window
@@ -164,7 +165,7 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
     key = keys.create("acme", requests_per_minute=2)
     stranger = keys.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
-    moment = jobs.now()
+    moment = times.now()
     jobs.create(
         Job(
             job_id=UNKNOWN,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 
 @pytest.fixture
 def reporter() -> StoreReporter:
-    moment = jobs.now()
+    moment = times.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

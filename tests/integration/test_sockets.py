@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs import messages
+from mediajobs import messages, times
 from mediajobs.ids import split_key
 from mediajobs.jobs import Job
 from mediajobs.life import Status
@@ -134,7 +134,7 @@ class OneByOne:
 
 
 def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
-    job_id, moment = str(ULID()), jobs.now()
+    job_id, moment = str(ULID()), times.now()
     jobs.create(
         Job(job_id=job_id, account=account, status=status, priority=5, filename="talk.mp4", options=Options(),
             created_at=moment, updated_at=moment)
@@ -143,7 +143,7 @@ def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
 
 
 def admit(job_id: str) -> None:
-    begun = fresh(["validate_video", "transcode_360p"], attempt=jobs.get(job_id).attempt, now=jobs.now())
+    begun = fresh(["validate_video", "transcode_360p"], attempt=jobs.get(job_id).attempt, now=times.now())
     jobs.transition(job_id, Status.PROCESSING, admission=slots.Admission(9, 9, begun))
 
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.stores import executions, expiry, jobs, pending, queue, quotas, steering, sweep, uploads
@@ -36,7 +37,7 @@ def states(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def admitted(states: Any) -> None:
     """A job that runs, as far as the books say."""
-    moment = jobs.now()
+    moment = times.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -6,6 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from mediajobs import times
 from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
@@ -22,7 +23,7 @@ ARGUMENTS = ["media", "--job-id", "J", "--attempt", "1"]
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = jobs.now()
+    moment = times.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -7,6 +7,7 @@ from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PynamoDBException
 
+from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, tasks_for
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 
 
 def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
-    moment = jobs.now()
+    moment = times.now()
     return Job(
         job_id=job_id,
         account=account,

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status
@@ -34,7 +35,7 @@ with watch.watched("J", 1) as over:
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = jobs.now()
+    moment = times.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

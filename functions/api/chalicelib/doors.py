@@ -13,10 +13,7 @@ from chalicelib import limits
 from chalicelib.problems import Problem, of_validation
 from chalicelib.routes import Asked, Route
 from mediajobs.errors import Conflict, NotFound, OverQuota
-from mediajobs.ids import is_job_id
-from mediajobs.jobs import Job
 from mediajobs.limits import Window
-from mediajobs.stores import jobs
 from mediajobs.stores.keys import Caller
 from mediajobs.usage import Day
 
@@ -43,24 +40,6 @@ def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
             raise _unavailable() from error
 
     return opened
-
-
-def own_job(caller: Caller, job_id: str) -> Job:
-    """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
-    return owned(caller, jobs.get(checked_id(job_id)))
-
-
-def checked_id(job_id: str) -> str:
-    """Raises NotFound for what cannot be a job's id, without a look into the table."""
-    if not is_job_id(job_id):
-        raise NotFound(job_id)
-    return job_id
-
-
-def owned(caller: Caller, job: Job) -> Job:
-    if job.account != caller.account:
-        raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
-    return job
 
 
 def key_in_query(request: Request) -> str | None:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
-from chalicelib.doors import checked_id, owned
+from chalicelib.owners import checked_id, owned
 from chalicelib.routes import Asked, Routes
 from mediajobs.frames import as_events, frame_of
 from mediajobs.stores import jobs

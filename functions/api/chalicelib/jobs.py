@@ -8,10 +8,11 @@ from typing import Any
 from chalice.app import Response
 from ulid import ULID
 
-from chalicelib.doors import checked_id, own_job, owned, redirect
+from chalicelib.doors import redirect
+from chalicelib.owners import checked_id, own_job, owned
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import etags, life, tallies
+from mediajobs import etags, life, tallies, times
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
 from mediajobs.errors import JobError, OverQuota
 from mediajobs.job_document import job_document
@@ -38,7 +39,7 @@ def create(asked: Asked) -> Response:
     """Create a job, and say where its source is to be uploaded."""
     wanted: CreateJob = asked.body
     _check_source_url(wanted.source_url)
-    moment = jobs.now()
+    moment = times.now()
     job = Job(
         # Of the same moment as created_at: dates are looked for by either.
         job_id=str(ULID.from_timestamp(tallies.milliseconds(parse(moment)))),

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from chalice.app import Response
 
-from chalicelib.doors import own_job
+from chalicelib.owners import own_job
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Routes, json_answer
 from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob, RetriedJobs

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from chalice.app import Response
 
-from chalicelib.doors import key_in_query, own_job
+from chalicelib.doors import key_in_query
+from chalicelib.owners import own_job
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes
 from mediajobs import hls

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs import tallies, usage
+from mediajobs import tallies, usage, usage_documents
 from mediajobs.life import TERMINAL
 from mediajobs.quotas import month_of
 from mediajobs.requests import UsageDays
@@ -19,7 +19,7 @@ _DAYS = 30
 routes = Routes("usage")
 
 
-@routes.route("GET", "/usage", {HTTPStatus.OK: usage.Usage}, query=UsageDays)
+@routes.route("GET", "/usage", {HTTPStatus.OK: usage_documents.Usage}, query=UsageDays)
 def read(asked: Asked) -> Response:
     """This key's requests by day, and its account's minutes, storage and quotas.
 
@@ -33,14 +33,14 @@ def read(asked: Asked) -> Response:
     standing = quotas.read(caller.account)
     stored = storage(ever)
     return json_answer(
-        usage.Usage(
+        usage_documents.Usage(
             key_id=caller.key_id,
             account=caller.account,
-            requests=usage.requests_document(_days(caller, asked.query, moment)),
-            minutes=usage.minutes_document(this_month, month),
+            requests=usage_documents.requests_document(_days(caller, asked.query, moment)),
+            minutes=usage_documents.minutes_document(this_month, month),
             storage=stored,
-            limits=usage.limits_document(caller.window),
-            quotas=usage.quotas_document(
+            limits=usage_documents.limits_document(caller.window),
+            quotas=usage_documents.quotas_document(
                 standing.quotas,
                 open_jobs=_open_jobs(standing, ever),
                 media_ms=this_month["media_ms"],

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
@@ -11,6 +10,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
 
+from mediajobs import times
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import EarlierAttempt, Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
@@ -20,7 +20,6 @@ from mediajobs.source import SourceFacts
 from mediajobs.stores import leftovers, pending, slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
-from mediajobs.times import rfc3339
 
 _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a crowd a few more
 _TRIES_IN_A_CROWD = 12
@@ -31,10 +30,6 @@ class Outcome(NamedTuple):
 
     verdict: Verdict
     job: Job
-
-
-def now() -> str:
-    return rfc3339(datetime.now(UTC))
 
 
 def create(job: Job, *, quota: int | None = None) -> None:
@@ -107,7 +102,7 @@ def transition(
             return Outcome(verdict, job)
         if wanted is Status.QUEUED:
             waiting.note(job.account)
-        moment, given = now(), dict(changes or {})
+        moment, given = times.now(), dict(changes or {})
         try:
             _commit(job, wanted, moment, given, admission, quota)
         except TransactWriteError as error:
@@ -146,7 +141,7 @@ def set_priority(job: Job, priority: int) -> Job:
     for _ in range(_TRIES):
         if job.status in TERMINAL:
             raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
-        moment = now()
+        moment = times.now()
         keys = keys_of(job.model_copy(update={"priority": priority, "updated_at": moment}))
         actions: list[Action] = [
             JobRow.priority.set(priority),

@@ -10,13 +10,12 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from mediajobs import limits
+from mediajobs import limits, times
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import assemble_key, hash_secret, split_key
 from mediajobs.limits import QuotaExceeded, Window
 from mediajobs.stores import bulk, usage
 from mediajobs.stores.environment import setting
-from mediajobs.stores.jobs import now
 from mediajobs.stores.rows import KeyRow
 from mediajobs.stores.updates import Row, update
 from mediajobs.usage import Day, date_of, day_of
@@ -67,7 +66,7 @@ def create(account: str, *, requests_per_minute: int = limits.DEFAULT_LIMIT) -> 
         key_id,
         account=account,
         secret_sha256=hash_secret(secret),
-        created_at=now(),
+        created_at=times.now(),
         requests_per_minute=requests_per_minute,
         day=date_of(_milliseconds()),
     ).save(KeyRow.key_id.does_not_exist())
@@ -113,7 +112,7 @@ def of_account(account: str) -> list[Key]:
 
 def revoke(key_id: str) -> None:
     """From now on the key opens nothing; a second time changes nothing. Raises NotFound."""
-    _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | now()))
+    _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | times.now()))
 
 
 def revoked(key_ids: Collection[str]) -> set[str]:

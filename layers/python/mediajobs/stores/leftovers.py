@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from pynamodb.transactions import TransactWrite
 
+from mediajobs import times
 from mediajobs.stores.rows import DELETED, DeletedRow, JobRow
 from mediajobs.times import parse, rfc3339
 from mediajobs.uploads import SECONDS_FOR_SINGLE
@@ -22,7 +23,7 @@ def note(transaction: TransactWrite, job_id: str, created_at: str) -> None:
 
 def due() -> list[str]:
     """The deleted jobs whose time has come."""
-    come = JobRow.queue_rank < rfc3339(datetime.now(UTC))
+    come = JobRow.queue_rank < times.now()
     return [row.job_id for row in JobRow.waiting.query(_QUEUE, come, limit=_MOST_AT_ONCE)]
 
 

@@ -3,8 +3,9 @@
 They lie in the index of waiting jobs, in a queue of their own.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.stores.rows import JobRow
 from mediajobs.times import parse, rfc3339
@@ -24,5 +25,5 @@ def place(job: Job) -> tuple[str, str]:
 
 def due() -> list[str]:
     """The jobs whose time has come."""
-    come = JobRow.queue_rank < rfc3339(datetime.now(UTC))
+    come = JobRow.queue_rank < times.now()
     return [row.job_id for row in JobRow.waiting.query(_QUEUE, come, limit=_MOST_AT_ONCE)]

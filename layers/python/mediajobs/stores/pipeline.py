@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mediajobs import outcomes
+from mediajobs import outcomes, times
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job, manifest_key
 from mediajobs.life import RETRYABLE, Status
@@ -66,7 +66,7 @@ def _manifest(objects: Objects, job_id: str, task: str) -> TaskManifest | None:
 def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
     summaries = outcomes.summarise(manifests)
     started = parse(job.started_at or job.created_at)
-    total = (parse(jobs.now()) - started).total_seconds()
+    total = (parse(times.now()) - started).total_seconds()
     facts = next((manifest.facts for manifest in manifests if manifest.task == "transcribe"), {})
     return {
         "outputs": {name: summary.model_dump(exclude_none=True) for name, summary in summaries.items()},

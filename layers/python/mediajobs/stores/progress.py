@@ -1,17 +1,16 @@
 """What the tasks of a running job report. A write that is refused is how a task learns that it must stop."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.progress import Failure, Progress, TaskProgress
 from mediajobs.stores.rows import PROGRESS, ProgressRow
-from mediajobs.times import rfc3339
 
 
 def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None:
@@ -53,7 +52,7 @@ def is_over(job_id: str, attempt: int) -> bool:
 def stop(transaction: TransactWrite, job_id: str) -> None:
     """Adds to a transaction: from now on no report is taken."""
     transaction.update(
-        ProgressRow(job_id, PROGRESS), [ProgressRow.stopped.set(True), ProgressRow.updated_at.set(_now())]
+        ProgressRow(job_id, PROGRESS), [ProgressRow.stopped.set(True), ProgressRow.updated_at.set(times.now())]
     )
 
 
@@ -73,7 +72,7 @@ def _alive(attempt: int) -> Condition:
 
 def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> bool:
     """Whether the report was news. Raises Stopped."""
-    always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(_now())]
+    always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(times.now())]
     try:
         ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)
     except UpdateError as error:
@@ -84,7 +83,3 @@ def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) 
             raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
         return False
     return True
-
-
-def _now() -> str:
-    return rfc3339(datetime.now(UTC))

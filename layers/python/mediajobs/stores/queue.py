@@ -3,6 +3,7 @@
 import os
 import random
 
+from mediajobs import times
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, queue_rank, tasks_for
@@ -94,4 +95,4 @@ def _start(job_id: str) -> bool:
 def _beginning(job: Job) -> Progress:
     """Nothing is done, or what a retry need not do again."""
     done = carried(progress.read(job.job_id), job.base_attempt) if job.attempt > job.base_attempt else {}
-    return fresh(tasks_for(job.options), attempt=job.attempt, now=jobs.now(), rates=rates.read(), done=done)
+    return fresh(tasks_for(job.options), attempt=job.attempt, now=times.now(), rates=rates.read(), done=done)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from mediajobs import times
 from mediajobs.documents import RetriedJobs
 from mediajobs.errors import Conflict, NotFound, OverQuota, Refused
 from mediajobs.life import RETRYABLE, Status
@@ -56,7 +57,7 @@ class Done(NamedTuple):
 
 def new(account: str, wanted: RetryJobs) -> Walk:
     statuses = tuple(dict.fromkeys(wanted.filter.status)) or tuple(sorted(RETRYABLE))
-    return Walk(account=account, wanted=wanted, asked_at=jobs.now(), statuses=statuses)
+    return Walk(account=account, wanted=wanted, asked_at=times.now(), statuses=statuses)
 
 
 def advance(walk: Walk, in_time: InTime) -> Done:

@@ -1,0 +1,28 @@
+"""Whose a job is: nobody meets another account's."""
+
+from http import HTTPStatus
+
+from chalicelib.problems import Problem
+from mediajobs.errors import NotFound
+from mediajobs.ids import is_job_id
+from mediajobs.jobs import Job
+from mediajobs.stores import jobs
+from mediajobs.stores.keys import Caller
+
+
+def own_job(caller: Caller, job_id: str) -> Job:
+    """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
+    return owned(caller, jobs.get(checked_id(job_id)))
+
+
+def checked_id(job_id: str) -> str:
+    """Raises NotFound for what cannot be a job's id, without a look into the table."""
+    if not is_job_id(job_id):
+        raise NotFound(job_id)
+    return job_id
+
+
+def owned(caller: Caller, job: Job) -> Job:
+    if job.account != caller.account:
+        raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
+    return job
