@@ -24,7 +24,7 @@ from chalice.test import Client
 from moto import mock_aws
 
 from mediajobs.jobs import source_key
-from mediajobs.stores import jobs, keys, progress, queue, quotas, totals
+from mediajobs.stores import clock, keys, queue
 from mediajobs.times import of_milliseconds
 from tests.conftest import SETTINGS, make_tables
 from tests.doors import load
@@ -61,10 +61,8 @@ class World:
         self.open = ExitStack()
         self.open.enter_context(mock_aws())
         self.open.enter_context(patch.dict(os.environ, SETTINGS | _names()))
-        for module, name in ((jobs, "now"), (progress, "_now")):
-            self.open.enter_context(patch.object(module, name, self.clock.now))
-        for module, name in ((keys, "_milliseconds"), (quotas, "now"), (totals, "_now")):
-            self.open.enter_context(patch.object(module, name, lambda: self.clock.milliseconds))
+        self.open.enter_context(patch.object(clock, "now", self.clock.now))
+        self.open.enter_context(patch.object(clock, "milliseconds", lambda: self.clock.milliseconds))
         make_tables(boto3.client("dynamodb"))
         _make_the_rest()
         self.stream = Stream("JobsTable")

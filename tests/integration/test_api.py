@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from chalice.test import Client, HTTPResponse
 
-from mediajobs import times
 from mediajobs.ids import assemble_key
 from mediajobs.jobs import manifest_key, source_key
 from mediajobs.life import Status
 from mediajobs.manifests import Fragment, Output
 from mediajobs.source import SourceFacts, VideoFacts
-from mediajobs.stores import jobs, keys, queue, rollups
+from mediajobs.stores import clock, jobs, keys, queue, rollups
 from mediajobs.stores.objects import Objects
 from tests.doors import load
 
@@ -93,7 +92,7 @@ def completed(ask: Ask) -> str:
 
 def test_a_jobs_id_is_of_the_moment_of_its_creation(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = "2026-03-01T12:00:00.123Z"
-    monkeypatch.setattr(times, "now", lambda: moment)
+    monkeypatch.setattr(clock, "now", lambda: moment)
     job_id = create(ask)
     for query in (f"from_date={moment}", f"to_date={moment}", f"from_date={moment}&to_date={moment}&sort_by=priority"):
         assert [job["job_id"] for job in ask("GET", f"/jobs?{query}").json_body["jobs"]] == [job_id]
@@ -344,7 +343,7 @@ def test_statistics_are_the_accounts_own_and_for_the_span_that_is_asked_for(ask:
     assert found["success_rate"] == 50.0
     assert found["processing_metrics"]["total_video_duration_seconds"] == 8.0
     assert found["storage"] == {"used_bytes": 1200, "source_bytes": 900, "output_bytes": 300}
-    today = times.now()[:10]
+    today = clock.now()[:10]
     within = ask("GET", f"/jobs/stats?from_date={today}&to_date={today}").json_body
     assert (within["total_jobs"], within["date_range"]["from"]) == (2, f"{today}T00:00:00.000Z")
     assert ask("GET", "/jobs/stats?to_date=2020-01-01T00:00:00").json_body["total_jobs"] == 0

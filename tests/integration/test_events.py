@@ -8,11 +8,10 @@ from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
-from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.options import Options
-from mediajobs.stores import jobs, keys
+from mediajobs.stores import clock, jobs, keys
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -54,7 +53,7 @@ def client(cloud: None) -> Iterator[Client]:
 
 
 def created(account: str = "acme") -> str:
-    job_id, moment = str(ULID()), times.now()
+    job_id, moment = str(ULID()), clock.now()
     jobs.create(
         Job(
             job_id=job_id, account=account, status=Status.PENDING, priority=5, filename="talk.mp4", options=Options(),

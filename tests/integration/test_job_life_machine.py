@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from moto import mock_aws
 
-from mediajobs import times
 from mediajobs.errors import Conflict, NotFound, OverQuota, Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import TERMINAL, Status, queue_rank
 from mediajobs.progress import TaskProgress, overall
-from mediajobs.stores import jobs, progress, queue, quotas, slots, steering
+from mediajobs.stores import clock, jobs, progress, queue, quotas, slots, steering
 from mediajobs.stores.rows import JobRow
 from tests.conftest import make_tables
 
@@ -76,7 +75,7 @@ class JobLife(RuleBasedStateMachine):
     @precondition(lambda self: len(self.ids) < 4)
     @rule(account=st.sampled_from(ACCOUNTS), priority=st.integers(1, 10))
     def create(self, account: str, priority: int) -> None:
-        job_id, moment = f"J{len(self.ids)}", times.now()
+        job_id, moment = f"J{len(self.ids)}", clock.now()
         with contextlib.suppress(OverQuota):
             jobs.create(
                 Job(

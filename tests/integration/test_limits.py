@@ -10,12 +10,12 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.limits import QuotaExceeded, Window
 from mediajobs.stores import jobs, keys
 from mediajobs.stores.rows import KeyRow
+from mediajobs.times import of_milliseconds
 from tests.doors import load
 from tests.wire import atomic_writes, calls
 
@@ -37,7 +37,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(keys, "_milliseconds", made)
+    monkeypatch.setattr("mediajobs.stores.clock.milliseconds", made)
     return made
 
 
@@ -165,7 +165,7 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
     key = keys.create("acme", requests_per_minute=2)
     stranger = keys.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
-    moment = times.now()
+    moment = str(of_milliseconds(clock.now))
     jobs.create(
         Job(
             job_id=UNKNOWN,

@@ -17,7 +17,7 @@ from mediajobs.errors import OverQuota
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.source import SourceFacts
-from mediajobs.stores import jobs, keys, listing, queue, quotas, rollups, steering
+from mediajobs.stores import clock, jobs, keys, listing, queue, quotas, rollups, steering
 from tests.doors import load
 from tests.wire import atomic_writes, calls
 
@@ -247,7 +247,7 @@ def test_minutes_that_are_used_up_come_back_with_the_month(ask: Ask, monkeypatch
     refusal(ask(f"POST /jobs/{failed}/retry"), 429, "minutes-per-month")
     used = ask("GET /usage").json_body
     assert used["quotas"]["minutes_per_month"] == {"limit": 2, "used": 2.98}
-    monkeypatch.setattr(quotas, "now", lambda: tallies.milliseconds(now) + 31 * 86_400_000)
+    monkeypatch.setattr(clock, "milliseconds", lambda: tallies.milliseconds(now) + 31 * 86_400_000)
     created(ask)
     assert ask("GET /usage").json_body["quotas"]["minutes_per_month"]["used"] == 0
 

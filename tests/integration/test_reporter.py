@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.progress import TaskProgress
-from mediajobs.stores import jobs, progress, queue
+from mediajobs.stores import clock, jobs, progress, queue
 from statemachine.tasks import context
 from statemachine.tasks.context import StoreReporter
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 
 @pytest.fixture
 def reporter() -> StoreReporter:
-    moment = times.now()
+    moment = clock.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -9,12 +9,11 @@ import pytest
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
-from mediajobs import times
 from mediajobs.errors import Conflict
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import MAX_ATTEMPTS, Status
 from mediajobs.requests import RetryJobs
-from mediajobs.stores import jobs, keys, retries, steering
+from mediajobs.stores import clock, jobs, keys, retries, steering
 from mediajobs.stores.retries import Walk
 from mediajobs.stores.rows import JOB, JobRow
 from tests.conftest import SETTINGS
@@ -42,7 +41,7 @@ def ask(cloud: None) -> Iterator[Ask]:
 
 def ended(status: Status, *, with_source: bool = True, account: str = "acme", **fields: Any) -> str:
     """The id of a job that ended in this status."""
-    moment = times.now()
+    moment = clock.now()
     values = {"filename": "talk.mp4", "priority": 5, "created_at": moment, "updated_at": moment} | fields
     job = Job.model_validate({"job_id": str(ULID()), "account": account, "status": Status.PENDING} | values)
     jobs.create(job)

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs import messages, times
+from mediajobs import messages
 from mediajobs.ids import split_key
 from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.messages import MOST_IDS
 from mediajobs.options import Options
 from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import broadcast, jobs, keys, listeners, progress, pushes, slots
+from mediajobs.stores import broadcast, clock, jobs, keys, listeners, progress, pushes, slots
 from tests.doors import load
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -134,7 +134,7 @@ class OneByOne:
 
 
 def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
-    job_id, moment = str(ULID()), times.now()
+    job_id, moment = str(ULID()), clock.now()
     jobs.create(
         Job(job_id=job_id, account=account, status=status, priority=5, filename="talk.mp4", options=Options(),
             created_at=moment, updated_at=moment)
@@ -143,7 +143,7 @@ def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
 
 
 def admit(job_id: str) -> None:
-    begun = fresh(["validate_video", "transcode_360p"], attempt=jobs.get(job_id).attempt, now=times.now())
+    begun = fresh(["validate_video", "transcode_360p"], attempt=jobs.get(job_id).attempt, now=clock.now())
     jobs.transition(job_id, Status.PROCESSING, admission=slots.Admission(9, 9, begun))
 
 

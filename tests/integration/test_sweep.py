@@ -11,10 +11,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from mediajobs import times
 from mediajobs.jobs import Job
 from mediajobs.life import Status
-from mediajobs.stores import executions, expiry, jobs, pending, queue, quotas, steering, sweep, uploads
+from mediajobs.stores import clock, executions, expiry, jobs, pending, queue, quotas, steering, sweep, uploads
 from mediajobs.stores.rows import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.times import rfc3339
 from tests.doors import load
@@ -37,7 +36,7 @@ def states(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def admitted(states: Any) -> None:
     """A job that runs, as far as the books say."""
-    moment = times.now()
+    moment = clock.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -6,13 +6,12 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from mediajobs import times
 from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.manifests import TaskManifest
 from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import jobs, pipeline, progress, queue, steering
+from mediajobs.stores import clock, jobs, pipeline, progress, queue, steering
 from statemachine.tasks import __main__ as entry
 from statemachine.tasks.context import load as load_context
 from tests.doors import load
@@ -23,7 +22,7 @@ ARGUMENTS = ["media", "--job-id", "J", "--attempt", "1"]
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = times.now()
+    moment = clock.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -7,19 +7,18 @@ from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, tasks_for
 from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import jobs, progress, queue, slots, waiting
+from mediajobs.stores import clock, jobs, progress, queue, slots, waiting
 from mediajobs.stores.rows import JobRow
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
 
 def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
-    moment = times.now()
+    moment = clock.now()
     return Job(
         job_id=job_id,
         account=account,

@@ -13,7 +13,7 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 from mediajobs.limits import QuotaExceeded
-from mediajobs.stores import clients, jobs, keys, quotas, usage
+from mediajobs.stores import clients, jobs, keys, usage
 from mediajobs.stores.keys import Caller
 from mediajobs.usage import counter
 from tests.doors import load
@@ -42,8 +42,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(keys, "_milliseconds", made)
-    monkeypatch.setattr(quotas, "now", made)
+    monkeypatch.setattr("mediajobs.stores.clock.milliseconds", made)
     return made
 
 

@@ -11,11 +11,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
 from mediajobs.life import Status
-from mediajobs.stores import jobs, queue, steering
+from mediajobs.stores import clock, jobs, queue, steering
 from statemachine.tasks import watch
 from statemachine.tasks.context import StoreReporter
 
@@ -35,7 +34,7 @@ with watch.watched("J", 1) as over:
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = times.now()
+    moment = clock.now()
     jobs.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )

@@ -16,9 +16,8 @@ from statistics import quantiles
 from websockets.asyncio.client import ClientConnection
 
 from infra.local import Stack, down, up
-from mediajobs import times
 from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import progress
+from mediajobs.stores import clock, progress
 from tests.e2e.conftest import Api
 from tests.e2e.listeners import hear, listener, say
 
@@ -45,7 +44,7 @@ async def measure(stack: Stack, listeners: int, reports: int, pause: float) -> l
     """Milliseconds, of each arrival."""
     api = Api(stack.api_url, stack.api_key or "")
     job_id = (await asyncio.to_thread(api.create, filename="bench.mp4"))["job_id"]
-    progress.row_of(job_id, fresh(["validate_video"], attempt=1, now=times.now())).save()
+    progress.row_of(job_id, fresh(["validate_video"], attempt=1, now=clock.now())).save()
     async with AsyncExitStack() as crowd:
         coming = [listener(stack.ws_url or "", api.key) for _ in range(listeners)]
         sockets = await asyncio.gather(*map(crowd.enter_async_context, coming))

@@ -12,7 +12,7 @@ from chalicelib.doors import redirect
 from chalicelib.owners import checked_id, own_job, owned
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import etags, life, tallies, times
+from mediajobs import etags, life, tallies
 from mediajobs.documents import CreatedJob, JobDocument, JobStatus
 from mediajobs.errors import JobError, OverQuota
 from mediajobs.job_document import job_document
@@ -20,7 +20,7 @@ from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.names import OUTPUT_KEYS, download_name
 from mediajobs.requests import CompleteUpload, CreateJob
-from mediajobs.stores import jobs, queue, quotas, uploads
+from mediajobs.stores import clock, jobs, queue, quotas, uploads
 from mediajobs.stores.objects import Objects, source_size
 from mediajobs.times import parse
 from mediajobs.uploads import parts_for
@@ -39,7 +39,7 @@ def create(asked: Asked) -> Response:
     """Create a job, and say where its source is to be uploaded."""
     wanted: CreateJob = asked.body
     _check_source_url(wanted.source_url)
-    moment = times.now()
+    moment = clock.now()
     job = Job(
         # Of the same moment as created_at: dates are looked for by either.
         job_id=str(ULID.from_timestamp(tallies.milliseconds(parse(moment)))),

@@ -10,7 +10,7 @@ from mediajobs.life import TERMINAL
 from mediajobs.quotas import month_of
 from mediajobs.requests import UsageDays
 from mediajobs.statistics import storage
-from mediajobs.stores import quotas, rollups
+from mediajobs.stores import clock, quotas, rollups
 from mediajobs.stores import usage as days
 from mediajobs.stores.keys import Caller
 
@@ -26,7 +26,7 @@ def read(asked: Asked) -> Response:
     Requests are counted when they are let in; those that are refused with 401 or 429 are not. Minutes and bytes are a
     second or so late.
     """
-    caller, moment = asked.caller, quotas.now()
+    caller, moment = asked.caller, clock.milliseconds()
     month = month_of(moment)
     ever = rollups.read(caller.account, 0, tallies.EPOCH_END - 1)
     this_month = rollups.read(caller.account, month.first, month.last)

@@ -9,10 +9,6 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def now() -> str:
-    return rfc3339(datetime.now(UTC))
-
-
 def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 

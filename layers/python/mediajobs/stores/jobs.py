@@ -10,14 +10,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
 
-from mediajobs import times
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import EarlierAttempt, Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
 from mediajobs.listing import duration_key, keys_of
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
-from mediajobs.stores import leftovers, pending, slots, waiting
+from mediajobs.stores import clock, leftovers, pending, slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
 
@@ -102,7 +101,7 @@ def transition(
             return Outcome(verdict, job)
         if wanted is Status.QUEUED:
             waiting.note(job.account)
-        moment, given = times.now(), dict(changes or {})
+        moment, given = clock.now(), dict(changes or {})
         try:
             _commit(job, wanted, moment, given, admission, quota)
         except TransactWriteError as error:
@@ -141,7 +140,7 @@ def set_priority(job: Job, priority: int) -> Job:
     for _ in range(_TRIES):
         if job.status in TERMINAL:
             raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
-        moment = times.now()
+        moment = clock.now()
         keys = keys_of(job.model_copy(update={"priority": priority, "updated_at": moment}))
         actions: list[Action] = [
             JobRow.priority.set(priority),

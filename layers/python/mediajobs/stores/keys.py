@@ -3,18 +3,17 @@
 import hmac
 import secrets
 import string
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from mediajobs import limits, times
+from mediajobs import limits
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import assemble_key, hash_secret, split_key
 from mediajobs.limits import QuotaExceeded, Window
-from mediajobs.stores import bulk, usage
+from mediajobs.stores import bulk, clock, usage
 from mediajobs.stores.environment import setting
 from mediajobs.stores.rows import KeyRow
 from mediajobs.stores.updates import Row, update
@@ -66,9 +65,9 @@ def create(account: str, *, requests_per_minute: int = limits.DEFAULT_LIMIT) -> 
         key_id,
         account=account,
         secret_sha256=hash_secret(secret),
-        created_at=times.now(),
+        created_at=clock.now(),
         requests_per_minute=requests_per_minute,
-        day=date_of(_milliseconds()),
+        day=date_of(clock.milliseconds()),
     ).save(KeyRow.key_id.does_not_exist())
     return key
 
@@ -83,7 +82,7 @@ def authenticate(key: str, counter: str) -> Caller | None:
     if parts is None:
         return None
     key_id, sha256 = parts[0], hash_secret(parts[1])
-    moment = _milliseconds()
+    moment = clock.milliseconds()
     write, today = _COUNT, date_of(moment)
     for tried in range(_TRIES):
         row, done = _update(write, key_id, sha256, moment, today, counter)
@@ -112,7 +111,7 @@ def of_account(account: str) -> list[Key]:
 
 def revoke(key_id: str) -> None:
     """From now on the key opens nothing; a second time changes nothing. Raises NotFound."""
-    _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | times.now()))
+    _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | clock.now()))
 
 
 def revoked(key_ids: Collection[str]) -> set[str]:
@@ -150,10 +149,6 @@ def _update(write: Row, key_id: str, sha256: str, moment: int, today: str, count
         ExpressionAttributeValues=values,
         **write,
     )
-
-
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _random(length: int) -> str:

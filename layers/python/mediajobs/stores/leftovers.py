@@ -1,10 +1,10 @@
 """Deleted jobs whose files may still come: from a task in its last seconds, or by an upload URL that is still good."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pynamodb.transactions import TransactWrite
 
-from mediajobs import times
+from mediajobs.stores import clock
 from mediajobs.stores.rows import DELETED, DeletedRow, JobRow
 from mediajobs.times import parse, rfc3339
 from mediajobs.uploads import SECONDS_FOR_SINGLE
@@ -17,13 +17,13 @@ _MOST_AT_ONCE = 100
 
 def note(transaction: TransactWrite, job_id: str, created_at: str) -> None:
     """Adds to the transaction that deletes a job: its files are looked for again when nothing can come any more."""
-    due = max(datetime.now(UTC) + _LAST_TASK, parse(created_at) + _LAST_UPLOAD)
+    due = max(parse(clock.now()) + _LAST_TASK, parse(created_at) + _LAST_UPLOAD)
     transaction.save(DeletedRow(job_id, DELETED, queue=_QUEUE, queue_rank=f"{rfc3339(due)}#{job_id}"))
 
 
 def due() -> list[str]:
     """The deleted jobs whose time has come."""
-    come = JobRow.queue_rank < times.now()
+    come = JobRow.queue_rank < clock.now()
     return [row.job_id for row in JobRow.waiting.query(_QUEUE, come, limit=_MOST_AT_ONCE)]
 
 

@@ -5,8 +5,8 @@ They lie in the index of waiting jobs, in a queue of their own.
 
 from datetime import timedelta
 
-from mediajobs import times
 from mediajobs.jobs import Job
+from mediajobs.stores import clock
 from mediajobs.stores.rows import JobRow
 from mediajobs.times import parse, rfc3339
 from mediajobs.uploads import SECONDS_FOR_PARTS, SECONDS_FOR_SINGLE
@@ -25,5 +25,5 @@ def place(job: Job) -> tuple[str, str]:
 
 def due() -> list[str]:
     """The jobs whose time has come."""
-    come = JobRow.queue_rank < times.now()
+    come = JobRow.queue_rank < clock.now()
     return [row.job_id for row in JobRow.waiting.query(_QUEUE, come, limit=_MOST_AT_ONCE)]

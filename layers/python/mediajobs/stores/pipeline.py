@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from mediajobs import outcomes, times
+from mediajobs import outcomes
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job, manifest_key
 from mediajobs.life import RETRYABLE, Status
 from mediajobs.manifests import TaskManifest
 from mediajobs.progress import TaskProgress
-from mediajobs.stores import jobs, progress, rates
+from mediajobs.stores import clock, jobs, progress, rates
 from mediajobs.stores.objects import Objects
 from mediajobs.times import parse
 
@@ -66,7 +66,7 @@ def _manifest(objects: Objects, job_id: str, task: str) -> TaskManifest | None:
 def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
     summaries = outcomes.summarise(manifests)
     started = parse(job.started_at or job.created_at)
-    total = (parse(times.now()) - started).total_seconds()
+    total = (parse(clock.now()) - started).total_seconds()
     facts = next((manifest.facts for manifest in manifests if manifest.task == "transcribe"), {})
     return {
         "outputs": {name: summary.model_dump(exclude_none=True) for name, summary in summaries.items()},

@@ -7,9 +7,9 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from mediajobs import times
 from mediajobs.errors import Stopped
 from mediajobs.progress import Failure, Progress, TaskProgress
+from mediajobs.stores import clock
 from mediajobs.stores.rows import PROGRESS, ProgressRow
 
 
@@ -52,7 +52,7 @@ def is_over(job_id: str, attempt: int) -> bool:
 def stop(transaction: TransactWrite, job_id: str) -> None:
     """Adds to a transaction: from now on no report is taken."""
     transaction.update(
-        ProgressRow(job_id, PROGRESS), [ProgressRow.stopped.set(True), ProgressRow.updated_at.set(times.now())]
+        ProgressRow(job_id, PROGRESS), [ProgressRow.stopped.set(True), ProgressRow.updated_at.set(clock.now())]
     )
 
 
@@ -72,7 +72,7 @@ def _alive(attempt: int) -> Condition:
 
 def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> bool:
     """Whether the report was news. Raises Stopped."""
-    always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(times.now())]
+    always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(clock.now())]
     try:
         ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)
     except UpdateError as error:

@@ -3,12 +3,11 @@
 import os
 import random
 
-from mediajobs import times
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, queue_rank, tasks_for
 from mediajobs.progress import Progress, carried, fresh
-from mediajobs.stores import jobs, progress, rates, slots, waiting
+from mediajobs.stores import clock, jobs, progress, rates, slots, waiting
 from mediajobs.stores.rows import JobRow
 
 _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep goes on
@@ -95,4 +94,4 @@ def _start(job_id: str) -> bool:
 def _beginning(job: Job) -> Progress:
     """Nothing is done, or what a retry need not do again."""
     done = carried(progress.read(job.job_id), job.base_attempt) if job.attempt > job.base_attempt else {}
-    return fresh(tasks_for(job.options), attempt=job.attempt, now=times.now(), rates=rates.read(), done=done)
+    return fresh(tasks_for(job.options), attempt=job.attempt, now=clock.now(), rates=rates.read(), done=done)

@@ -17,7 +17,7 @@ from mediajobs import quotas
 from mediajobs.life import TERMINAL, Status
 from mediajobs.listing import Filters
 from mediajobs.quotas import Quotas
-from mediajobs.stores import listing, rollups, slots
+from mediajobs.stores import clock, listing, rollups, slots
 from mediajobs.stores.rows import JOB, CounterRow, JobRow, connection
 from mediajobs.tallies import EPOCH_END
 
@@ -54,7 +54,7 @@ def check(account: str, *, announced: int | None = None) -> int | None:
     `announced`: the bytes that will be stored; None where nothing new will be. Gives the quota of concurrent jobs, for
     the transaction that takes the place. One read for an account without quotas.
     """
-    standing, moment = read(account), now()
+    standing, moment = read(account), clock.milliseconds()
     quotas.check_concurrency(standing.quotas, standing.open_jobs)
     if standing.quotas.minutes_per_month is not None:
         month = quotas.month_of(moment)
@@ -78,11 +78,6 @@ def change(account: str, limits: Mapping[str, int]) -> None:
     slots.item_of(account).update(actions)
     if limits.get("concurrent_jobs"):
         _count_open(account)
-
-
-def now() -> int:
-    """In ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def _count_open(account: str) -> None:

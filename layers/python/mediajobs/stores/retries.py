@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from mediajobs import times
 from mediajobs.documents import RetriedJobs
 from mediajobs.errors import Conflict, NotFound, OverQuota, Refused
 from mediajobs.life import RETRYABLE, Status
 from mediajobs.requests import RetryJobs
-from mediajobs.stores import chores, jobs, listing, steering
+from mediajobs.stores import chores, clock, jobs, listing, steering
 
 _PAGE = 25  # jobs between two looks at the time
 _QUICKER = "changed_meanwhile"
@@ -57,7 +56,7 @@ class Done(NamedTuple):
 
 def new(account: str, wanted: RetryJobs) -> Walk:
     statuses = tuple(dict.fromkeys(wanted.filter.status)) or tuple(sorted(RETRYABLE))
-    return Walk(account=account, wanted=wanted, asked_at=times.now(), statuses=statuses)
+    return Walk(account=account, wanted=wanted, asked_at=clock.now(), statuses=statuses)
 
 
 def advance(walk: Walk, in_time: InTime) -> Done:

@@ -4,13 +4,12 @@ The counters follow the jobs a second or so later. So where a page shows that jo
 its filters are settled at creation (a status is not), the counters are asked for what is older and the rest is counted.
 """
 
-import time
 from dataclasses import dataclass, replace
 
 from mediajobs import tallies
 from mediajobs.documents import ListedJob
 from mediajobs.listing import Filters, plan, ulid_bounds
-from mediajobs.stores import bulk, listing, ranges, rollups
+from mediajobs.stores import bulk, clock, listing, ranges, rollups
 
 _COUNTERS_ARE_LATE = 60_000  # ms: by far more than they are while nothing is broken
 
@@ -56,7 +55,7 @@ def _is_counted(filters: Filters) -> bool:
 
 def _shares(account: str, filters: Filters, page: ranges.Page) -> tuple[Total, bulk.Wanted]:
     """What is counted here and now, and the counters of the rest."""
-    cutoff = _now() - _COUNTERS_ARE_LATE
+    cutoff = clock.milliseconds() - _COUNTERS_ARE_LATE
     recent = not filters.statuses and any(row["job_id"] >= ulid_bounds(cutoff, None)[0] for row in page.rows)
     if filters.batch_id is not None:
         newer = _counted(account, filters) if recent else Total(0, exact=True)
@@ -80,7 +79,3 @@ def _joined(filters: Filters, number: int, newer: Total) -> Total:
 
 def _counted(account: str, filters: Filters) -> Total:
     return Total(*ranges.count(plan(account, filters, "created_at")))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
