@@ -300,7 +300,7 @@ class Api(RuleBasedStateMachine):
         for account in (None, *ACCOUNTS):
             assert slots.running(account) == self.model.running(account)
         waits = {job.account for job in self.model.jobs.values() if job.status == "queued"}
-        assert waits <= waiting.accounts(), "nobody would look after these when a slot is free"
+        assert waits <= waiting.read().accounts, "nobody would look after these when a slot is free"
 
     @invariant()
     def statuses_move_along_legal_edges(self) -> None:

@@ -92,7 +92,7 @@ def test_an_account_without_quotas_pays_one_read_and_is_never_refused(ask: Ask) 
     create(ask)
     with calls() as sent:
         assert create(ask).status_code == 201
-    assert sent == ["UpdateItem", "GetItem", "PutItem"]
+    assert sent == ["UpdateItem", "GetItem", "TransactWriteItems"]
     assert ids() == set()
 
 
@@ -102,7 +102,7 @@ def test_one_job_too_many_waits_until_another_ends(ask: Ask) -> None:
     with calls() as sent:
         document = refusal(create(ask), 429, "concurrent-jobs")
     assert "3 jobs" in document["detail"]
-    assert "PutItem" not in sent
+    assert "TransactWriteItems" not in sent
     assert stored_ids() == {first, second, third}
     for end in (
         lambda: run(first, *TO_THE_END),

@@ -57,7 +57,7 @@ def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> Non
         queued(job_id, account="zeta")
     assert queue.admit("acme") == ["1", "2"]
     assert queue.admit("zeta") == ["3"]
-    assert waiting.accounts() == {"zeta"}
+    assert waiting.read().deferred == {"zeta"}
     jobs.transition("1", Status.FAILED, attempt=1)
     assert queue.admit_waiting() == ["4"]
     assert slots.running("acme") == {"2"}
@@ -140,9 +140,9 @@ def test_who_meets_a_full_system_is_remembered_whoever_asked() -> None:
     for number in range(4):
         queued(str(number), account=f"account{number}")
     assert len(queue.admit_waiting()) == 3
-    assert len(waiting.accounts()) == 1
+    assert len(waiting.read().deferred) == 1
     assert queue.admit_waiting("account9") == []
-    assert len(waiting.accounts() - {"account9"}) == 1
+    assert len(waiting.read().deferred - {"account9"}) == 1
 
 
 @pytest.mark.parametrize("refused", ["Query", "GetItem", "TransactWriteItems"])
@@ -161,3 +161,62 @@ def test_who_waits_is_remembered_where_admission_breaks_off(refused: str) -> Non
         with pytest.raises((ClientError, PynamoDBException)):
             queue.admit_waiting()
     assert queue.admit_waiting() == ["1"]
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    moment = clock.milliseconds() + 1000 * seconds
+    monkeypatch.setattr(clock, "milliseconds", lambda: moment)
+
+
+class Killed(BaseException):
+    """Out of memory, or out of time."""
+
+
+def test_who_waits_is_remembered_where_admission_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued("1")
+
+    def kill(*_: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "_admit_in_order", kill)
+        patch.setattr(waiting, "defer", kill)  # who is killed does nothing any more
+        with pytest.raises(Killed):
+            queue.admit_waiting("acme", job_id="1")
+    later(monkeypatch, 120)
+    assert queue.admit_waiting() == ["1"]
+
+
+def test_a_sweep_that_the_index_shows_nothing_yet_forgets_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued("1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(JobRow.waiting), "query", lambda *_, **__: iter(()))
+        assert queue.admit_waiting() == []
+    later(monkeypatch, 120)
+    assert queue.admit_waiting() == ["1"]
+
+
+def test_a_note_outlives_the_events_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before the job is queued; whoever looks in between finds nothing, and the job's own event is lost."""
+    waiting.note("acme")
+    assert queue.admit_waiting("zeta") == []
+    assert queue.admit_waiting("acme") == []
+    queued("1")
+    later(monkeypatch, 120)
+    assert queue.admit_waiting() == ["1"]
+
+
+def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued("1")
+    assert queue.admit_waiting() == ["1"]
+    later(monkeypatch, 30)
+    assert queue.admit_waiting() == []
+    assert waiting.read().accounts == {"acme"}
+    later(monkeypatch, 120)
+    noted = waiting.read().noted["acme"]
+    waiting.note("acme")
+    waiting.forget("acme", noted)  # a sweep that read the note before
+    assert waiting.read().accounts == {"acme"}
+    later(monkeypatch, 120)
+    assert queue.admit_waiting() == []
+    assert waiting.read().accounts == set()

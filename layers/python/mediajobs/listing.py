@@ -110,14 +110,7 @@ def keys_of(job: Job) -> dict[str, Any]:
     """The attributes that put a job's row into the indexes."""
     duration = job.source.duration_seconds if job.source else None
     name = folded(job.filename)
-    keys = {
-        "updated_key": job.updated_at,
-        "completed_key": job.completed_at or "",
-        "priority_key": f"{job.priority:02d}",
-        "status_key": job.status.value,
-    }
-    values: dict[str, Any] = {attribute: f"{value}#{job.job_id}" for attribute, value in keys.items()}
-    values["filename_lower"] = name
+    values: dict[str, Any] = {**moving_keys_of(job), "filename_lower": name}
     values["filename_key"] = f"{_cut(name)}\0{job.job_id}"  # below all characters: a name is before its longer ones
     values["duration_key"] = duration_key(job.job_id, duration or 0)
     if duration is not None:
@@ -125,6 +118,17 @@ def keys_of(job: Job) -> dict[str, Any]:
     if job.batch_id is not None:
         values["batch"] = batch(job.account, job.batch_id)
     return values
+
+
+def moving_keys_of(job: Job) -> dict[str, str]:
+    """Those of them that a change of status or priority moves: the rest is others' to write, at the same moment."""
+    keys = {
+        "updated_key": job.updated_at,
+        "completed_key": job.completed_at or "",
+        "priority_key": f"{job.priority:02d}",
+        "status_key": job.status.value,
+    }
+    return {attribute: f"{value}#{job.job_id}" for attribute, value in keys.items()}
 
 
 def folded(name: str) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pynamodb.exceptions import DoesNotExist, PutError, TransactWriteError, UpdateError
+from pynamodb.exceptions import DoesNotExist, TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
@@ -13,12 +13,13 @@ from pynamodb.transactions import TransactGet, TransactWrite
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import EarlierAttempt, Job
 from mediajobs.life import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
-from mediajobs.listing import duration_key, keys_of
+from mediajobs.listing import duration_key, keys_of, moving_keys_of
 from mediajobs.progress import Progress
 from mediajobs.source import SourceFacts
 from mediajobs.stores import clock, leftovers, pending, slots, waiting
 from mediajobs.stores.progress import as_progress, row_of, stop
 from mediajobs.stores.rows import JOB, PROGRESS, JobRow, ProgressRow, connection
+from mediajobs.stores.updates import beside_transactions
 
 _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a crowd a few more
 _TRIES_IN_A_CROWD = 12
@@ -42,15 +43,20 @@ def create(job: Job, *, quota: int | None = None) -> None:
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     elif job.status is Status.PENDING:
         row.queue, row.queue_rank = pending.place(job)
-    if quota is not None:
-        _create_under(quota, row)
-        return
-    try:
-        row.save(JobRow.job_id.does_not_exist())
-    except PutError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            raise Conflict(f"There is a job {job.job_id} already.") from error
-        raise
+    for tried in range(_TRIES_IN_A_CROWD):  # many at once write the account's one item of places
+        try:
+            _save(row, quota)
+        except TransactWriteError as error:
+            slots.raise_if_no_place(error, quota)
+            codes = _codes(error)
+            if "ConditionalCheckFailed" in codes:
+                raise Conflict(f"There is a job {job.job_id} already.") from error
+            if "TransactionConflict" not in codes:
+                raise
+            _pause(tried)
+        else:
+            return
+    raise Conflict("Too many jobs are created at once. Try again.")
 
 
 def get(job_id: str) -> Job:
@@ -63,17 +69,14 @@ def get(job_id: str) -> Job:
 
 def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
     """The job and what its tasks reported, as of one moment, in one call. Raises NotFound."""
-    with TransactGet(connection=connection()) as transaction:
-        job = transaction.get(JobRow, job_id, JOB)
-        progress = transaction.get(ProgressRow, job_id, PROGRESS)
-    try:
-        found = as_job(job.get())
-    except DoesNotExist as error:
-        raise NotFound(job_id) from error
-    try:
-        return found, as_progress(progress.get())
-    except DoesNotExist:
-        return found, None
+    for tried in range(_TRIES):
+        try:
+            return _both(job_id)
+        except TransactGetError as error:  # one of the two is being written, as a running job's progress often is
+            if "TransactionConflict" not in _codes(error):
+                raise
+            _pause(tried)
+    return _both(job_id)
 
 
 def transition(
@@ -118,13 +121,14 @@ def transition(
 def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
     """Keeps what validation found. Raises Stopped where the attempt is over."""
     try:
-        JobRow(job_id, JOB).update(
+        _update(
+            job_id,
             [
                 JobRow.source.set(facts.model_dump(mode="json")),
                 JobRow.duration_seconds.set(facts.duration_seconds),
                 JobRow.duration_key.set(duration_key(job_id, facts.duration_seconds)),
             ],
-            condition=(JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
+            (JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
         )
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
@@ -141,7 +145,7 @@ def set_priority(job: Job, priority: int) -> Job:
         if job.status in TERMINAL:
             raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
         moment = clock.now()
-        keys = keys_of(job.model_copy(update={"priority": priority, "updated_at": moment}))
+        keys = moving_keys_of(job.model_copy(update={"priority": priority, "updated_at": moment}))
         actions: list[Action] = [
             JobRow.priority.set(priority),
             JobRow.updated_at.set(moment),
@@ -151,7 +155,7 @@ def set_priority(job: Job, priority: int) -> Job:
         if job.status is Status.QUEUED:
             actions.append(JobRow.queue_rank.set(queue_rank(priority, job.job_id)))
         try:
-            JobRow(job.job_id, JOB).update(actions, condition=JobRow.status == job.status.value)
+            _update(job.job_id, actions, JobRow.status == job.status.value)
         except UpdateError as error:
             if error.cause_response_code != "ConditionalCheckFailedException":
                 raise
@@ -178,24 +182,30 @@ def remove(job: Job, *, with_leftovers: bool) -> bool:
     return True
 
 
-def _create_under(quota: int, row: JobRow) -> None:
-    """Many at once write the account's one item: whoever meets another tries again."""
-    for tried in range(_TRIES_IN_A_CROWD):
-        try:
-            with TransactWrite(connection=connection()) as transaction:
-                transaction.save(row, condition=JobRow.job_id.does_not_exist())
-                slots.take_place(transaction, quota, row.account, row.job_id)
-        except TransactWriteError as error:
-            slots.raise_if_no_place(error, quota)
-            codes = [reason.code for reason in error.cancellation_reasons if reason is not None]
-            if "ConditionalCheckFailed" in codes:
-                raise Conflict(f"There is a job {row.job_id} already.") from error
-            if "TransactionConflict" not in codes:
-                raise
-            _pause(tried)
-        else:
-            return
-    raise Conflict("Too many jobs are created at once. Try again.")
+def _both(job_id: str) -> tuple[Job, Progress | None]:
+    with TransactGet(connection=connection()) as transaction:
+        job = transaction.get(JobRow, job_id, JOB)
+        progress = transaction.get(ProgressRow, job_id, PROGRESS)
+    try:
+        found = as_job(job.get())
+    except DoesNotExist as error:
+        raise NotFound(job_id) from error
+    try:
+        return found, as_progress(progress.get())
+    except DoesNotExist:
+        return found, None
+
+
+def _update(job_id: str, actions: list[Action], condition: Condition) -> None:
+    beside_transactions(lambda: JobRow(job_id, JOB).update(actions, condition=condition))
+
+
+def _save(row: JobRow, quota: int | None) -> None:
+    """A transaction, also for the row alone: its token makes it harmless to send it again when the answer was lost."""
+    with TransactWrite(connection=connection()) as transaction:
+        transaction.save(row, condition=JobRow.job_id.does_not_exist())
+        if quota is not None:
+            slots.take_place(transaction, quota, row.account, row.job_id)
 
 
 def _commit(
@@ -208,7 +218,7 @@ def _commit(
 ) -> None:
     """The one conditional write: the row, and with it whatever must never disagree with the row."""
     values, gone = _change(job, wanted, moment, changes)
-    values |= keys_of(_after(job, wanted, moment, changes))
+    values |= moving_keys_of(_after(job, wanted, moment, changes))
     attributes = JobRow.get_attributes()
     actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
     actions += [attributes[name].remove() for name in gone]
@@ -269,8 +279,11 @@ def _pause(tried: int) -> None:
 
 def _lost_race(error: TransactWriteError) -> bool:
     """Whether somebody else changed the row, or touched one of the items at the same moment."""
-    codes = {reason.code for reason in error.cancellation_reasons if reason is not None}
-    return bool(codes & {"ConditionalCheckFailed", "TransactionConflict"})
+    return bool(_codes(error) & {"ConditionalCheckFailed", "TransactionConflict"})
+
+
+def _codes(error: TransactWriteError | TransactGetError) -> set[str]:
+    return {reason.code for reason in error.cancellation_reasons if reason is not None}
 
 
 def _attributes(job: Job) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mediajobs.errors import Stopped
 from mediajobs.progress import Failure, Progress, TaskProgress
 from mediajobs.stores import clock
 from mediajobs.stores.rows import PROGRESS, ProgressRow
+from mediajobs.stores.updates import beside_transactions
 
 
 def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None:
@@ -74,7 +75,7 @@ def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) 
     """Whether the report was news. Raises Stopped."""
     always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(clock.now())]
     try:
-        ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)
+        beside_transactions(lambda: ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition))
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise

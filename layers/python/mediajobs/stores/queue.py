@@ -2,6 +2,7 @@
 
 import os
 import random
+from typing import NamedTuple
 
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
@@ -14,29 +15,40 @@ _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep go
 _COUNTED_AHEAD = 1000
 
 
+class Look(NamedTuple):
+    """What came of looking after an account: who was admitted, and why it ended."""
+
+    admitted: list[str]
+    found_any: bool = True
+    system_is_full: bool = False
+
+
 def admit(account: str, *, job_id: str | None = None) -> list[str]:
     """Starts the account's waiting jobs, by priority and age, while slots are free. Gives the ids that it admitted.
 
     `job_id`: one that has just come to wait, and that the index may not show yet.
     """
-    admitted, _ = _admit(account, job_id)
-    return admitted
+    return _admit(account, job_id).admitted
 
 
 def admit_waiting(account: str | None = None, *, job_id: str | None = None) -> list[str]:
-    """The same for every account that may have waiting jobs, and for `account`.
+    """The same for `account`, on account of an event, and for all that were refused a slot; or, without one, for every
+    account that may have waiting jobs.
 
     In no fixed order: where the whole system is full, nobody is always the first to take a free slot.
     """
-    accounts = sorted(waiting.accounts() | ({account} if account else set()))
+    known = waiting.read()
+    accounts = sorted(known.deferred | {account} if account else known.accounts)
     admitted: list[str] = []
     for each in random.sample(accounts, len(accounts)):
-        started, system_is_full = _admit(each, job_id if each == account else None)
-        admitted += started
-        if system_is_full:
+        look = _admit(each, job_id if each == account else None)
+        admitted += look.admitted
+        if look.system_is_full:
             if account:
-                waiting.note(account)
+                waiting.defer(account)
             break
+        if account is None and not look.found_any and each in known.noted:
+            waiting.forget(each, known.noted[each])
     return admitted
 
 
@@ -48,18 +60,17 @@ def position(job: Job) -> int | None:
     return 1 + JobRow.waiting.count(job.account, ahead, limit=_COUNTED_AHEAD)
 
 
-def _admit(account: str, job_id: str | None) -> tuple[list[str], bool]:
-    """The ids that were admitted, and whether the whole system is full."""
-    waiting.forget(account)  # first: what comes to wait from here on is noted again
+def _admit(account: str, job_id: str | None) -> Look:
+    waiting.take_up(account)  # first: what is refused from here on is deferred again
     try:
         return _admit_in_order(account, job_id)
-    except BaseException:  # whatever it was: the next sweep goes on
-        waiting.note(account)
+    except BaseException:  # whatever it was: the next free slot, or the sweep, goes on
+        waiting.defer(account)
         raise
 
 
-def _admit_in_order(account: str, job_id: str | None) -> tuple[list[str], bool]:
-    """The same. Nobody has noted that the account waits."""
+def _admit_in_order(account: str, job_id: str | None) -> Look:
+    """The same, of an account that is not deferred."""
     candidates = [row.job_id for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE)]
     full_page = len(candidates) == _MOST_AT_ONCE
     if job_id is not None and job_id not in candidates:
@@ -70,11 +81,11 @@ def _admit_in_order(account: str, job_id: str | None) -> tuple[list[str], bool]:
             if _start(candidate):
                 admitted.append(candidate)
         except slots.Full as full:
-            waiting.note(account)
-            return admitted, full.scope == "system"
+            waiting.defer(account)
+            return Look(admitted, system_is_full=full.scope == "system")
     if full_page:
-        waiting.note(account)
-    return admitted, False
+        waiting.defer(account)
+    return Look(admitted, found_any=bool(candidates))
 
 
 def _start(job_id: str) -> bool:
