@@ -1,0 +1,116 @@
+"""What meets a transaction on its item, or sends a write twice, comes through all the same.
+
+Neither moto nor the local stack ever refuses for that; here the wire does, once.
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ReadTimeoutError
+
+from mediajobs.errors import Conflict
+from mediajobs.jobs import Job
+from mediajobs.life import Status
+from mediajobs.progress import TaskProgress
+from mediajobs.source import SourceFacts
+from mediajobs.stores import clients, clock, jobs, progress, queue
+from mediajobs.stores.rows import JobRow
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+FACTS = SourceFacts(container="mp4", duration_seconds=10, size_bytes=9, sha256="", video=None, audio=None)
+REASONS = [{"Code": "None"}, {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}]
+CANCELLED = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "CancellationReasons": REASONS}
+CONFLICT = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "ongoing"}
+
+
+class Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@contextmanager
+def refused_once(operation: str, body: dict[str, Any]) -> Iterator[list[str]]:
+    """The first request of this operation is refused with this body; gives those that were sent."""
+    sent: list[str] = []
+
+    def refuse(request: Any, **_: Any) -> AWSResponse | None:
+        sent.append(operation)
+        refusal = AWSResponse(request.url, 400, HTTPHeaders(), Raw(json.dumps(body).encode()))
+        return refusal if len(sent) == 1 else None
+
+    events, event = clients.dynamodb().meta.events, f"before-send.dynamodb.{operation}"
+    events.register_first(event, refuse)
+    try:
+        yield sent
+    finally:
+        events.unregister(event, refuse)
+
+
+@pytest.fixture
+def running() -> str:
+    moment = clock.now()
+    jobs.create(
+        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
+    )
+    assert queue.admit("acme") == ["J"]
+    return "J"
+
+
+def test_a_job_is_read_while_its_progress_is_written(running: str) -> None:
+    with refused_once("TransactGetItems", CANCELLED) as sent:
+        job, reported = jobs.get_with_progress(running)
+    assert (job.status, reported is not None, len(sent)) == (Status.PROCESSING, True, 2)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: jobs.set_priority(jobs.get("J"), 9),
+        lambda: jobs.record_source("J", 1, FACTS),
+        lambda: progress.report("J", 1, {"transcode_360p": TaskProgress(status="running", progress=10)}),
+    ],
+    ids=["priority", "source", "report"],
+)
+def test_a_single_write_is_tried_again(running: str, write: Callable[[], object]) -> None:
+    with refused_once("UpdateItem", CONFLICT) as sent:
+        write()
+    assert len(sent) == 2
+
+
+def test_a_creation_that_is_sent_twice_is_the_same_transaction() -> None:
+    """Its answer was lost: by its token DynamoDB knows the second for the first."""
+    tokens: list[str] = []
+    answer: Any = vars(Endpoint)["_do_get_response"]
+
+    def losing(self: Endpoint, request: Any, operation: Any, context: Any) -> Any:
+        answered = answer(self, request, operation, context)
+        if operation.name == "TransactWriteItems":
+            tokens.append(json.loads(request.body)["ClientRequestToken"])
+        return (None, ReadTimeoutError(endpoint_url=request.url)) if len(tokens) == 1 else answered
+
+    moment = clock.now()
+    wanted = Job(
+        job_id="K", account="acme", status=Status.PENDING, filename="a.mp4", created_at=moment, updated_at=moment
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "_do_get_response", losing)
+        with pytest.raises(Conflict):  # of moto alone, which knows no tokens
+            jobs.create(wanted)
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+
+
+def test_what_validation_finds_while_a_job_is_cancelled_keeps_its_place_in_the_list(running: str) -> None:
+    known = jobs.get(running)
+    jobs.record_source(running, 1, FACTS)
+    jobs.transition(running, Status.CANCELLED, known=known)
+    row = JobRow.get(running, "job")
+    assert (row.status, row.duration_seconds, row.duration_key) == ("cancelled", 10, "000000010000#J")
