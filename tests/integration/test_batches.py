@@ -66,6 +66,13 @@ def run(job_id: str, *, seconds: float | None = None) -> None:
     rollups.count(job_id)
 
 
+def remove(job_id: str, *, counted: bool) -> None:
+    jobs.transition(job_id, Status.CANCELLED)
+    jobs.remove(jobs.get(job_id), with_leftovers=False)
+    if counted:
+        rollups.count(job_id)
+
+
 def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) -> None:
     ids = [create(number) for number in range(5)]
     create(9, batch_id="another")
@@ -113,6 +120,31 @@ def test_a_batch_is_there_before_its_counters_are(api: Api) -> None:
         create(number, counted=False)
     assert api.batch()["total"] == 3
     assert api.batch(per_page=2)["total"] == 2
+
+
+def test_every_page_of_a_batch_tells_the_counts_of_all_of_it(api: Api) -> None:
+    for number in range(5):
+        create(number)
+    first = api.batch(per_page=2)
+    second = api.batch(per_page=2, cursor=first["next_cursor"])
+    third = api.batch(per_page=2, cursor=second["next_cursor"])
+    assert (len(third["jobs"]), third["next_cursor"]) == (1, None)
+    for page in (first, second, third):
+        assert (page["total"], page["total_pages"], page["status_breakdown"]["pending"]) == (5, 3, 5)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_batch_is_there_although_its_last_page_is_gone(api: Api, *, counted: bool) -> None:
+    ids = [create(number, counted=counted) for number in range(3)]
+    first = api.batch(per_page=2)
+    remove(ids[0], counted=counted)
+    last = api.batch(per_page=2, cursor=first["next_cursor"])
+    beyond = api.batch(per_page=2, page=2)
+    for page in (last, beyond):
+        assert (page["jobs"], page["total"], page["status_breakdown"]["pending"]) == ([], 2, 2)
+    for job_id in ids[1:]:
+        remove(job_id, counted=counted)
+    assert api.ask(per_page=2, cursor=first["next_cursor"]).status_code == 404
 
 
 def test_nobodys_a_strangers_and_a_malformed_batch_are_404(api: Api) -> None:

@@ -22,7 +22,7 @@ def get(asked: Asked, batch_id: str) -> Response:
         raise _missing(batch_id)
     wanted = ListJobs(batch_id=batch_id, **asked.query.model_dump())
     page = listing.read(asked, wanted)
-    batch = batches.read(asked.caller.account, batch_id, page)
+    batch = batches.read(asked.caller.account, batch_id, page, from_start=wanted.cursor is None)
     total = sum(batch.counts.values())
     if not total:
         raise _missing(batch_id)
