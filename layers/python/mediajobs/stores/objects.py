@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from mediajobs.jobs import source_key
-from mediajobs.stores import clients
+from mediajobs.stores import clients, patience
 from mediajobs.stores.sink import Sink, Stored
 
 if TYPE_CHECKING:
@@ -28,12 +27,12 @@ __all__ = ["Objects", "Sink", "Stored"]
 
 
 class Objects:
-    """One S3 bucket. The client is made on first use: importing this costs no connection and no credentials."""
+    """One S3 bucket. Its clients are made on first use: importing this costs no connection and no credentials."""
 
     def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
         self.bucket = bucket
         if client is not None:
-            self.client = client
+            self.client = self.quick = client
 
     @classmethod
     def from_environment(cls) -> "Objects":
@@ -41,19 +40,25 @@ class Objects:
 
     @cached_property
     def client(self) -> "S3Client":
-        return _client()
+        """For bodies and copies."""
+        return clients.s3(patience.BODIES)
+
+    @cached_property
+    def quick(self) -> "S3Client":
+        """For all that S3 answers at once, however large the object is."""
+        return clients.s3()
 
     def presigned_get(self, key: str, *, expires: int = 3600, filename: str | None = None) -> str:
         """A URL that anybody may GET for `expires` seconds; with `filename` a browser saves it under that name."""
         params = {"Bucket": self.bucket, "Key": key}
         if filename is not None:
             params["ResponseContentDisposition"] = attachment(filename)
-        return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
+        return self.quick.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
 
     def size(self, key: str) -> int | None:
         """Bytes, or None where there is no such object."""
         try:
-            return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            return self.quick.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -62,7 +67,7 @@ class Objects:
     def etag(self, key: str) -> str | None:
         """Changes with the object's content. None where there is no such object."""
         try:
-            return self.client.head_object(Bucket=self.bucket, Key=key)["ETag"]
+            return self.quick.head_object(Bucket=self.bucket, Key=key)["ETag"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -71,7 +76,7 @@ class Objects:
     def read_json(self, key: str) -> Any | None:
         """The parsed document, or None where there is no such object."""
         try:
-            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            body = self.quick.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -80,7 +85,7 @@ class Objects:
 
     def write_json(self, key: str, value: Any) -> None:
         body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+        self.quick.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
         """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
@@ -103,7 +108,7 @@ class Objects:
 
     def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
         """The whole object in pieces; raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
-        head = self.client.head_object(Bucket=self.bucket, Key=key)
+        head = self.quick.head_object(Bucket=self.bucket, Key=key)
         for offset in range(0, head["ContentLength"], size):
             yield self.read_range(key, offset, size, etag=head["ETag"])
 
@@ -124,13 +129,13 @@ class Objects:
 
     def abort_uploads(self, prefix: str) -> None:
         """Forget the half-made multipart uploads of an earlier run."""
-        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        pages = self.quick.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
-            self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            self.quick.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes by key, of every object below a prefix."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        pages = self.quick.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
 
     def delete_all(self, prefix: str) -> int:
@@ -138,14 +143,14 @@ class Objects:
         keys = list(self.sizes(prefix))
         for start in range(0, len(keys), _MOST_DELETED):
             wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
-            answer: Any = self.client.delete_objects(Bucket=self.bucket, Delete=wanted)
+            answer: Any = self.quick.delete_objects(Bucket=self.bucket, Delete=wanted)
             if errors := answer.get("Errors"):
                 raise ClientError({"Error": errors[0]}, "DeleteObjects")
         return len(keys)
 
     def delete(self, *keys: str) -> None:
         for key in keys:
-            self.client.delete_object(Bucket=self.bucket, Key=key)
+            self.quick.delete_object(Bucket=self.bucket, Key=key)
 
 
 def source_size(job_id: str) -> int | None:
@@ -159,22 +164,6 @@ def attachment(filename: str) -> str:
     name = "".join(letter for letter in filename if letter.isprintable()) or "download"
     plain = "".join(letter if letter.isascii() and letter not in '"\\%;/' else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _client() -> "S3Client":
-    # An endpoint of one's own rarely resolves bucket.host: address the bucket in the path there.
-    own_endpoint = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & os.environ.keys()
-    config = Config(
-        signature_version="s3v4",
-        # "virtual" rather than "auto": presigned URLs of a new bucket then name its region and are not redirected.
-        s3={"addressing_style": "path" if own_endpoint else "virtual"},
-        retries={"mode": "standard", "max_attempts": 5},
-        connect_timeout=10,
-        read_timeout=60,
-        max_pool_connections=16,
-    )
-    client: S3Client = clients.client("s3", config)
-    return client
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mediajobs.stores import clients
 from mediajobs.stores.environment import setting
 
 One = TypeVar("One")
@@ -54,10 +55,7 @@ def close(connection_id: str) -> None:
 
 @cache
 def gateway() -> Any:
-    import boto3  # only who pushes needs it
-
-    make: Any = boto3.client
-    return make("apigatewaymanagementapi", endpoint_url=setting("SOCKETS_URL"), config=_PATIENCE)
+    return clients.client("apigatewaymanagementapi", _PATIENCE, endpoint_url=setting("SOCKETS_URL"))
 
 
 def _post(connection_id: str, data: bytes) -> str:

@@ -16,6 +16,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 from pynamodb.models import Model
 
 from mediajobs.stores.environment import FromEnvironment
+from mediajobs.stores.patience import DYNAMODB
 
 JOB, PROGRESS, DELETED = "job", "progress", "deleted"
 
@@ -23,7 +24,11 @@ JOB, PROGRESS, DELETED = "job", "progress", "deleted"
 @cache
 def connection() -> Connection:
     """One for all: making its client takes longer than using it."""
-    return Connection()
+    return Connection(
+        connect_timeout_seconds=DYNAMODB.connect,
+        read_timeout_seconds=DYNAMODB.read,
+        max_retry_attempts=DYNAMODB.tries - 1,
+    )
 
 
 class Row(Model):

@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from mediajobs.errors import Conflict, JobError
 from mediajobs.requests import UploadedPart
-from mediajobs.stores import clients
+from mediajobs.stores import clients, patience
 from mediajobs.stores.environment import setting
 from mediajobs.times import rfc3339
 from mediajobs.uploads import SECONDS_FOR_PARTS, SECONDS_FOR_SINGLE, Part
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 
@@ -55,9 +57,9 @@ def in_parts(key: str, upload_id: str, parts: Iterable[Part], complete_url: str)
 def complete(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
     """Joins the parts. Raises JobError(invalid_parts), and Conflict where the upload is already joined or gone."""
     ordered = sorted(parts, key=lambda part: part.part_number)
-    listed = [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]
+    listed: Any = [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]
     try:
-        _client().complete_multipart_upload(
+        _joining().complete_multipart_upload(
             Bucket=setting("MEDIA_BUCKET"), Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
         )
     except ClientError as error:
@@ -84,5 +86,10 @@ def _in(seconds: int) -> str:
 
 
 @cache
-def _client() -> Any:
-    return clients.client("s3", config=Config(signature_version="s3v4"))
+def _client() -> "S3Client":
+    return clients.s3()
+
+
+@cache
+def _joining() -> "S3Client":
+    return clients.s3(patience.BODIES)
