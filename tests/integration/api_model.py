@@ -195,9 +195,12 @@ class Model:
             job.percent = 0
             yield
 
-    def overlooked(self) -> set[str]:
-        """The waiting jobs of accounts that have room."""
-        return {job.job_id for job in self.jobs.values() if job.status == "queued" and self._has_room(job.account)}
+    def overlooked(self, accounts: set[str]) -> set[str]:
+        """The waiting jobs of those of these accounts that have room."""
+        return {job.job_id for job in self.waiting(accounts) if self._has_room(job.account)}
+
+    def waiting(self, accounts: set[str]) -> list[Job]:
+        return [job for job in self.jobs.values() if job.status == "queued" and job.account in accounts]
 
     def validate(self, job_id: str, attempt: int, duration: float, size: int) -> Parts:
         job = self.jobs.get(job_id)

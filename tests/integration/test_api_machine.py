@@ -122,6 +122,7 @@ class Api(RuleBasedStateMachine):
             quotas.change(account, {"concurrent_jobs": places})
         self.owner: dict[str, str] = {}  # of every job that ever was
         self.fetched: set[str] = set()
+        self.refused: set[str] = set()  # accounts: there was no slot for a job of theirs
         self.records: list[dict[str, Any]] = []
         self.events: dict[str, list[dict[str, Any]]] = {"schedule": [], "roll_up": []}
         self.later(0)
@@ -449,7 +450,7 @@ class Api(RuleBasedStateMachine):
         )
 
     def admit(self, event: dict[str, Any]) -> None:
-        """In the order of the queue, and nobody is overlooked."""
+        """In the order of the queue; nobody is overlooked whose event this is, or who was refused at an earlier one."""
         self.later(1)
         admitted = self.world.schedule(event)
         for account in ACCOUNTS:
@@ -458,7 +459,9 @@ class Api(RuleBasedStateMachine):
             assert mine == [job.job_id for job in queued][: len(mine)]
         done(self.model, lambda model: model.admit(admitted))
         if event["detail"]["status"] != "processing":
-            assert not self.model.overlooked()
+            looked_at = self.refused | {event["detail"]["account"]}
+            assert not self.model.overlooked(looked_at)
+            self.refused = {job.account for job in self.model.waiting(looked_at)}
         self.check(*admitted)
 
     def collect(self) -> None:
