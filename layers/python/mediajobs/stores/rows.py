@@ -164,8 +164,8 @@ class KeyRow(Row):
 
 class CounterRow(Row):
     """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
-    where it has one for concurrent jobs, the ids of its open ones; `waiting` the accounts that may have a job to admit;
-    `rates` what finished jobs taught; `workers` their signs of life (see mediajobs.stores.workers)."""
+    where it has one for concurrent jobs, the ids of its open ones; `rates` what finished jobs taught; `waiting` and
+    `workers` are others' (see mediajobs.stores.waiting and .workers)."""
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")
@@ -176,7 +176,6 @@ class CounterRow(Row):
     concurrent_jobs = NumberAttribute(null=True)
     minutes_per_month = NumberAttribute(null=True)
     stored_bytes = NumberAttribute(null=True)
-    accounts = UnicodeSetAttribute(null=True)
     rates = JSONAttribute(null=True)
     version = NumberAttribute(null=True)
 
