@@ -1,5 +1,6 @@
 """The options that every command on jobs has, and the client that they give."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Console
 from infra.cli import place
 from infra.cli.client import Client
 
+ENDLESS = 10_000  # columns
 _PANEL = "Connection (default: the running stack of `mediajobs up`)"
 
 ApiUrl = Annotated[
@@ -27,8 +29,11 @@ def connect(api_url: str | None, api_key: str | None) -> Client:
 
 
 def console() -> Console:
-    """Standard output. A character that it cannot show becomes a question mark instead of a crash."""
+    """Standard output. A character that it cannot show becomes a question mark instead of a crash, and a line in a
+    pipe or a file is as long as it is."""
     made = Console(highlight=False)
+    if not made.is_terminal and not os.environ.get("COLUMNS"):
+        made.width = ENDLESS
     if reconfigure := getattr(made.file, "reconfigure", None):
         reconfigure(errors="replace")
     return made

@@ -56,6 +56,10 @@ def show(failure: CommandError, console: Console) -> None:
         console.print(Text("  " + printable(hint)), soft_wrap=in_one_line)
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def printable(text: str) -> str:
     """Text from elsewhere without control characters: a file name must not steer the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
+from infra.cli.columns import show_rows
 from infra.cli.connection import AsJson, console
 from infra.cli.failures import CommandError
 from infra.cli.screens import print_document
 from infra.cli.tables import Endpoint, tables
+
+if TYPE_CHECKING:
+    from mediajobs.stores.keys import Key
 
 keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
 
@@ -60,11 +63,14 @@ def list_keys(account: Account, as_json: AsJson = False, endpoint: Endpoint = No
         for key in found:
             print_document(asdict(key))
         return
-    table = Table.grid(padding=(0, 2))
-    for key in found:
-        state = Text(f"revoked {key.revoked_at}", "red") if key.revoked_at else Text("opens", "green")
-        table.add_row(key.key_id, f"since {key.created_at}", f"{key.requests_per_minute} a minute", state)
-    console().print(table if found else Text(f"The account {account} has no keys."))
+    if not found:
+        console().print(Text(f"The account {account} has no keys."), soft_wrap=True)
+    show_rows(console(), [_row(key) for key in found], gives={1: 12, 2: 8, 3: 12})
+
+
+def _row(key: "Key") -> tuple[str | Text, ...]:
+    state = Text(f"revoked {key.revoked_at}", "red") if key.revoked_at else Text("opens", "green")
+    return key.key_id, f"since {key.created_at}", f"{key.requests_per_minute} a minute", state
 
 
 @keys.command("revoke")

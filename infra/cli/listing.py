@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
+from infra.cli.columns import show_rows
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
+from infra.cli.failures import printable
 from infra.cli.screens import print_document
 
 Statuses = Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="May be repeated.")]
@@ -42,13 +43,14 @@ def list_jobs(
     if as_json:
         print_document(found)
         return
-    table = Table.grid(padding=(0, 2))
-    for job in found["jobs"]:
-        progress = f"{job['progress']} %" if job["progress"] else ""
-        table.add_row(job["job_id"], job["created_at"][:19], job["status"], progress, Text(job["filename"]))
-    console().print(table)
+    show_rows(console(), [_row(job) for job in found["jobs"]], gives={4: 12})
     more = "" if found["total_relation"] == "eq" else "at least "
     console().print(Text(f"{len(found['jobs'])} of {more}{found['total']} jobs", style="dim"))
+
+
+def _row(job: dict[str, Any]) -> tuple[str, ...]:
+    progress = f"{job['progress']} %" if job["progress"] else ""
+    return job["job_id"], job["created_at"][:19], job["status"], progress, printable(job["filename"])
 
 
 def wanted(

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.client import Client
+from infra.cli.columns import show_rows
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
-from infra.cli.failures import CommandError, UsageError, printable
+from infra.cli.failures import CommandError, UsageError, counted, printable
 from infra.cli.screens import print_document
 
 webhooks = typer.Typer(
@@ -60,10 +61,13 @@ def list_webhooks(as_json: AsJson = False, api_url: ApiUrl = None, api_key: ApiK
     if as_json:
         print_document(found)
         return
-    table = Table.grid(padding=(0, 2))
-    for each in found["webhooks"]:
-        table.add_row(each["webhook_id"], _state(each), Text(printable(each["url"])), " ".join(each["events"]))
-    console().print(table if found["webhooks"] else Text("There are none. `mediajobs webhooks add URL` adds one."))
+    if not found["webhooks"]:
+        console().print(Text("There are none. `mediajobs webhooks add URL` adds one."), soft_wrap=True)
+    rows = [
+        (each["webhook_id"], _state(each), printable(each["url"]), " ".join(each["events"]))
+        for each in found["webhooks"]
+    ]
+    show_rows(console(), rows, gives={2: 12, 3: 13})
 
 
 @webhooks.command("show")
@@ -130,12 +134,9 @@ def deliveries(
     if as_json:
         print_document(found)
         return
-    table = Table.grid(padding=(0, 2))
-    for each in found["deliveries"]:
-        state = Text(each["status"], COLOURS.get(each["status"], ""))
-        what = f"{each['event']} {each['job_id'] or ''}"
-        table.add_row(each["delivery_id"], each["created_at"][:19], state, what, Text(_last(each)))
-    console().print(table if found["deliveries"] else Text("There are none."))
+    if not found["deliveries"]:
+        console().print(Text("There are none."))
+    show_rows(console(), [_row(each) for each in found["deliveries"]], gives={5: 12})
 
 
 @webhooks.command("delivery")
@@ -199,14 +200,11 @@ def _show(webhook: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_document(webhook)
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_row("webhook", webhook["webhook_id"])
-    table.add_row("state", _state(webhook))
-    for name in ("url", "description", "disabled_reason", "failing_since", "previous_secret_expires_at", "created_at"):
-        if webhook[name] is not None:
-            table.add_row(name.replace("_", " "), Text(printable(webhook[name])))
-    table.add_row("events", " ".join(webhook["events"]))
-    console().print(table)
+    rows: list[tuple[str, str | Text]] = [("webhook", webhook["webhook_id"]), ("state", _state(webhook))]
+    names = ("url", "description", "disabled_reason", "failing_since", "previous_secret_expires_at", "created_at")
+    rows += [(name.replace("_", " "), printable(webhook[name])) for name in names if webhook[name] is not None]
+    rows.append(("events", " ".join(webhook["events"])))
+    show_rows(console(), rows, gives={1: len(webhook["webhook_id"])})
 
 
 def _show_secret(webhook: dict[str, Any], *, as_json: bool) -> None:
@@ -216,8 +214,9 @@ def _show_secret(webhook: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_delivery(found: dict[str, Any], out: Console) -> None:
-    head = f"{found['event']} {found['job_id'] or ''}, {found['reason'] or found['status']}"
-    out.print(Text(head, COLOURS.get(found["status"], "")), Text(f"webhook-id {found['message_id']}", "dim"))
+    about = " ".join(filter(None, (found["event"], found["job_id"])))
+    head = Text(f"{about}, {found['reason'] or found['status']}", COLOURS.get(found["status"], ""))
+    out.print(head, Text(f"webhook-id {found['message_id']}", "dim"), soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     for each in found["attempts"]:
         words = each["detail"] or each["response"] or ""
@@ -242,9 +241,17 @@ def _state(webhook: dict[str, Any]) -> Text:
     return Text("failing", "yellow") if webhook["failing_since"] else Text("enabled", "green")
 
 
+def _row(found: dict[str, Any]) -> tuple[str | Text, ...]:
+    state = Text(found["status"], COLOURS.get(found["status"], ""))
+    when, about = found["created_at"][:19], found["job_id"] or ""
+    return found["delivery_id"], when, state, found["event"], about, _last(found)
+
+
 def _last(found: dict[str, Any]) -> str:
     last = found["last_attempt"]
-    return f"{found['attempt_count']} attempts, the last: {_answer(last)}" if last else "not tried yet"
+    if not last:
+        return "not tried yet"
+    return f"{counted(found['attempt_count'], 'attempt')}, the last: {_answer(last)}"
 
 
 def _answer(attempt: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+ROOT = "/restapis/a1/local"
 KEY = "mj_played_key"
 JOB_ID = "01JDPLAYED0000000000000000"
 TASKS = ("validate_video", "transcode_360p", "transcode_720p", "transcribe_video", "upload_outputs")
@@ -23,7 +24,7 @@ class PlayedApi:
 
     def __init__(self, url: str) -> None:
         self.root = url
-        self.url = f"{url}/restapis/a1/local"  # an API's root may have a path
+        self.url = f"{url}{ROOT}"  # an API's root may have a path
         self.states: list[dict[str, Any]] = [state("completed", 100)]
         self.part_size: int | None = None  # bytes of a part where uploads are multipart
         self.failures: dict[str, list[int]] = {}  # path -> statuses that come before the right answer
@@ -37,6 +38,7 @@ class PlayedApi:
         self.queries: list[str] = []
         self.stored: dict[str, bytes] = {}
         self.health: dict[str, Any] = {}
+        self.documents: dict[str, dict[str, Any]] = {}  # path -> what a GET of it gives
 
     def requests(self, method: str, ending: str) -> list[tuple[dict[str, str], bytes]]:
         return [(head, body) for verb, path, head, body in self.asked if verb == method and path.endswith(ending)]
@@ -138,8 +140,10 @@ class _Door(BaseHTTPRequestHandler):
             self._send(200, api.health)
         elif self.headers.get("X-API-Key") != KEY:
             self._problem(401, "Unauthorized", "This key is not known.")
+        elif self.command == "GET" and (document := api.documents.get(path.removeprefix(ROOT))):
+            self._send(200, document)
         else:
-            self._api(path.removeprefix("/restapis/a1/local"), body)
+            self._api(path.removeprefix(ROOT), body)
 
     def _api(self, path: str, body: bytes) -> None:
         if path == "/jobs":
