@@ -81,6 +81,12 @@ def test_neither_spaces_nor_the_order_of_names_make_another_body(post: Post) -> 
     assert post(b'{ "priority": 7, "filename": "talk.mp4" }', "k1").body == first.body
 
 
+def test_a_body_that_nobody_reads_may_be_of_any_depth(post: Post) -> None:
+    """More than Python's reader of JSON climbs down."""
+    job_id = post(BODY, None).json_body["job_id"]
+    assert post(b"[" * 50_000 + b"]" * 50_000, "k1", f"/jobs/{job_id}/cancel").status_code == 200
+
+
 def test_another_body_is_422_and_changes_nothing(post: Post) -> None:
     first = post(BODY, "k1")
     other = post(BODY | {"priority": 8}, "k1")
@@ -173,6 +179,30 @@ def test_a_function_that_dies_blocks_the_key_until_it_would_have_timed_out(
     assert (again.status_code, replayed(again)) == (201, False)
 
 
+@pytest.mark.parametrize("body", [BODY, {"filename": "film.mov", "size_bytes": 300 * 2**20}])
+def test_what_a_function_made_before_it_died_is_not_made_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
+) -> None:
+    create = jobs.create
+
+    def die(job: Job, **how: Any) -> None:
+        create(job, **how)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: 300)
+        patch.setattr(jobs, "create", die)
+        with pytest.raises(SystemExit):
+            post(body, "k1")
+    time.sleep(0.31)
+    again = post(body, "k1")
+    (made,) = JobRow.scan(JobRow.item == "job")
+    assert (again.status_code, again.json_body["job_id"]) == (201, made.job_id)
+    assert (made.upload_id is None) == ("parts" not in again.json_body["upload"])
+    assert made.upload_id is None or made.upload_id in again.json_body["upload"]["parts"][0]["url"]
+    assert replayed(post(body, "k1"))
+
+
 def test_a_refused_request_may_be_put_right_under_its_key(post: Post) -> None:
     assert post({"filename": ""}, "k1").status_code == 422  # by the shape of the body
     assert post({"filename": "a.mp4", "source_url": "s3://theirs/a"}, "k1").status_code == 422  # by the view
@@ -194,13 +224,15 @@ def test_without_the_table_nothing_is_done_and_the_answer_is_503(post: Post, mon
 
 def test_neither_the_api_key_nor_the_idempotency_key_is_kept_and_the_answer_for_a_day(post: Post, mine: str) -> None:
     post(BODY, "order-of-mrs-miller")
-    (kept,) = boto3.client("dynamodb").scan(TableName="IdempotencyTable")["Items"]
+    kept = boto3.client("dynamodb").scan(TableName="IdempotencyTable")["Items"]
+    assert len(kept) == 2  # the answer, and what it made
     assert mine.split("_")[2] not in str(kept)
     assert "mrs-miller" not in str(kept)
-    assert int(kept["expiration"]["N"]) == pytest.approx(time.time() + 24 * 3600, abs=5)
+    for row in kept:
+        assert int(row["expiration"]["N"]) == pytest.approx(time.time() + 24 * 3600, abs=5)
 
 
-def test_it_costs_two_writes_the_first_time_and_one_the_second(post: Post) -> None:
+def test_it_costs_three_writes_the_first_time_and_one_the_second(post: Post) -> None:
     post(BODY, None)
     with calls() as plain:
         post(BODY, None)
@@ -208,8 +240,8 @@ def test_it_costs_two_writes_the_first_time_and_one_the_second(post: Post) -> No
         post(BODY, "k1")
     with calls() as second:
         post(BODY, "k1")
-    assert plain == ["UpdateItem", "GetItem", "PutItem"]  # the read is of the account's quotas
-    assert first == ["UpdateItem", "PutItem", "GetItem", "PutItem", "UpdateItem"]
+    assert plain == ["UpdateItem", "GetItem", "TransactWriteItems"]  # the read is of the account's quotas
+    assert first == ["UpdateItem", "PutItem", "UpdateItem", "GetItem", "TransactWriteItems", "UpdateItem"]
     assert second == ["UpdateItem", "PutItem"]
 
 

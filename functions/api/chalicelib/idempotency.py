@@ -11,7 +11,10 @@ from typing import Any
 from chalice.app import Request, Response
 
 from chalicelib.problems import Problem
-from mediajobs.stores import idempotency
+from chalicelib.routes import Asked
+from mediajobs.errors import NotFound
+from mediajobs.jobs import Job
+from mediajobs.stores import idempotency, jobs
 from mediajobs.stores.idempotency import Answer, InFlight, OtherRequest
 from mediajobs.stores.keys import Caller
 
@@ -26,10 +29,9 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
     may be tried again, put right or not. Raises Problem: 400 for a malformed key, 409 while the first request has no
     answer, 422 where the key belongs to another body.
     """
-    key = request.headers[HEADER]
-    if _KEY.fullmatch(key) is None:
+    if _KEY.fullmatch(request.headers[HEADER]) is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key must have 1 to 255 visible ASCII characters.")
-    scope = (caller.account, request.method, request.path, request.uri_params, key)
+    scope = _scope(request, caller)
     try:
         kept, replayed = idempotency.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
     except InFlight as error:
@@ -49,12 +51,30 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
     return Response(_unpacked(kept["body"]), status_code=kept["status"], headers=headers)
 
 
+def made_before(asked: Asked, job_id: str) -> Job | None:
+    """The job that an earlier run of this request made, and was killed before it could say so. From now on it is
+    `job_id` that this request makes."""
+    scope = _scope(asked.request, asked.caller)
+    earlier = idempotency.about_to_make(scope, job_id)
+    if earlier is None:
+        return None
+    try:
+        return jobs.get(earlier)
+    except NotFound:  # it never came so far, or what it made is deleted
+        idempotency.about_to_make(scope, job_id, instead_of=earlier)
+        return None
+
+
+def _scope(request: Request, caller: Caller) -> tuple[Any, ...]:
+    return (caller.account, request.method, request.path, request.uri_params, request.headers[HEADER])
+
+
 def _body(request: Request) -> Any:
-    """As JSON, so that neither spaces nor the order of names make a difference."""
+    """As JSON, so that neither spaces nor the order of names make a difference; else, or if too deep, as it came."""
     raw = request.raw_body
     try:
         return json.loads(raw) if raw else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw.hex() if isinstance(raw, bytes) else raw
 
 

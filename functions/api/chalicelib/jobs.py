@@ -50,17 +50,11 @@ def create(asked: Asked) -> Response:
         **wanted.model_dump(exclude={"options"}),
         options=wanted.options,
     )
-    quota = quotas.check(job.account, announced=job.size_bytes or 0)
-    upload, upload_id = (None, None) if wanted.source_url else _upload(job)
-    try:
-        jobs.create(job.model_copy(update={"upload_id": upload_id}), quota=quota)
-    except OverQuota:  # others took the last places meanwhile
-        if upload_id is not None:
-            uploads.abort(source_key(job.job_id), upload_id)
-        raise
+    made = _made_before(asked, job.job_id) or _make(job)
+    upload = None if made.source_url else _upload(made)
     status = HTTPStatus.CREATED if upload else HTTPStatus.ACCEPTED
-    answer = CreatedJob.model_validate({"job_id": job.job_id, "status": job.status, "upload": upload})
-    return json_answer(answer, status, {"Location": f"/jobs/{job.job_id}"})
+    answer = CreatedJob.model_validate({"job_id": made.job_id, "status": made.status, "upload": upload})
+    return json_answer(answer, status, {"Location": f"/jobs/{made.job_id}"})
 
 
 @routes.route("POST", "/jobs/{job_id}/upload/complete", {HTTPStatus.ACCEPTED: JobStatus}, body=CompleteUpload)
@@ -126,14 +120,35 @@ def _source(job: Job, name: str) -> Response:
     return redirect(Objects.from_environment().presigned_get(source_key(job.job_id), filename=name))
 
 
-def _upload(job: Job) -> tuple[dict[str, Any], str | None]:
-    """How the client is to upload, and the id of the multipart upload if it is one."""
+def _made_before(asked: Asked, job_id: str) -> Job | None:
+    if asked.headers.get("idempotency-key") is None:
+        return None
+    from chalicelib import idempotency  # most requests do without, and start sooner
+
+    return idempotency.made_before(asked, job_id)
+
+
+def _make(job: Job) -> Job:
+    """Stores it, and begins its multipart upload if it needs one. Raises OverQuota."""
+    quota = quotas.check(job.account, announced=job.size_bytes or 0)
+    if not job.source_url and parts_for(job.size_bytes):
+        job = job.model_copy(update={"upload_id": uploads.begin(source_key(job.job_id), job.content_type)})
+    try:
+        jobs.create(job, quota=quota)
+    except OverQuota:  # others took the last places meanwhile
+        if job.upload_id is not None:
+            uploads.abort(source_key(job.job_id), job.upload_id)
+        raise
+    return job
+
+
+def _upload(job: Job) -> dict[str, Any]:
+    """How the client is to upload."""
     key = source_key(job.job_id)
+    if job.upload_id is None:
+        return uploads.single(key, job.content_type)
     parts = parts_for(job.size_bytes)
-    if not parts:
-        return uploads.single(key, job.content_type), None
-    upload_id = uploads.begin(key, job.content_type)
-    return uploads.in_parts(key, upload_id, parts, f"/jobs/{job.job_id}/upload/complete"), upload_id
+    return uploads.in_parts(key, job.upload_id, parts, f"/jobs/{job.job_id}/upload/complete")
 
 
 def _check_source_url(url: str | None) -> None:

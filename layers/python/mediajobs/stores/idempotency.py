@@ -3,6 +3,8 @@
 Powertools' idempotency utility keeps them. Importing it takes a while: it is for requests that ask for it alone.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -19,8 +21,10 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyValidationError,
 )
 
+from mediajobs.stores import clock
 from mediajobs.stores.environment import setting
 from mediajobs.stores.rows import connection
+from mediajobs.stores.updates import update
 
 _SECONDS = 24 * 3600
 
@@ -75,6 +79,25 @@ def once(key: Sequence[Any], request: Any, make: Callable[[], Answer], context: 
             raise error.__cause__ or error from None
         answer = made[0]  # it was done, and only could not be noted: saying so beats having it done again
     return answer, bool(replayed)
+
+
+def about_to_make(key: Sequence[Any], made: str, *, instead_of: str | None = None) -> str | None:
+    """Notes what a request is about to make, for a day. Gives what an earlier run of it was about to make, which stays
+    noted, but where it is `instead_of` that."""
+    now = clock.milliseconds() // 1000
+    row, noted = update(
+        setting("IDEMPOTENCY_TABLE"),
+        {"id": {"S": f"made#{hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()}"}},
+        UpdateExpression="SET made = :made, expiration = :end",
+        ConditionExpression="attribute_not_exists(id) OR expiration < :now OR made = :instead",
+        ExpressionAttributeValues={
+            ":made": {"S": made},
+            ":instead": {"S": instead_of or made},
+            ":now": {"N": str(now)},
+            ":end": {"N": str(now + _SECONDS)},
+        },
+    )
+    return None if noted else row["made"]
 
 
 def _records() -> DynamoDBPersistenceLayer:
