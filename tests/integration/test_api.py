@@ -268,7 +268,7 @@ def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -
 def test_what_is_wrong_with_a_body_is_told_in_words(ask: Ask) -> None:
     long = problem(ask("POST", "/jobs", {"filename": "a", "user_metadata": {"a": "b" * 16_384}}), 422)
     assert long["errors"] == [
-        {"loc": ["user_metadata"], "msg": "user_metadata may have at most 16 KiB as JSON"},
+        {"loc": ["user_metadata"], "msg": "it may have at most 16 KiB as JSON"},
     ]
     broken = problem(ask("POST", "/jobs", b'{"filename": "a",}'), 400)
     assert broken["detail"] == "The body is not valid JSON: trailing comma at line 1 column 18."

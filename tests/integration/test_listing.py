@@ -175,9 +175,16 @@ def test_a_cursor_that_was_changed_or_belongs_elsewhere_is_refused(api: Api) -> 
         (api, {"cursor": cursor, "status": "failed"}),
         (api, {"cursor": cursor, "page": 2}),
         (api, {"cursor": "ü"}),
+        (api, {"cursor": f"{cursor}===="}),
         (stranger, {"cursor": cursor}),
     ):
         assert who.ask("/jobs", query).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["per_page", "search", "sort_by", "cursor"])
+def test_what_can_be_there_once_is_not_there_twice(api: Api, name: str) -> None:
+    answer = api.ask("/jobs", {name: ["1", "1"]})
+    assert (answer.status_code, f"{name} is there 2 times. Give it once" in answer.json_body["detail"]) == (422, True)
 
 
 def test_pages_end_at_ten_thousand_and_name_the_cursor(api: Api) -> None:

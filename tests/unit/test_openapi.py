@@ -173,8 +173,13 @@ MALFORMED: list[tuple[type[BaseModel], str, Any, str]] = [
         CreateJob,
         "batch_id",
         "two words",
-        "batch_id: use 1 to 64 letters, digits, dots, colons, hyphens and underscores.",
+        "batch_id: use 1 to 64 letters, digits, dots, colons, hyphens and underscores, and not dots alone.",
     ),
+    (CreateJob, "batch_id", "..", "batch_id: use 1 to 64 letters"),
+    (CreateJob, "batch_id", "b" * 65, "batch_id: use 1 to 64 letters"),
+    (CreateJob, "user_metadata", {"a": float("nan")}, "user_metadata: NaN and Infinity are no JSON"),
+    (CreateJob, "user_metadata", {"a": "я" * 8192}, "user_metadata: it may have at most 16 KiB as JSON"),
+    (CreateJob, "content_type", "é/é", "content_type: write a media type, such as video/mp4."),
     (CreateJob, "content_type", "video", "content_type: write a media type, such as video/mp4."),
     (CreateJob, "source_url", "ftp://a", "source_url: write https://host/path or s3://bucket/key, without spaces"),
     (CreateJob, "options", {"transcription": {"language": "German"}}, "options.transcription.language: write its code"),
@@ -190,6 +195,10 @@ def test_what_is_malformed_is_told_the_cure(model: type[BaseModel], name: str, v
     with pytest.raises(ValidationError) as caught:
         model.model_validate_json(json.dumps(example | {name: value}))
     assert f"The request is not valid: {told}" in of_validation(caught.value).detail
+
+
+def test_metadata_is_measured_as_it_was_sent() -> None:
+    assert CreateJob(filename="a.mp4", user_metadata={"a": "я" * 8000}).user_metadata  # 16,000 bytes and a few
 
 
 def test_patterns_are_for_the_document_and_never_for_who_sends_something_else() -> None:

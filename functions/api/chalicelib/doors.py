@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, Request, Response
@@ -62,7 +62,7 @@ def _asked(request: Request, route: Route) -> Asked:
     caller = _caller(request, route) if route.key else _NOBODY
     try:
         body = _body(route.body, request, optional=route.body_optional) if route.body else None
-        query = route.query.model_validate(_query(request)) if route.query else None
+        query = route.query.model_validate(_query(route.query, request)) if route.query else None
     except ValidationError as error:  # what a view meets later is nothing that the client sent
         raise of_validation(error) from error
     return Asked(request, caller, body, query)
@@ -94,12 +94,17 @@ def _body(model: type[BaseModel], request: Request, *, optional: bool) -> BaseMo
     return model.model_validate_json(raw)
 
 
-def _query(request: Request) -> dict[str, Any]:
+def _query(model: type[BaseModel], request: Request) -> dict[str, Any]:
     """Every parameter by name; one that is repeated has a list. The key is not for the view."""
     given = request.query_params
     if not given:
         return {}
     lists = {name: given.getlist(name) for name in given if name != "api_key"}
+    for name, values in lists.items():
+        field = model.model_fields.get(name)
+        if len(values) > 1 and field is not None and get_origin(field.annotation) is not list:
+            detail = f"The parameter {name} is there {len(values)} times. Give it once."
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
 
 

@@ -35,7 +35,7 @@ _SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size
 _SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
 
 _FILE_NAME = Pattern(r"^[^\x00-\x1f\x7f/\\]+$", "write it without slashes, backslashes and control characters")
-_MEDIA_TYPE = Pattern(r"^[\w.+-]+/[\w.+-]+$", "write a media type, such as video/mp4")
+_MEDIA_TYPE = Pattern(r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+$", "write a media type, such as video/mp4")
 _URL = Pattern(
     r"^(https?|s3)://[^\s/]+/\S*$",
     "write https://host/path or s3://bucket/key, without spaces (a space in it is %20)",
@@ -51,11 +51,11 @@ def _whole(value: Any) -> Any:
 
 WHOLE = BeforeValidator(_whole)
 Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high."), WHOLE]
-BATCH_ID = r"^[\w.:-]{1,64}$"
+BATCH_ID = r"^\.{0,2}[\w:-][\w.:-]{0,61}$"  # . and .. are no part of a path
 BatchId = Annotated[
     str,
     Field(description="Jobs that belong together have the same.", examples=["2026-11"]),
-    Pattern(BATCH_ID, "use 1 to 64 letters, digits, dots, colons, hyphens and underscores"),
+    Pattern(BATCH_ID, "use 1 to 64 letters, digits, dots, colons, hyphens and underscores, and not dots alone"),
 ]
 
 
@@ -106,8 +106,12 @@ class CreateJob(Body):
     @field_validator("user_metadata")
     @classmethod
     def _metadata_is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None and len(json.dumps(value, allow_nan=False)) > _METADATA_BYTES:
-            raise ValueError("user_metadata may have at most 16 KiB as JSON")
+        try:
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise ValueError("NaN and Infinity are no JSON; write null, or a string") from error
+        if len(written) > _METADATA_BYTES:
+            raise ValueError("it may have at most 16 KiB as JSON")
         return value
 
 
