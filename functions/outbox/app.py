@@ -5,7 +5,6 @@ from functools import cache
 from traceback import format_tb
 from typing import Any, cast
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, DynamoDBEvent
 
 from mediajobs.events import JobEvent, event_of
+from mediajobs.stores import clients
 from mediajobs.stores.environment import setting
 
 app = Chalice(app_name="outbox")
@@ -68,9 +68,9 @@ def _pass_over(record: DynamoDBRecord, error: Exception) -> None:
 
 @cache
 def _events() -> Any:
-    return boto3.client("events")
+    return clients.client("events")
 
 
 @cache
 def _queues() -> Any:
-    return boto3.client("sqs")
+    return clients.client("sqs")

@@ -3,7 +3,7 @@
 Every operation of /openapi.json is asked N times, one after the other over one connection, after WARM requests that do
 not count; a 404, 409 or 422 is what this bench's request deserves. Times are the client's, from before the request to
 the last byte of its answer. The targets are the paper's p50 and p99; ours is a p50 of half of that. The jobs are older
-than a minute, as most are; the first line is of the minute before, in which a list counts the new ones itself.
+than five minutes, as most are; the first line is of the time before, in which a list counts the new ones itself.
 """
 
 import sys
@@ -43,7 +43,7 @@ _BODIES: dict[str, Any] = {
 }
 _OWN_JOB = ("POST /jobs/{job_id}/cancel", "DELETE /jobs/{job_id}")  # a job is good for one of these
 _SETTLED_SECONDS = 300.0
-_NEW_SECONDS = 65.0
+_NEW_SECONDS = 305.0
 
 
 @dataclass(frozen=True)

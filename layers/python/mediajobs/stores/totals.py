@@ -1,7 +1,8 @@
 """How many jobs a list has in all, wherever somebody counts them: at no further call than the page's documents take.
 
-The counters follow the jobs a second or so later. So where a page shows that jobs were created in the last minute, and
-its filters are settled at creation (a status is not), the counters are asked for what is older and the rest is counted.
+The counters follow the jobs a second or so later, or three minutes if a function died with the news. So where a page
+shows that jobs were created in the last five, and its filters are settled at creation (a status is not), the counters
+are asked for what is older and the rest is counted.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from mediajobs.documents import ListedJob
 from mediajobs.listing import Filters, plan, ulid_bounds
 from mediajobs.stores import bulk, clock, listing, ranges, rollups
 
-_COUNTERS_ARE_LATE = 60_000  # ms: by far more than they are while nothing is broken
+_COUNTERS_ARE_LATE = 300_000  # ms: more than the queue's visibility timeout, after which lost news come again
 
 
 @dataclass(frozen=True)
