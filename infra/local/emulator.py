@@ -8,8 +8,8 @@ from urllib.error import URLError
 
 from localstack_client.session import Session
 
-from infra.local import processes
-from infra.local.home import Home, read_json, write_json
+from infra.local import processes, restart
+from infra.local.home import Home
 
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # MiniStack accepts any
@@ -22,7 +22,7 @@ def endpoint(port: int) -> str:
 
 def start(home: Home, port: int) -> None:
     """Waits until it answers."""
-    _forget_stream_positions(home)
+    restart.prepare(home, port)
     processes.start(home, "ministack", ["infra.local.server"], _environment(home, port))
     processes.wait_until(home, "ministack", lambda: answers(port), START_SECONDS)
 
@@ -66,17 +66,6 @@ def client_environment(url: str) -> dict[str, str]:
         "no_proxy": direct,
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _forget_stream_positions(home: Home) -> None:
-    """MiniStack saves how far each function has read a stream, but not the stream, which begins again at 0.
-
-    Left alone, it would pass over as many changes after the restart as there were before.
-    """
-    file = home.state / "lambda.json"
-    saved = read_json(file)
-    if saved.get("payload", {}).pop("dynamodb_stream_positions", None):
-        write_json(file, saved)
 
 
 def _environment(home: Home, port: int) -> dict[str, str]:

@@ -1,13 +1,16 @@
-"""Executions do not survive a restart of MiniStack: it marks them failed, and tells nobody.
+"""What a restart of MiniStack needs, for it saves neither all that it knows nor in a way that another port could read.
 
-AWS would send "Step Functions Execution Status Change". Without it their jobs would run for ever and keep their slots.
+Executions do not survive: it marks them failed, and tells nobody. AWS would send "Step Functions Execution Status
+Change". Without it their jobs would run for ever and keep their slots.
 """
 
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.local.deploy import CONFIG
+from infra.local.home import Home, read_json, write_json, write_private
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -15,6 +18,37 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
 SOURCE = "aws.states"
+ADDRESSED = ("apigateway", "cloudformation", "lambda", "sqs")  # the services that save addresses of MiniStack itself
+# In the address of a queue, of the emulator's own paths or of an API: all other addresses are the users'.
+_OWN_PORT = re.compile(
+    r"(?<=localhost:|127\.0\.0\.1:)\d+(?=/0{12}/|/_aws/|/_ministack/)|(?<=\.execute-api\.localhost:)\d+"
+)
+
+
+def prepare(home: Home, port: int) -> None:
+    """Before the start: what was saved on another port is made to fit this one."""
+    _move(home, port)
+    _forget_stream_positions(home)
+
+
+def _move(home: Home, port: int) -> None:
+    """MiniStack's queues are keyed by their URLs. Under those of another port it finds none, and no function is fed."""
+    for service in ADDRESSED:
+        file = home.state / f"{service}.json"
+        saved = file.read_text() if file.exists() else ""
+        if (moved := _OWN_PORT.sub(str(port), saved)) != saved:
+            write_private(file, moved)
+
+
+def _forget_stream_positions(home: Home) -> None:
+    """MiniStack saves how far each function has read a stream, but not the stream, which begins again at 0.
+
+    Left alone, it would pass over as many changes after the restart as there were before.
+    """
+    file = home.state / "lambda.json"
+    saved = read_json(file)
+    if saved.get("payload", {}).pop("dynamodb_stream_positions", None):
+        write_json(file, saved)
 
 
 def announce(session: Any, since: datetime) -> int:

@@ -24,7 +24,8 @@ FUNCTION = """
 import os, urllib.request, greeting
 
 def handler(event, context):
-    seen = [record["dynamodb"]["Keys"]["id"]["S"] for record in event.get("Records", [])]
+    records = event.get("Records", [])
+    seen = [record.get("body") or record["dynamodb"]["Keys"]["id"]["S"] for record in records]
     if event.get("source") == "aws.states":
         seen.append(event["detail"]["name"])
     for name in seen:
@@ -62,15 +63,17 @@ Resources:
       KeySchema: [{AttributeName: id, KeyType: HASH}]
       StreamSpecification: {StreamViewType: KEYS_ONLY}
   Media: {Type: AWS::S3::Bucket}
+  Work: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 60}}
   Api: {Type: AWS::Serverless::Api, Properties: {StageName: !Ref Stage}}
   Hello:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: function
       Handler: app.handler
-      Environment: {Variables: {BUCKET: !Ref Media}}
+      Environment: {Variables: {BUCKET: !Ref Media, QUEUE: !Ref Work}}
       Events:
         Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /hello, Method: get}}
+        Work: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn}}
         Ended: {Type: EventBridgeRule, Properties: {Pattern: {source: [aws.states], detail: {status: [FAILED]}}}}
         Change: {Type: DynamoDB, Properties: {Stream: !GetAtt Jobs.StreamArn, StartingPosition: TRIM_HORIZON}}
   Pipeline:
@@ -81,6 +84,7 @@ Outputs:
   JobsTable: {Value: !Ref Jobs}
   MediaBucket: {Value: !Ref Media}
   StateMachine: {Value: !Ref Pipeline}
+  WorkQueue: {Value: !Ref Work}
 """
 
 Up = Callable[..., local.Stack]
@@ -137,6 +141,20 @@ def change(stack: local.Stack, name: str) -> None:
     table.put_item(TableName=stack.outputs["jobs_table"], Item={"id": {"S": name}})
 
 
+def order(stack: local.Stack, name: str, after: int = 0) -> None:
+    """Sends a message; the function gets it from the queue and writes an object."""
+    queues = emulator.session(stack.endpoint_url).client("sqs")
+    queues.send_message(QueueUrl=stack.outputs["work_queue"], MessageBody=name, DelaySeconds=after)
+
+
+def waiting(stack: local.Stack) -> int:
+    """How many messages are not due yet."""
+    name = "ApproximateNumberOfMessagesDelayed"
+    queues = emulator.session(stack.endpoint_url).client("sqs")
+    answer = queues.get_queue_attributes(QueueUrl=stack.outputs["work_queue"], AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
 def keys(stack: local.Stack) -> list[str]:
     objects = emulator.session(stack.endpoint_url).client("s3")
     listed = objects.list_objects_v2(Bucket=stack.outputs["media_bucket"])
@@ -170,13 +188,19 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     assert hello(updated) == f"goodbye from {stack.endpoint_url}"
 
     broken = start_task(updated, 60).rpartition(":")[2]
+    order(updated, "late", after=900)
     assert local.down(tmp_path / "home")
-    again = up(port=stack.port)
-    assert again.outputs == stack.outputs
-    assert hello(again) == f"goodbye from {stack.endpoint_url}"
+    again = up(port=checks.free_port(0))
+    assert again.port != stack.port
+    assert again.outputs == stack.outputs | {"work_queue": again.outputs["work_queue"]}
+    assert again.outputs["work_queue"] == stack.outputs["work_queue"].replace(f":{stack.port}/", f":{again.port}/")
+    assert waiting(again) == 1, "what is in a queue is kept"
+    assert hello(again) == f"goodbye from {again.endpoint_url}"
     assert "first" in keys(again)
     change(again, "second")
-    until(lambda: set(keys(again)) == {"first", "second", broken})  # who runs is told to have failed
+    order(again, "third")
+    until(lambda: set(keys(again)) == {"first", "second", "third", broken})  # who runs is told to have failed
+    states = emulator.session(again.endpoint_url).client("stepfunctions")
     execution = start_task(again, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
 
