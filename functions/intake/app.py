@@ -8,7 +8,7 @@ from chalice.app import Chalice, CloudWatchEvent
 from mediajobs.errors import NotFound
 from mediajobs.jobs import job_of_key
 from mediajobs.life import Status
-from mediajobs.stores import jobs
+from mediajobs.stores import jobs, leftovers
 
 app = Chalice(app_name="intake")
 logger = Logger()
@@ -24,7 +24,8 @@ def uploaded(event: CloudWatchEvent) -> None:
         outcome = jobs.transition(
             job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
         )
-    except NotFound:
-        logger.warning("a source arrived for a job that is not there", job_id=job_id)
+    except NotFound:  # a job is there before its upload's URL: so this one was deleted
+        goes = leftovers.came(job_id)
+        logger.warning("a source arrived for a job that is not there", job_id=job_id, goes=goes)
         return
     logger.info("source arrived", job_id=job_id, verdict=outcome.verdict)

@@ -4,11 +4,13 @@ A job that entered `processing` is started by the event of that very change, so 
 the execution's name makes a second start harmless.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
+from mediajobs import turns
 from mediajobs.life import Status
 from mediajobs.stores import executions, progress, queue, steering
 from mediajobs.stores.expiry import expire
@@ -21,7 +23,7 @@ logger = Logger()
 @app.on_cw_event({"source": ["mediajobs"]})
 def schedule(event: CloudWatchEvent) -> None:
     if event.source != "mediajobs":  # the clock
-        logger.info("sweep", admitted=sweep(), expired=expire(), late_files_of=steering.remove_leftovers())
+        _go_round()
         return
     detail: dict[str, Any] = event.detail
     job_id, attempt = detail["job_id"], detail["attempt"]
@@ -37,3 +39,16 @@ def schedule(event: CloudWatchEvent) -> None:
     came_to_wait = detail["job_id"] if detail["status"] == Status.QUEUED else None
     admitted = queue.admit_waiting(detail["account"], job_id=came_to_wait)
     logger.info("admission", account=detail["account"], admitted=admitted)
+
+
+def _go_round() -> None:
+    """Does each duty, and fails at the end if one did: what fails three times raises the alarm of FailedEvents."""
+    try:
+        turns.those((sweep, expire, steering.remove_leftovers), _do)
+    except ExceptionGroup:
+        logger.exception("sweep")  # Lambda itself would tell of the group alone
+        raise
+
+
+def _do(duty: Callable[[], list[str]]) -> None:
+    logger.info("sweep", duty=duty.__name__, job_ids=duty())

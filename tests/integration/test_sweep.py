@@ -13,7 +13,20 @@ from botocore.exceptions import ClientError
 
 from mediajobs.jobs import Job
 from mediajobs.life import Status
-from mediajobs.stores import clock, executions, expiry, jobs, pending, queue, quotas, steering, sweep, uploads
+from mediajobs.stores import (
+    clock,
+    executions,
+    expiry,
+    jobs,
+    leftovers,
+    pending,
+    queue,
+    quotas,
+    steering,
+    sweep,
+    uploads,
+)
+from mediajobs.stores.objects import Objects, source_size
 from mediajobs.stores.rows import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.times import rfc3339
 from tests.doors import load
@@ -141,6 +154,87 @@ def test_the_clock_sweeps_the_files_of_deleted_jobs_too(states: Any) -> None:
     boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"late")
     a_minute_goes_by()
     assert boto3.client("s3").list_objects_v2(Bucket="media")["KeyCount"] == 0
+
+
+@pytest.mark.usefixtures("admitted")
+def test_a_running_job_that_nobody_can_look_after_is_in_nobodys_way(
+    states: Any, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DescribeExecution may not know yet what was begun a moment ago, or be throttled."""
+    for job_id, account in (("K", "acme"), ("Z", "zeta")):
+        moment = clock.now()
+        fields = {"status": Status.QUEUED, "filename": "a", "created_at": moment, "updated_at": moment}
+        jobs.create(Job.model_validate({"job_id": job_id, "account": account} | fields))
+    queue.admit("acme")
+    later()
+    asked: list[str] = []
+
+    def throttled(job_id: str, attempt: int) -> str | None:
+        asked.append(job_id)
+        if job_id == "J":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeExecution")
+        return "ABORTED"
+
+    monkeypatch.setattr(executions, "how_it_ended", throttled)
+    with pytest.raises(ExceptionGroup) as failed:
+        sweep.sweep()
+    assert asked == ["J", "K"]
+    assert [jobs.get(job_id).status for job_id in "JKZ"] == [Status.PROCESSING, Status.FAILED, Status.PROCESSING]
+    (why,) = failed.value.exceptions
+    assert "J" in "".join(why.__notes__)
+
+
+@pytest.mark.parametrize("broken", ["sweep", "expire", "remove_leftovers"])
+def test_a_duty_that_fails_keeps_no_other_from_its_turn_and_is_told(
+    states: Any, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    scheduler, did = load("scheduler"), []
+
+    def duty(name: str) -> Callable[[], list[str]]:
+        def act() -> list[str]:
+            did.append(name)
+            if name == broken:
+                raise TimeoutError
+            return []
+
+        return act
+
+    for place, name in ((scheduler, "sweep"), (scheduler, "expire"), (steering, "remove_leftovers")):
+        monkeypatch.setattr(place, name, duty(name))
+    with pytest.raises(ExceptionGroup):
+        a_minute_goes_by()
+    assert did == ["sweep", "expire", "remove_leftovers"]
+
+
+def test_a_job_that_cannot_be_ended_or_cleared_away_keeps_no_other_from_it(
+    states: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for job_id in ("A", "B", "C", "D"):
+        pending_job(job_id, ago=timedelta(hours=3))
+    for job_id in ("C", "D"):
+        steering.delete(jobs.get(job_id), with_files=True)
+        DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set(f"2020-01-01T00:00:00.000Z#{job_id}")])
+        boto3.client("s3").put_object(Bucket="media", Key=f"sources/{job_id}/source", Body=b"late")
+    abort, find = Objects.abort_uploads, source_size
+
+    def refused(self: Objects, prefix: str) -> None:
+        if "/C/" in prefix:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListMultipartUploads")
+        abort(self, prefix)
+
+    def lost(job_id: str) -> int | None:
+        if job_id == "A":
+            raise TimeoutError
+        return find(job_id)
+
+    monkeypatch.setattr(Objects, "abort_uploads", refused)
+    monkeypatch.setattr(expiry, "source_size", lost)
+    with pytest.raises(ExceptionGroup):
+        a_minute_goes_by()
+    assert (jobs.get("A").status, jobs.get("B").status) == (Status.PENDING, Status.FAILED)
+    lying = boto3.client("s3").list_objects_v2(Bucket="media")["Contents"]
+    assert [found["Key"] for found in lying] == ["sources/C/source"]
+    assert [job_id for job_id, _ in leftovers.due()] == ["C"]
 
 
 def test_the_clock_ends_jobs_whose_upload_never_came(states: Any) -> None:

@@ -1,5 +1,6 @@
 """The end of jobs whose upload never came."""
 
+from mediajobs import turns
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.jobs import source_key
 from mediajobs.life import Status, Verdict
@@ -15,7 +16,7 @@ _NEVER_CAME = Failure(
 
 def expire() -> list[str]:
     """Ends those whose upload URL is dead, a hundred at most. Gives their ids."""
-    return [job_id for job_id in pending.due() if _expire(job_id)]
+    return turns.those(pending.due(), _expire)
 
 
 def _expire(job_id: str) -> bool:

@@ -129,9 +129,9 @@ class AccountIndex(GlobalSecondaryIndex["KeyRow"]):
 
 
 class DeletedRow(Row):
-    """Jobs table, item `deleted`: what is left of a deleted job until the last of its files is surely gone.
+    """Jobs table, item `deleted`: tells until `expires` (seconds since 1970) that a job was deleted with its files.
 
-    It lies in the index of waiting jobs, in a queue of its own, by the moment at which the files are looked for.
+    While they are to be looked for it lies in the index of waiting jobs, in a queue of its own, by the moment of that.
     """
 
     class Meta:
@@ -139,8 +139,9 @@ class DeletedRow(Row):
 
     job_id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True, default=DELETED)
-    queue = UnicodeAttribute()
-    queue_rank = UnicodeAttribute()
+    queue = UnicodeAttribute(null=True)
+    queue_rank = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
 
 
 class KeyRow(Row):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mediajobs import turns
 from mediajobs.errors import Conflict, Refused
 from mediajobs.jobs import Job, output_prefix, source_key, source_prefix
 from mediajobs.life import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Verdict
@@ -65,11 +66,13 @@ def remove_files(job_id: str) -> int:
 
 def remove_leftovers() -> list[str]:
     """Looks once more for files of deleted jobs. Gives the ids of those that had some."""
-    found = []
-    for job_id in leftovers.due():
-        if remove_files(job_id):
-            found.append(job_id)
-        leftovers.forget(job_id)
+    return [job_id for job_id, _ in turns.those(leftovers.due(), _remove_leftovers)]
+
+
+def _remove_leftovers(due: tuple[str, str]) -> bool:
+    job_id, rank = due
+    found = remove_files(job_id) > 0
+    leftovers.looked_for(job_id, rank)
     return found
 
 

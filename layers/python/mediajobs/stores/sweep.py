@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from mediajobs import turns
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import RUNNING
@@ -12,16 +13,25 @@ _QUIET_SECONDS = 60
 
 
 def sweep() -> list[str]:
-    """Admits whoever may be admitted, and looks after running jobs that have been silent. Gives the admitted ids."""
-    for job_id in sorted(slots.running()):
-        try:
-            job, progress = jobs.get_with_progress(job_id)
-        except NotFound:
-            continue
-        heard = max(job.updated_at, progress.updated_at if progress else "")
-        if job.status in RUNNING and (datetime.now(UTC) - parse(heard)).total_seconds() > _QUIET_SECONDS:
-            _look_after(job)
-    return queue.admit_waiting()
+    """Admits whoever may be admitted, and looks after running jobs that have been silent. Gives the admitted ids.
+
+    Those who wait are admitted whatever becomes of those that run.
+    """
+    try:
+        turns.those(sorted(slots.running()), _look_at)
+    finally:
+        admitted = queue.admit_waiting()
+    return admitted
+
+
+def _look_at(job_id: str) -> None:
+    try:
+        job, progress = jobs.get_with_progress(job_id)
+    except NotFound:
+        return
+    heard = max(job.updated_at, progress.updated_at if progress else "")
+    if job.status in RUNNING and (datetime.now(UTC) - parse(heard)).total_seconds() > _QUIET_SECONDS:
+        _look_after(job)
 
 
 def _look_after(job: Job) -> None:
