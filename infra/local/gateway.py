@@ -1,7 +1,8 @@
 """What MiniStack's API gateway is told and does not do: compress answers, answer preflights with their headers, and
-refuse in the words of the template."""
+speak in the words of the template where it refuses, or where a function fails."""
 
 import gzip
+import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from typing import Any
@@ -67,6 +68,36 @@ def with_refusals(import_api: Callable[..., str]) -> Callable[..., str]:
             put: Any = apigateway_v1._put_gateway_response
             put(api_id, kind, {**response, "responseTemplates": _known(response.get("responseTemplates", {}))})
         return api_id
+
+    return wrapped
+
+
+class FunctionFailed(Exception):
+    """It raised, its process died, or there was none to be had."""
+
+
+def telling_failures(call: Callable[..., Awaitable[tuple[Any, Any]]]) -> Callable[..., Awaitable[tuple[Any, Any]]]:
+    """MiniStack's call of a function, whose failure it would hand to the client with all that was printed."""
+
+    async def wrapped(function: Any, *more: Any, **named: Any) -> tuple[Any, Any]:
+        result, error = await call(function, *more, **named)
+        if result and (result.get("error") or result.get("throttle")):
+            logging.error("%s failed: %s", function, result.get("body"))
+            raise FunctionFailed
+        return result, error
+
+    return wrapped
+
+
+def with_failures(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """MiniStack's execution of a request, whose own errors are put in the template's words."""
+
+    async def wrapped(*request: Any, **more: Any) -> Any:
+        try:
+            return await execute(*request, **more)
+        except FunctionFailed:
+            gateway: Any = apigateway_v1
+            return gateway._gw_error("DEFAULT_5XX", "Internal server error")
 
     return wrapped
 

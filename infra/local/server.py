@@ -58,6 +58,9 @@ if __name__ == "__main__":
     archives.teach()
     apigateway_v1._import_operation = gateway.with_responses(apigateway_v1._import_operation)
     apigateway_v1._import_rest_api = gateway.with_refusals(apigateway_v1._import_rest_api)
+    requests: Any = apigateway_v1
+    requests._call_lambda_raw = gateway.telling_failures(requests._call_lambda_raw)
+    requests._execute_in_scope = gateway.with_failures(requests._execute_in_scope)
     functions: Any = lambda_svc
     functions.acquire_worker = workers.queueing(functions.acquire_worker)
     functions._iter_all_esms = streams.own(functions._iter_all_esms)

@@ -24,6 +24,8 @@ FUNCTION = """
 import os, urllib.request, greeting
 
 def handler(event, context):
+    if event.get("queryStringParameters"):
+        os._exit(1)
     records = event.get("Records", [])
     seen = [record.get("body") or record["dynamodb"]["Keys"]["id"]["S"] for record in records]
     if event.get("source") == "aws.states":
@@ -64,7 +66,15 @@ Resources:
       StreamSpecification: {StreamViewType: KEYS_ONLY}
   Media: {Type: AWS::S3::Bucket}
   Work: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 60}}
-  Api: {Type: AWS::Serverless::Api, Properties: {StageName: !Ref Stage}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: !Ref Stage
+      GatewayResponses:
+        DEFAULT_5XX:
+          StatusCode: 503
+          ResponseParameters: {Headers: {X-Request-Id: context.requestId, Retry-After: "'5'"}}
+          ResponseTemplates: {application/json: '{"status": 503, "instance": "$context.path"}'}
   Hello:
     Type: AWS::Serverless::Function
     Properties:
@@ -179,6 +189,11 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     states: Any = emulator.session(stack.endpoint_url).client("stepfunctions")
     execution = start_task(stack, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    died = requests.get(f"{stack.api_url}/hello?die=1", timeout=10)
+    assert (died.status_code, died.json()) == (503, {"status": 503, "instance": "/hello"})
+    assert died.headers["X-Request-Id"]
+    assert died.headers["Retry-After"] == "5"
+    assert hello(stack) == f"hello from {stack.endpoint_url}"
     change(stack, "first")
     until(lambda: "first" in keys(stack))
 
