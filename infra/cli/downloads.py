@@ -41,8 +41,12 @@ def made(job: Job) -> list[str]:
 
 def plan(job: Job, names: Sequence[str], into: Path, *, overwrite: bool) -> list[Wanted]:
     """What to fetch and where to. Raises UsageError where a file is in the way, before anything is fetched."""
+    if not_a_folder := [path for path in (into, *into.parents) if path.exists() and not path.is_dir()]:
+        raise UsageError(f"{not_a_folder[0]} is a file.", hints=["Choose another --into: it names a folder."])
     wanted = [Wanted(name, into / _filename(job, name), _size(job, name)) for name in names]
     in_the_way = [str(one.path) for one in wanted if one.path.exists()]
+    if folders := [str(one.path) for one in wanted if one.path.is_dir()]:
+        raise UsageError(f"{', '.join(folders)} is a folder.", hints=["Choose another --into."])
     if in_the_way and not overwrite:
         raise UsageError(f"{', '.join(in_the_way)} already there.", hints=["Choose another --into, or pass --force."])
     return wanted

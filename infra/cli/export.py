@@ -40,8 +40,8 @@ def export(
 ) -> None:
     """Write all your jobs, or those that you ask for, as CSV or JSON."""
     to_file = output != Path("-")
-    if to_file and output.exists() and not force:
-        raise UsageError(f"{output} is already there.", hints=["Choose another --output, or pass --force."])
+    if to_file:
+        _check(output, force=force)
     order = {"format": form, "sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
     query = urlencode(wanted(status, priority, search, batch, since, until) | order, doseq=True)
     with _opened(connect(api_url, api_key), f"/jobs/export?{query}") as response:
@@ -50,6 +50,16 @@ def export(
         else:
             _copy(response, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
+
+
+def _check(output: Path, *, force: bool) -> None:
+    """Raises UsageError where there is no place for it, before anything is asked for."""
+    if not output.parent.is_dir():
+        raise UsageError(f"There is no folder {output.parent}.", hints=["Make it, or choose another --output."])
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder.", hints=["Name a file in it with --output."])
+    if output.exists() and not force:
+        raise UsageError(f"{output} is already there.", hints=["Choose another --output, or pass --force."])
 
 
 def _opened(client: Client, path: str) -> requests.Response:

@@ -3,6 +3,7 @@
 Exit codes: 1 the job or the API failed, 2 wrong use, 3 the API cannot be reached, 130 Ctrl-C.
 """
 
+import os
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -46,6 +47,16 @@ class RefusedError(CommandError):
     def __init__(self, status: int, title: str, detail: str = "", *, hints: Sequence[str] = ()) -> None:
         super().__init__(f"{title} ({status})" + (f": {detail}" if detail else ""), hints=hints)
         self.status = status
+
+
+def of_system(error: OSError) -> CommandError:
+    """For what the system does not allow: there is no such folder, no right, no room. Raises what it does not know."""
+    if error.errno is None:
+        raise error
+    reason = (error.strerror or os.strerror(error.errno)).lower()
+    if error.filename is None:
+        return CommandError(f"The output cannot be written: {reason}.")
+    return UsageError(f"{os.fsdecode(error.filename)}: {reason}.")
 
 
 def show(failure: CommandError, console: Console) -> None:

@@ -1,5 +1,15 @@
 """The command `mediajobs`."""
 
+# isort: off
+from infra.cli import early  # the others take half a second
+
+# isort: on
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
@@ -8,7 +18,7 @@ from infra.cli import stacks, steering
 from infra.cli.batches import batch
 from infra.cli.demo import demo
 from infra.cli.export import export
-from infra.cli.failures import CommandError, show
+from infra.cli.failures import FAILED, CommandError, of_system, show
 from infra.cli.health import health
 from infra.cli.jobs import download, status, watch
 from infra.cli.keys import keys
@@ -35,12 +45,34 @@ EPILOG = """[dim]For example[/dim]
 class Commands(TyperGroup):
     """Every command ends a failure in one place: its message on stderr, its exit code."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        try:
+            try:
+                return super().main(*args, **more)
+            finally:
+                sys.stdout.flush()  # here it can still be said that there is no room
+        except OSError as error:  # --help prints before there is a command
+            _let_go_of_output()
+            sys.exit(FAILED if error.errno == errno.EPIPE else _end(of_system(error)))
+
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         try:
             return super().invoke(ctx)
         except CommandError as failure:
-            show(failure, Console(stderr=True, highlight=False))
-            raise typer.Exit(failure.exit_code) from failure
+            raise typer.Exit(_end(failure)) from failure
+
+
+def _end(failure: CommandError) -> int:
+    show(failure, Console(stderr=True, highlight=False))
+    return failure.exit_code
+
+
+def _let_go_of_output() -> None:
+    """What could not be written is still in its buffer, and would be tried again as Python ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 app = typer.Typer(
@@ -74,3 +106,4 @@ app.command(rich_help_panel="A stack on this machine")(health)
 app.command(rich_help_panel="A stack on this machine")(quota)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
 app.add_typer(models, name="models", rich_help_panel="A stack on this machine")
+early.loaded()

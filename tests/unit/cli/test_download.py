@@ -55,6 +55,18 @@ def test_a_file_that_is_in_the_way_is_kept_unless_forced(api: "PlayedApi", tmp_p
     assert (tmp_path / "audio.mp3").read_bytes() == api.files["audio"]
 
 
+@pytest.mark.parametrize("into", ["mine.txt", "mine.txt/below", "talk"])
+def test_what_cannot_be_the_folder_is_wrong_use(api: "PlayedApi", tmp_path: Path, into: str) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "talk" / "360p.mp4").mkdir(parents=True)
+
+    result = run("download", JOB_ID, "--into", into, "--force")
+
+    assert result.exit_code == 2
+    assert "Choose another --into" in result.stderr
+    assert api.requests("GET", "/download/360p") == []
+
+
 def test_a_file_of_another_size_than_announced_leaves_nothing_behind(api: "PlayedApi", tmp_path: Path) -> None:
     api.files["360p"] = b"short"
 

@@ -39,6 +39,21 @@ def test_an_export_is_written_to_a_file_and_never_over_another(api: PlayedApi, t
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["jobs.csv"]
 
 
+@pytest.mark.parametrize(
+    ("place", "cure"),
+    [
+        (".", "Name a file in it"),
+        ("nodir/jobs.csv", "There is no folder nodir."),
+        ("home/a/b", "There is no folder home/a."),
+    ],
+)
+def test_where_no_file_can_be_is_wrong_use(api: PlayedApi, place: str, cure: str) -> None:
+    result = run("--output", place, "--force")
+    assert result.exit_code == 2
+    assert cure in result.stderr
+    assert api.asked == []
+
+
 def test_a_broken_download_leaves_no_file(api: PlayedApi, tmp_path: Path) -> None:
     api.export_rounds = 0
     api.announced["jobs.csv"] = 9999
