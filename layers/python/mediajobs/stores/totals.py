@@ -26,14 +26,20 @@ class Total:
 def told(account: str, filters: Filters, page: ranges.Page, *, from_start: bool) -> tuple[Total, list[ListedJob]]:
     """The total, and the page's documents. `from_start`: the page came by its number, so it knows what it passed."""
     known = _known(page, from_start=from_start)
-    if known is not None or not _is_counted(filters):
-        return known or _least(page), listing.documents(account, page.rows)
+    if known is None and not _is_counted(filters):
+        known = _least(page) if filters.search else max(_counted(account, filters), _least(page), key=_number)
+    if known is not None:
+        return known, listing.documents(account, page.rows)
     newer, counters = _shares(account, filters, page)
     progress, counted = bulk.read(listing.wanted_progress(page.rows), counters)
     number = tallies.jobs_of(rollups.sums(counted), filters.statuses, filters.priority)
     # Counters that are behind the page itself are no total.
-    total = max(_joined(filters, number, newer), _least(page), key=lambda each: each.number)
+    total = max(_joined(filters, number, newer), _least(page), key=_number)
     return total, listing.documents_of(account, page.rows, progress)
+
+
+def _number(total: Total) -> int:
+    return total.number
 
 
 def _known(page: ranges.Page, *, from_start: bool) -> Total | None:
