@@ -6,10 +6,13 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
+from infra.cli import ids
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
 from infra.cli.screens import print_document
 
-BatchId = Annotated[str, typer.Argument(metavar="BATCH_ID", help="What its jobs were created with.")]
+BatchId = Annotated[
+    str, typer.Argument(metavar="BATCH_ID", help="What its jobs were created with.", callback=ids.batch_id)
+]
 
 
 def batch(batch_id: BatchId, as_json: AsJson = False, api_url: ApiUrl = None, api_key: ApiKey = None) -> None:

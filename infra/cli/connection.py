@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from infra.cli import place
+from infra.cli import ids, place
 from infra.cli.client import Client
 
 ENDLESS = 10_000  # columns
@@ -20,7 +20,9 @@ ApiKey = Annotated[
     str | None, typer.Option(metavar="KEY", envvar="MEDIAJOBS_API_KEY", help="The key for it.", rich_help_panel=_PANEL)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line, and nothing else.")]
-JobId = Annotated[str, typer.Argument(help="As `submit` printed it.", show_default=False)]
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB_ID", help="As `submit` printed it.", show_default=False, callback=ids.job_id)
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job is finished.")]
 
 

@@ -12,7 +12,7 @@ from infra.cli.failures import UsageError
 from infra.cli.process import download_all, finished, watched
 from infra.cli.screens import print_document, screen_for
 
-What = Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help=f"Any of {', '.join(NAMES)}.")]
+What = Annotated[list[str] | None, typer.Argument(metavar="WHAT", help=f"Any of {', '.join(NAMES)}.")]
 Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; ./JOB_ID where none is given.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are in the way.")]
 

@@ -1,6 +1,5 @@
 """`mediajobs keys`: keys for the API of the running stack or of any deployment."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from infra.cli import ids
 from infra.cli.columns import show_rows
 from infra.cli.connection import AsJson, console
 from infra.cli.failures import CommandError
@@ -20,27 +20,18 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
 
-_ACCOUNT = re.compile(r"[\w.:@+-]{1,64}")
-
-
-def _account_name(account: str) -> str:
-    """Tables have names of accounts in their keys, and keep names with # for themselves."""
-    if _ACCOUNT.fullmatch(account) is None:
-        raise typer.BadParameter("an account is 1 to 64 letters, digits, and . _ : @ + -")
-    return account
-
-
-Account = Annotated[str, typer.Option(metavar="NAME", help="Whose jobs the key opens.", show_default=False)]
-NewAccount = Annotated[
-    str, typer.Option(metavar="NAME", help="Whose jobs the key opens.", show_default=False, callback=_account_name)
+Account = Annotated[
+    str, typer.Option(metavar="NAME", help="Whose jobs the key opens.", show_default=False, callback=ids.account)
 ]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Requests a minute.")]
 NewLimit = Annotated[int, typer.Argument(min=1, metavar="N", help="Requests a minute.", show_default=False)]
-KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="As `keys list` shows it.", show_default=False)]
+KeyId = Annotated[
+    str, typer.Argument(metavar="KEY_ID", help="As `keys list` shows it.", show_default=False, callback=ids.key_id)
+]
 
 
 @keys.command("create")
-def create_key(account: NewAccount, limit: Limit = 100, endpoint: Endpoint = None) -> None:
+def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) -> None:
     """Make a key and print it, alone on the last line: nobody can read it again.
 
     It goes to the running stack. Where KEYS_TABLE is set, to that table, with the AWS settings of the environment.

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import typer
 from rich.text import Text
 
+from infra.cli import ids
 from infra.cli.columns import show_rows
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
 from infra.cli.failures import printable
@@ -14,7 +15,7 @@ from infra.cli.screens import print_document
 Statuses = Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="May be repeated.")]
 Priority = Annotated[int | None, typer.Option(metavar="1-10", help="Of this priority.")]
 Search = Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the file name, in any case.")]
-Batch = Annotated[str | None, typer.Option("--batch", metavar="ID", help="Of this batch.")]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="ID", help="Of this batch.", callback=ids.batch_id)]
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Created at or after, e.g. 2026-03-01.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Created at or before.")]
 SortBy = Annotated[str, typer.Option("--sort", metavar="FIELD", help="created_at, filename, priority, …")]

@@ -19,7 +19,7 @@ models = typer.Typer(help="Fetch and list Whisper models.", no_args_is_help=True
 HOME = place.ROOT / ".local" / "models"  # all stacks on this machine share them
 
 Into = Annotated[Path, typer.Option(metavar="DIR", help="The folder of models.", show_default=".local/models")]
-ModelName = Annotated[str, typer.Argument(metavar="[NAME]", help="See `mediajobs models list`.")]
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="See `mediajobs models list`.")]
 
 
 @models.command("pull")

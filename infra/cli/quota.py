@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from infra.cli import ids
 from infra.cli.connection import AsJson, console
 from infra.cli.screens import print_document
 from infra.cli.tables import Endpoint, tables
 from mediajobs.quotas import LARGEST_CONCURRENCY
 
-Account = Annotated[str, typer.Option(metavar="NAME", help="Whose quotas.", show_default=False)]
+Account = Annotated[str, typer.Option(metavar="NAME", help="Whose quotas.", show_default=False, callback=ids.account)]
 Concurrent = Annotated[
     int | None, typer.Option(min=0, max=LARGEST_CONCURRENCY, metavar="N", help="Jobs that are not finished.")
 ]

@@ -6,13 +6,16 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from infra.cli import ids
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
 from infra.cli.failures import UsageError
 from infra.cli.listing import Batch, From, Priority, Search, Statuses, To, wanted
 from infra.cli.process import finished, watched
 from infra.cli.screens import print_document, screen_for
 
-MaybeJobId = Annotated[str | None, typer.Argument(metavar="[JOB_ID]", help="As `submit` printed it.")]
+MaybeJobId = Annotated[
+    str | None, typer.Argument(metavar="JOB_ID", help="As `submit` printed it.", callback=ids.job_id)
+]
 All = Annotated[bool, typer.Option("--all", help="Every failed or cancelled job, or those that the filters name.")]
 FromStart = Annotated[bool, typer.Option("--from-start", help="Make everything anew, also what is done.")]
 NewPriority = Annotated[int, typer.Argument(metavar="1-10", min=1, max=10, help="10 goes first.", show_default=False)]

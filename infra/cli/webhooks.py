@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli import ids
 from infra.cli.client import Client
 from infra.cli.columns import show_rows
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
@@ -19,8 +20,12 @@ webhooks = typer.Typer(
     help="Be told by HTTP when a job ends: endpoints, what was sent to them, sending it again.",
     no_args_is_help=True,
 )
-WebhookId = Annotated[str, typer.Argument(metavar="WEBHOOK_ID", help="As `webhooks list` shows it.")]
-DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY_ID", help="As `webhooks deliveries` shows it.")]
+WebhookId = Annotated[
+    str, typer.Argument(metavar="WEBHOOK_ID", help="As `webhooks list` shows it.", callback=ids.webhook_id)
+]
+DeliveryId = Annotated[
+    str, typer.Argument(metavar="DELIVERY_ID", help="As `webhooks deliveries` shows it.", callback=ids.delivery_id)
+]
 Url = Annotated[str, typer.Argument(metavar="URL", help="Where to send: https://…", show_default=False)]
 NewUrl = Annotated[str | None, typer.Option("--url", metavar="URL", help="Send there from now on.")]
 Events = Annotated[
@@ -31,7 +36,7 @@ Event = Annotated[str | None, typer.Option("--event", metavar="EVENT", help="Of 
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="To tell one from the other.")]
 Enabled = Annotated[bool | None, typer.Option("--enable/--disable", help="Enabling forgets earlier failures.")]
 Status = Annotated[str | None, typer.Option("--status", metavar="STATUS", help="pending, delivered or failed.")]
-OfJob = Annotated[str | None, typer.Option("--job", metavar="JOB_ID", help="About this job.")]
+OfJob = Annotated[str | None, typer.Option("--job", metavar="JOB_ID", help="About this job.", callback=ids.job_id)]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, max=500, help="At most so many.")]
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Failed then or later, e.g. 2026-03-01T12:00:00Z.")]
 

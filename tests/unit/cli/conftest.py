@@ -12,7 +12,7 @@ import pytest
 
 ROOT = "/restapis/a1/local"
 KEY = "mj_played_key"
-JOB_ID = "01JDPLAYED0000000000000000"
+JOB_ID = "01JDP1AYED0000000000000000"
 TASKS = ("validate_video", "transcode_360p", "transcode_720p", "transcribe_video", "upload_outputs")
 MASTER = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=800000\n360p/playlist.m3u8\n"
 MEDIA = b"#EXTM3U\n#EXTINF:6,\nhttp://s3/a\n#EXTINF:6,\nhttp://s3/b\n"

@@ -12,7 +12,7 @@ from infra.cli.main import app
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import PlayedApi
 
-JOB_ID = "01JDPLAYED0000000000000000"
+JOB_ID = "01JDP1AYED0000000000000000"
 JOB = f"/restapis/a1/local/jobs/{JOB_ID}"
 
 

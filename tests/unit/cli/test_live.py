@@ -14,7 +14,7 @@ from websockets.sync.server import ServerConnection, serve
 from infra.cli import live
 from infra.cli.client import Client
 
-JOB = "01JDPLAYED0000000000000000"
+JOB = "01JDP1AYED0000000000000000"
 SUBSCRIBED = {"action": "subscribe", "job_ids": [JOB]}
 FRAME = json.dumps({"event": "progress", "data": {}})
 

@@ -58,19 +58,20 @@ def test_keys_are_listed_limited_and_revoked(cloud: None) -> None:
 
 
 def test_a_key_that_nobody_has_can_neither_be_limited_nor_revoked(cloud: None) -> None:
-    for arguments in (("revoke", "nobodys"), ("limit", "nobodys", "5")):
+    for arguments in (("revoke", "nobodyskey00"), ("limit", "nobodyskey00", "5")):
         result = run("keys", *arguments)
 
         assert result.exit_code == 1
-        assert "There is no key nobodys" in result.stderr
-    assert run("keys", "limit", "nobodys", "0").exit_code == 2
+        assert "There is no key nobodyskey00" in result.stderr
+    assert run("keys", "limit", "nobodyskey00", "0").exit_code == 2
 
 
 @pytest.mark.parametrize("name", ["", "#pending", "a b", "a/b", "x" * 65])
 def test_what_is_no_name_of_an_account_is_refused(cloud: None, name: str) -> None:
-    refused = run("keys", "create", "--account", name)
-    assert refused.exit_code == 2
-    assert "letters, digits" in refused.stderr
+    for command in (["keys", "create"], ["keys", "list"], ["quota"]):
+        refused = run(*command, "--account", name)
+        assert refused.exit_code == 2
+        assert "letters, digits" in refused.stderr
 
 
 def test_without_a_stack_a_key_needs_a_table() -> None:
