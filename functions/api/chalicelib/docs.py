@@ -14,6 +14,7 @@ details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; pa
 summary { cursor: pointer; padding: .35rem 0; } summary b { display: inline-block; min-width: 4.5rem; }
 summary span, .quiet { color: var(--quiet); } table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; border-top: 1px solid var(--line); padding: .3rem .75rem .3rem 0; }
+td, code { overflow-wrap: anywhere; } td { min-width: 3rem; }
 """
 
 
@@ -31,7 +32,7 @@ def page(document: dict[str, Any]) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
         f'<h1>{escape(info["title"])}</h1><p class="quiet">Version {escape(info["version"])}.</p>'
         f"{_paragraphs(info['description'])}"
-        "<p>Send your API key in the header <code>X-API-Key</code>. Errors are problem documents (RFC 9457). "
+        "<p>Send your API key in the header <code>X-API-Key</code>. "
         'For machines: <a href="openapi.json">openapi.json</a>.</p>'
         f"{calls}<h2>Headers of answers</h2><table>{headers}</table><h2>Documents</h2>{schemas}</html>"
     )
