@@ -16,6 +16,7 @@ class CommandError(Exception):
     """Ends the command with one clear message; `hints` are printed below it, a line each."""
 
     exit_code = FAILED
+    title = "error: "
 
     def __init__(self, message: str, *, hints: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -39,6 +40,7 @@ class StoppedError(CommandError):
     """Ctrl-C, at a place where there is something to say about it."""
 
     exit_code = INTERRUPTED
+    title = ""  # it is what was asked for
 
 
 class RefusedError(CommandError):
@@ -60,9 +62,9 @@ def of_system(error: OSError) -> CommandError:
 
 
 def show(failure: CommandError, console: Console) -> None:
-    """Print the failure: `error: message`, then its hints."""
+    """Print the failure: `error: message`, or what stopped, then its hints."""
     in_one_line = not console.is_terminal  # a log is searched by line, a screen is read by word
-    console.print(Text.assemble(("error: ", "bold red"), printable(failure.message)), soft_wrap=in_one_line)
+    console.print(Text.assemble((failure.title, "bold red"), printable(failure.message)), soft_wrap=in_one_line)
     for hint in failure.hints:
         console.print(Text("  " + printable(hint)), soft_wrap=in_one_line)
 

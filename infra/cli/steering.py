@@ -8,7 +8,7 @@ from rich.text import Text
 
 from infra.cli import ids
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
-from infra.cli.failures import UsageError
+from infra.cli.failures import CommandError, StoppedError, UsageError, counted
 from infra.cli.listing import Batch, From, Priority, Search, Statuses, To, wanted
 from infra.cli.process import finished, watched
 from infra.cli.screens import print_document, screen_for
@@ -81,10 +81,23 @@ def delete(
     api_key: ApiKey = None,
 ) -> None:
     """Delete a job with its source and all that was made of it. One that runs is cancelled first."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete job {job_id}" + ("" if keep_files else " and all its files") + "?", abort=True)
+    if not yes:
+        _ask(f"Delete job {job_id}" + ("" if keep_files else " and all its files") + "?")
     answer = connect(api_url, api_key).delete(job_id, with_files=not keep_files)
-    _tell(answer, f"Job {job_id} is deleted, and {answer.get('files_deleted', 0)} files.", as_json=as_json)
+    _tell(answer, f"Job {job_id} is deleted, and {counted(answer.get('files_deleted', 0), 'file')}.", as_json=as_json)
+
+
+def _ask(question: str) -> None:
+    """Returns where the answer is yes. What cannot be asked for is not taken for granted."""
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask at.", hints=["Pass --yes to delete without being asked."])
+    try:
+        sure = typer.confirm(question)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        typer.echo(err=True)
+        raise StoppedError("Nothing was deleted.") from None
+    if not sure:
+        raise CommandError("Nothing was deleted.")
 
 
 def _tell_of_many(answer: dict[str, Any], *, as_json: bool) -> None:

@@ -1,10 +1,15 @@
 """`mediajobs cancel`, `retry`, `priority` and `delete`: what they ask for, and what they say."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from infra.cli import place
 from infra.cli.main import app
 from tests.unit.cli.conftest import JOB_ID, PlayedApi
 
@@ -66,6 +71,40 @@ def test_a_job_is_deleted_with_or_without_its_files(api: PlayedApi) -> None:
     assert run("delete", JOB_ID, "--yes", "--keep-files").exit_code == 0
     assert len(api.requests("DELETE", f"/jobs/{JOB_ID}")) == 2
     assert api.queries == ["delete_files=true", "delete_files=false"]
+
+
+def test_nothing_is_deleted_where_nobody_can_be_asked(api: PlayedApi) -> None:
+    result = run("delete", JOB_ID)
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 1), (b"\x03", 130), (b"\x04", 130)])
+def test_at_a_terminal_one_is_asked(api: PlayedApi, answer: bytes, code: int) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from infra.cli.main import app; app()", "delete", JOB_ID]
+    with subprocess.Popen(
+        ["setsid", "--ctty", *command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=place.ROOT
+    ) as process:
+        os.close(theirs)
+        told = b""
+        while b"[y/N]" not in told:
+            told += os.read(ours, 1000)
+        os.write(ours, answer)
+        told += b"".join(iter(lambda: _rest(ours), b""))
+    os.close(ours)
+    assert process.returncode == code, told
+    assert len(api.requests("DELETE", JOB_ID)) == (code == 0)
+    assert (b"Nothing was deleted." in told) is (code != 0)
+    assert (b"error:" in told) is (code == 1)
+
+
+def _rest(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1000)
+    except OSError:  # how a terminal ends
+        return b""
 
 
 def test_what_the_api_refuses_is_said(api: PlayedApi) -> None:

@@ -148,6 +148,7 @@ def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
 
     assert result.exit_code == 130
     assert f"mediajobs watch {JOB_ID}" in result.stderr
+    assert "error" not in result.stderr
     assert api.requests("POST", "/cancel") == []
 
 
