@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 
 from infra.cli.documents import Created, Job
-from infra.cli.failures import CommandError, RefusedError, UnreachableError
+from infra.cli.failures import CommandError, RefusedError, UnreachableError, notice
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 40  # an API gateway gives up after 29
@@ -20,6 +20,7 @@ TRIES = 4
 EVENTS_SECONDS = 2.0  # between two looks at events that do not say it themselves
 BACKOFF = 0.4  # seconds before the second try; doubled with every further one
 LONGEST_PAUSE = 60.0
+WORTH_A_WORD = 3.0  # seconds; whoever waits longer is told why: more than the longest pause that is not asked for
 RETRIED = frozenset({429, 500, 502, 503, 504})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 T = TypeVar("T")
@@ -122,6 +123,8 @@ class Client:
                 wait = _pause_after(response, pause)
                 if wait is None:
                     return _accepted(response)
+                if wait >= WORTH_A_WORD:
+                    notice(f"{_refusal(response).message} Waiting, and going on in {wait:.0f} s.")
                 response.close()
             time.sleep(wait or 0)
         raise AssertionError("the last try answers or raises")

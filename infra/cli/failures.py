@@ -69,6 +69,11 @@ def show(failure: CommandError, console: Console) -> None:
         console.print(Text("  " + printable(hint)), soft_wrap=in_one_line)
 
 
+def notice(text: str) -> None:
+    """On stderr, where it is in nobody's way."""
+    Console(stderr=True, highlight=False).print(Text(printable(text), "dim"), soft_wrap=True)
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 

@@ -28,6 +28,7 @@ class PlayedApi:
         self.states: list[dict[str, Any]] = [state("completed", 100)]
         self.part_size: int | None = None  # bytes of a part where uploads are multipart
         self.failures: dict[str, list[int]] = {}  # path -> statuses that come before the right answer
+        self.retry_after = "0"  # seconds, where it is answered that one should come again
         self.break_after_first_look = False  # 503 for longer than one request is tried
         self.files = {name: name.encode() * 50 for name in ("360p", "audio", "transcript_srt")}
         self.files["transcript_txt"] = WORDS.encode()
@@ -222,7 +223,9 @@ class _Door(BaseHTTPRequestHandler):
 
     def _problem(self, status: int, title: str, detail: str, **more: Any) -> None:
         document = {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
-        headers = {"Content-Type": "application/problem+json"} | ({"Retry-After": "0"} if status == 409 else {})
+        headers = {"Content-Type": "application/problem+json"} | (
+            {"Retry-After": self.played.retry_after} if status in (409, 429) else {}
+        )
         self._send(status, document, headers=headers)
 
     def _send(self, status: int, content: Any = b"", headers: dict[str, str] | None = None) -> None:

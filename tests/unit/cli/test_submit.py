@@ -73,6 +73,23 @@ def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "P
     assert len(api.requests("POST", "/jobs")) == 4
 
 
+def test_a_long_wait_is_told_with_its_reason_and_a_short_one_is_not(
+    api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("infra.cli.client.time.sleep", waited.append)
+    api.failures["/restapis/a1/local/jobs"] = [429]
+    assert run("submit", talk).stderr == ""
+
+    api.failures["/restapis/a1/local/jobs"], api.retry_after = [429], "42"
+    result = run("submit", talk, "--json")
+
+    assert result.exit_code == 0
+    assert result.stderr == "Not now (429): Try later. Waiting, and going on in 42 s.\n"
+    assert "429" not in result.stdout
+    assert waited == [0, 42]
+
+
 def test_the_parts_of_a_large_file_arrive_in_order_though_one_fails_at_first(api: "PlayedApi", talk: Path) -> None:
     api.part_size = 300
     api.failures[f"{SOURCE}/2"] = [500]
