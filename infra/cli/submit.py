@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from infra.cli import ids
 from infra.cli.connection import ApiKey, ApiUrl, AsJson, Watch, connect, console
 from infra.cli.failures import UsageError
 from infra.cli.process import finished, start, watched
@@ -21,9 +22,12 @@ class Rendition(StrEnum):
     P720 = "720p"
 
 
-Source = Annotated[str, typer.Argument(metavar="FILE|URL", help="A video or audio file, or its https address.")]
+Source = Annotated[str, typer.Argument(metavar="FILE|URL", help="A video or audio file, or its https or s3 address.")]
 Priority = Annotated[
     int | None, typer.Option(metavar="1-10", min=1, max=10, help="10 goes first; 5 where none is given.")
+]
+Batch = Annotated[
+    str | None, typer.Option("--batch", metavar="ID", help="Of this batch, which may be new.", callback=ids.batch_id)
 ]
 Renditions = Annotated[
     list[Rendition] | None,
@@ -45,6 +49,7 @@ def submit(
     source: Source,
     watch: Watch = False,
     priority: Priority = None,
+    batch: Batch = None,
     rendition: Renditions = None,
     no_video: NoVideo = False,
     no_audio: NoAudio = False,
@@ -74,7 +79,7 @@ def submit(
             task="translate" if translate else None,
         ),
     }
-    wish = about(source) | _told(priority=priority, options=_told(**options))
+    wish = about(source) | _told(priority=priority, batch_id=batch, options=_told(**options))
     _submit(wish, source, api_url, api_key, watch=watch, as_json=as_json)
 
 
@@ -84,8 +89,10 @@ def about(source: str) -> dict[str, Any]:
         name = PurePosixPath(unquote(urlsplit(source).path)).name
         return {"filename": name or "source", "source_url": source}
     path = Path(source)
+    if not path.exists() or not source:
+        raise UsageError(f"There is no file {source or repr(source)}.")
     if not path.is_file():
-        raise UsageError(f"There is no file {source}.")
+        raise UsageError(f"{source} is not a file.", hints=["Name a video or audio file, one at a time."])
     size = path.stat().st_size
     if not size:
         raise UsageError(f"{source} is empty.")
@@ -101,6 +108,7 @@ def _submit(
     if as_json:
         print_document({"job_id": created.job_id, "status": created.status})
     with screen_for(out, as_json=as_json) as screen:
+        screen.say(f"job {created.job_id}")
         start(client, created, Path(source), screen)
         job = watched(client, created.job_id, screen) if watch else None
     if job:

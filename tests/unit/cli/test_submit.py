@@ -41,7 +41,7 @@ def test_a_file_is_uploaded_with_the_presigned_headers_and_without_the_key(api: 
 
 
 def test_only_what_the_caller_asked_for_is_sent_as_options(api: "PlayedApi", talk: Path) -> None:
-    run("submit", talk, "--rendition", "360p", "--no-hls", "--language", "en", "--priority", "9")
+    run("submit", talk, "--rendition", "360p", "--no-hls", "--language", "en", "--priority", "9", "--batch", "talks")
 
     [(headers, body)] = api.requests("POST", "/jobs")
     assert json.loads(body) == {
@@ -49,6 +49,7 @@ def test_only_what_the_caller_asked_for_is_sent_as_options(api: "PlayedApi", tal
         "size_bytes": 1000,
         "content_type": "video/mp4",
         "priority": 9,
+        "batch_id": "talks",
         "options": {"renditions": ["360p"], "hls": False, "transcription": {"language": "en"}},
     }
     assert headers["idempotency-key"]
@@ -124,6 +125,7 @@ def test_a_job_is_watched_to_its_end_and_what_was_made_is_shown(api: "PlayedApi"
     result = run("submit", talk, "--watch")
 
     assert result.exit_code == 0, result.output
+    assert f"job {JOB_ID}" in result.stdout.splitlines()[0]
     for line in ("0 %  queued", "40 %  transcode 360p: running", "100 %  transcode 360p: completed"):
         assert line in result.stdout
     assert "200 bytes" in result.stdout
@@ -206,7 +208,14 @@ def test_an_api_that_does_not_answer_gives_exit_code_3(api: "PlayedApi", talk: P
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"), [("no.mp4", None, "There is no file no.mp4."), ("empty.mp4", b"", "is empty")]
+    ("name", "content", "message"),
+    [
+        ("no.mp4", None, "There is no file no.mp4."),
+        ("", None, "There is no file ''."),
+        ("empty.mp4", b"", "is empty"),
+        (".", None, ". is not a file."),
+        ("/dev/null", None, "/dev/null is not a file."),
+    ],
 )
 def test_a_missing_or_empty_file_is_wrong_use(
     api: "PlayedApi", tmp_path: Path, name: str, content: bytes | None, message: str
