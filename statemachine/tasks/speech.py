@@ -45,8 +45,8 @@ class Engine:
 
 def load(home: Path) -> Engine:
     """The model in a folder, on the GPU if there is one that works. Raises JobError where the folder has no model."""
-    if not all((home / file).is_file() for file in ("model.bin", "config.json", "tokenizer.json")):
-        raise _not_available(home, "is not installed on this machine")
+    if not _is_model(home):
+        raise _not_available(home, "is not installed where jobs run")
     import ctranslate2  # type: ignore[import-untyped]
 
     if ctranslate2.get_cuda_device_count():
@@ -57,7 +57,7 @@ def load(home: Path) -> Engine:
     try:
         return _engine(home, "cpu", "int8")
     except RuntimeError as error:
-        raise _not_available(home, f"cannot be loaded ({error})") from error
+        raise _not_available(home, f"cannot be loaded ({str(error).replace(str(home), home.name)})") from error
 
 
 def check_language(engine: Engine, language: str | None) -> None:
@@ -142,11 +142,19 @@ def _segment(segment: Any, offset: float) -> Segment:
     return Segment(segment.text, offset + float(segment.start), offset + float(segment.end), words)
 
 
+def _is_model(home: Path) -> bool:
+    return all((home / file).is_file() for file in ("model.bin", "config.json", "tokenizer.json"))
+
+
 def _not_available(home: Path, reason: str) -> JobError:
+    """Names the models that can be had, and no path: whose job it is has nothing to do with this machine."""
+    others = sorted(each.name for each in home.parent.glob("[!.]*") if each != home and _is_model(each))
+    cure = (
+        f"Ask for {' or '.join(others)}" if others else "No other is there: get one with `mediajobs models pull base`"
+    )
     return JobError(
         "model_not_available",
-        f"The speech model {home.name!r} {reason}. "
-        f"Get it with: mediajobs models pull {home.name} --into {home.parent}; or ask for another model.",
+        f"The speech model {home.name!r} {reason}. {cure}; `mediajobs models list` shows what can be pulled.",
     )
 
 

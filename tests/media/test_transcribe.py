@@ -187,14 +187,20 @@ def test_a_model_that_is_not_there_is_named_with_its_cure(objects: Objects, tmp_
     assert (caught.value.code, caught.value.retryable) == ("model_not_available", False)
 
 
-def test_a_damaged_model_is_named(tmp_path: Path) -> None:
-    for file in ("model.bin", "config.json", "tokenizer.json"):
-        (tmp_path / file).write_bytes(b"{}")
+def test_a_damaged_model_is_named_and_what_else_there_is_without_a_path(tmp_path: Path) -> None:
+    for model in ("good", "bad", ".half"):
+        (tmp_path / model).mkdir()
+        for file in ("model.bin", "config.json", "tokenizer.json"):
+            (tmp_path / model / file).write_bytes(b"{}")
 
-    with pytest.raises(JobError, match="cannot be loaded") as caught:
-        speech.load(tmp_path)
+    for asked, wrong in (("bad", "'bad' cannot be loaded"), ("nope", "'nope' is not installed")):
+        with pytest.raises(JobError, match=wrong) as caught:
+            speech.load(tmp_path / asked)
 
-    assert caught.value.code == "model_not_available"
+        others = {"bad": "Ask for good;", "nope": "Ask for bad or good;"}
+        assert caught.value.code == "model_not_available"
+        assert others[asked] in caught.value.message
+        assert str(tmp_path) not in caught.value.message
 
 
 @pytest.mark.parametrize("name", ["..", ".", ".hidden"])
