@@ -88,10 +88,13 @@ def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> N
 def _table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
     """The table of keys, for the store; its errors as the command line's."""
     with tables(endpoint, "KEYS_TABLE"):
-        from mediajobs.errors import NotFound
+        from mediajobs.errors import Conflict, NotFound
 
         try:
             yield
         except NotFound as error:
             hint = "`mediajobs keys list --account NAME` shows those of an account."
             raise CommandError(f"There is no key {key_id}.", hints=[hint]) from error
+        except Conflict as error:
+            hint = "`mediajobs keys create --account NAME --limit N` makes one."
+            raise CommandError(str(error), hints=[hint]) from error

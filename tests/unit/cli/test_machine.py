@@ -66,6 +66,18 @@ def test_a_key_that_nobody_has_can_neither_be_limited_nor_revoked(cloud: None) -
     assert run("keys", "limit", "nobodyskey00", "0").exit_code == 2
 
 
+def test_a_revoked_key_gets_no_other_limit(cloud: None) -> None:
+    key_id = keys.create("blue").split("_")[1]
+    keys.revoke(key_id)
+    result = run("keys", "limit", key_id, "7")
+
+    assert result.exit_code == 1
+    assert "is revoked" in result.stderr
+    assert "mediajobs keys create" in result.stderr
+    assert [key.requests_per_minute for key in keys.of_account("blue")] == [100]
+    assert run("keys", "revoke", key_id).exit_code == 0
+
+
 @pytest.mark.parametrize("name", ["", "#pending", "a b", "a/b", "x" * 65])
 def test_what_is_no_name_of_an_account_is_refused(cloud: None, name: str) -> None:
     for command in (["keys", "create"], ["keys", "list"], ["quota"]):

@@ -123,17 +123,21 @@ def revoked(key_ids: Collection[str]) -> set[str]:
 
 
 def limit(key_id: str, requests_per_minute: int) -> None:
-    """Sets the limit, for the present window too. Raises NotFound."""
-    _change(key_id, KeyRow.requests_per_minute.set(requests_per_minute))
+    """Sets the limit, for the present window too. Raises NotFound, and Conflict for a revoked key."""
+    _change(key_id, KeyRow.requests_per_minute.set(requests_per_minute), KeyRow.revoked_at.does_not_exist())
 
 
-def _change(key_id: str, action: Any) -> None:
+def _change(key_id: str, action: Any, only_if: Any = None) -> None:
+    """Raises NotFound, and Conflict for a key that is there but not as it must be."""
+    there = KeyRow.key_id.exists()
     try:
-        KeyRow(key_id).update([action], condition=KeyRow.key_id.exists())
+        KeyRow(key_id).update([action], condition=there if only_if is None else there & only_if)
     except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        if not KeyRow.count(key_id, consistent_read=True):
             raise NotFound(key_id) from error
-        raise
+        raise Conflict(f"The key {key_id} is revoked, for good. Make another one.") from error
 
 
 def _update(write: Row, key_id: str, sha256: str, moment: int, today: str, counter: str) -> tuple[Row, bool]:
