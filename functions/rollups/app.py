@@ -34,4 +34,4 @@ def roll_up(event: SQSEvent) -> Any:
 def _roll_up(record: SQSRecord) -> None:
     event = _Told.model_validate_json(record.body).detail
     names.follow(event)
-    logger.info("rolled up", job_id=event.job_id, changed=rollups.count(event.job_id))
+    logger.info("rolled up", job_id=event.job_id, changed=rollups.count(event.job_id, event))

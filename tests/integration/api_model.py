@@ -82,7 +82,7 @@ class Job:
 class Model:
     """`places`: how many open jobs an account may have. `uploaded`: bytes of the sources. `files`: names of the objects
     of each job, source and outputs; `made`: attempt and outputs by task of each; `stopped`: the executions that were
-    cancelled."""
+    cancelled; `gone`: deleted jobs, each with whether its files were kept."""
 
     now: str = ""
     places: dict[str, int] = field(default_factory=dict)
@@ -91,6 +91,7 @@ class Model:
     files: dict[str, set[str]] = field(default_factory=dict)
     made: dict[str, dict[str, tuple[int, dict[str, int]]]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    gone: list[tuple[Job, bool]] = field(default_factory=list)
 
     # What owners do.
 
@@ -169,7 +170,7 @@ class Model:
             yield
             job = self._own(account, job_id)
             if (job.changes, job.priority) == seen:
-                del self.jobs[job_id]
+                self.gone.append((self.jobs.pop(job_id), not with_files))
                 return 200, {"job_id": job_id, "deleted": True, "files_deleted": count}
 
     # What the machinery does; every part of it twice, or late, or about an attempt that is over.
@@ -281,17 +282,21 @@ class Model:
 
     def usage(self, account: str) -> dict[str, Any]:
         """But for the requests."""
-        completed = [
-            job for job in self.of(account) if job.status == "completed" and job.created_at[:7] == self.now[:7]
-        ]
+        ever = self.of(account) + [job for job, _ in self.gone if job.account == account]
+        completed = [job for job in ever if job.status == "completed" and job.created_at[:7] == self.now[:7]]
+        storage = stored(self.of(account) + [job for job, kept in self.gone if kept and job.account == account])
 
-        def minutes(output: str) -> float:
-            return round(sum(job.duration or 0 for job in completed if output in job.outputs) / 60, 2)
+        def minutes(output: str = "") -> float:
+            return round(sum(job.duration or 0 for job in completed if not output or output in job.outputs) / 60, 2)
 
         return {
             "minutes": {"month": self.now[:7], "transcoded": minutes("360p"), "transcribed": minutes("transcript_txt")},
-            "storage": self.statistics(account, {})["storage"],
-            "quotas": {"concurrent_jobs": {"limit": self.places.get(account), "used": self.open_jobs(account)}},
+            "storage": storage,
+            "quotas": {
+                "concurrent_jobs": {"limit": self.places.get(account), "used": self.open_jobs(account)},
+                "minutes_per_month": {"used": minutes()},
+                "stored_bytes": {"used": storage["used_bytes"]},
+            },
         }
 
     def document(self, job: Job) -> dict[str, Any]:
@@ -327,8 +332,6 @@ class Model:
         statuses = Counter(job.status for job in jobs)
         completed = [job for job in jobs if job.status == "completed"]
         spent, media = sum(job.worked_ms for job in completed), sum(1000 * (job.duration or 0) for job in completed)
-        here = [job for job in jobs if not job.fetched or job.duration is not None]
-        sources, outputs = sum(job.size_bytes or 0 for job in here), sum(sum(job.outputs.values()) for job in jobs)
         return {
             "total_jobs": len(jobs),
             "status_breakdown": {status: statuses[status] for status in ORDER},
@@ -338,7 +341,7 @@ class Model:
                 "total_video_duration_seconds": media / 1000,
                 "average_processing_time_seconds": round(spent / 1000 / len(completed), 2) if completed else 0,
             },
-            "storage": {"used_bytes": sources + outputs, "source_bytes": sources, "output_bytes": outputs},
+            "storage": stored(jobs),
         }
 
     def _own(self, account: str, job_id: str) -> Job:
@@ -378,6 +381,12 @@ class Model:
         if job.status != "queued":
             return None
         return 1 + sum(other.status == "queued" and other.rank < job.rank for other in self.of(job.account))
+
+
+def stored(jobs: list[Job]) -> dict[str, int]:
+    here = [job for job in jobs if not job.fetched or job.duration is not None]
+    sources, outputs = sum(job.size_bytes or 0 for job in here), sum(sum(job.outputs.values()) for job in jobs)
+    return {"used_bytes": sources + outputs, "source_bytes": sources, "output_bytes": outputs}
 
 
 def matches(job: Job, query: dict[str, Any]) -> bool:

@@ -1,3 +1,4 @@
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -6,7 +7,13 @@ from mediajobs.events import event_of
 
 def row(**values: Any) -> dict[str, Any]:
     fields = {"item": "job", "job_id": "J", "account": "acme", "status": "queued", "version": Decimal(2)}
-    fields |= {"attempt": Decimal(1), "priority": Decimal(5), "updated_at": "now", "filename": "a.mp4"}
+    fields |= {
+        "attempt": Decimal(1),
+        "priority": Decimal(5),
+        "updated_at": "now",
+        "filename": "a.mp4",
+        "created_at": "then",
+    }
     return fields | values
 
 
@@ -53,3 +60,20 @@ def test_the_end_of_the_row_is_an_event_too() -> None:
     event = event_of(row(status="completed"), {})
     assert event is not None
     assert (event.name, event.event_id, event.account) == ("job.deleted", "J-deleted", "acme")
+
+
+def test_the_last_event_carries_what_the_job_had_added_to_the_sums() -> None:
+    facts = {"container": "mp4", "duration_seconds": 8.5, "size_bytes": 700, "sha256": "", "video": None, "audio": None}
+    outputs = {"360p": {"available": True, "size_bytes": 30}, "720p": {"available": False, "reason": "small"}}
+    kept = {"source": facts, "outputs": outputs, "processing_time": {"total_seconds": 2.5}, "error": None}
+    texts = {name: json.dumps(value) for name, value in kept.items()}
+    event = event_of(row(status="completed", size_bytes=Decimal(700), **texts), {})
+    assert event is not None
+    assert event.created_at == "then"
+    assert event.counted == {
+        "jobs.completed.5": 1, "source_bytes": 700, "output_bytes": 30, "media_ms": 8500, "transcoded_ms": 8500,
+        "processing_ms": 2500,
+    }  # fmt: skip
+    announced = event_of(row(status="cancelled"), {})
+    assert announced is not None
+    assert announced.counted == {"jobs.cancelled.5": 1}

@@ -9,6 +9,7 @@ from mediajobs import tallies
 from mediajobs.jobs import Job, OutputSummary
 from mediajobs.life import Status
 from mediajobs.source import SourceFacts
+from mediajobs.statistics import statistics
 
 moments = st.integers(0, tallies.EPOCH_END - 1)
 spans = st.tuples(moments, moments).map(sorted)
@@ -74,6 +75,26 @@ def test_a_completed_job_counts_with_its_work() -> None:
     assert tallies.jobs_by_status(tallies.of_job(job)) == dict.fromkeys(Status, 0) | {Status.COMPLETED: 1}
     spoken = job.model_copy(update={"outputs": {"transcript_txt": OutputSummary(available=True, size_bytes=1)}})
     assert {"transcribed_ms": 8500, "transcoded_ms": 0}.items() <= tallies.of_job(spoken).items()
+
+
+@pytest.mark.parametrize(("files_kept", "stored"), [(False, (0, 0)), (True, (900, 300))])
+def test_a_deleted_job_leaves_its_work_and_the_files_that_were_kept(
+    *, files_kept: bool, stored: tuple[int, int]
+) -> None:
+    counted = {"jobs.completed.7": 1, "source_bytes": 900, "output_bytes": 300, "processing_ms": 5, "media_ms": 8500}
+    left = tallies.of_deleted(counted | {"transcoded_ms": 8500}, files_kept=files_kept)
+    assert tallies.is_of_deleted(left)
+    assert not tallies.is_of_deleted(counted)
+    assert tallies.jobs_of(left) == 0
+    assert statistics(left, None, None) == statistics({}, None, None)
+    used = tallies.with_deleted(tallies.added([left, {"media_ms": 1, "source_bytes": 2}]))
+    assert (used["media_ms"], used["transcoded_ms"], used["transcribed_ms"], used["processing_ms"]) == (
+        8501,
+        8500,
+        0,
+        0,
+    )
+    assert (used["source_bytes"], used["output_bytes"]) == (stored[0] + 2, stored[1])
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ def read(asked: Asked) -> Response:
     """This key's requests by day, and its account's minutes, storage and quotas.
 
     Requests are counted when they are let in; those that are refused with 401 or 429 are not. Minutes and bytes are a
-    second or so late.
+    second or so late; minutes stay used when their job is deleted, and bytes when its files were kept.
     """
     caller, moment = asked.caller, clock.milliseconds()
     month = month_of(moment)
-    ever = rollups.read(caller.account, 0, tallies.EPOCH_END - 1)
-    this_month = rollups.read(caller.account, month.first, month.last)
+    ever = tallies.with_deleted(rollups.read(caller.account, 0, tallies.EPOCH_END - 1))
+    this_month = tallies.with_deleted(rollups.read(caller.account, month.first, month.last))
     standing = quotas.read(caller.account)
     stored = storage(ever)
     return json_answer(

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mediajobs import tallies
+from mediajobs.jobs import Job
 from mediajobs.lazy import LazyModel
 from mediajobs.life import Status
 
@@ -16,7 +18,7 @@ class JobEvent(LazyModel):
 
     The id is the same however often the change is told. It carries what the job's owner is told of the change
     (`outputs`: the names of those that were made), so that telling it needs no look at a job that may have moved on, or
-    be gone.
+    be gone; of a deleted job also what it had added to the statistics (`counted`, see mediajobs.tallies).
     """
 
     event_id: str
@@ -32,6 +34,8 @@ class JobEvent(LazyModel):
     duration_seconds: float | None = None
     outputs: list[str] = []
     error: dict[str, Any] | None = None
+    created_at: str | None = None
+    counted: dict[str, int] = {}
 
     @property
     def name(self) -> str:
@@ -56,7 +60,7 @@ def event_of(old: Image, new: Image) -> JobEvent | None:
     if row.get("item") != "job":
         return None
     if not new:
-        return _told(row, _DELETED, _DELETED)
+        return _told(row, _DELETED, _DELETED).model_copy(update={"counted": dict(+tallies.of_job(_job(row)))})
     if new["version"] != old.get("version"):
         return _told(row, f"{new['version']}", new["status"])
     if new["priority"] != old["priority"]:
@@ -82,7 +86,25 @@ def _told(row: Image, change: str, status: str) -> JobEvent:
         duration_seconds=row.get("duration_seconds"),
         outputs=[name for name, output in _read(row.get("outputs"), {}).items() if output.get("available")],
         error=_read(row.get("error"), None),
+        created_at=row.get("created_at"),
     )
+
+
+def _job(row: Image) -> Job:
+    """As far as it counts."""
+    names = (
+        "job_id",
+        "account",
+        "status",
+        "priority",
+        "filename",
+        "size_bytes",
+        "source_url",
+        "created_at",
+        "updated_at",
+    )
+    read = {name: json.loads(row[name]) for name in ("source", "outputs", "processing_time") if row.get(name)}
+    return Job.model_validate({name: row[name] for name in names if name in row} | read)
 
 
 def _read(text: str | None, otherwise: Any) -> Any:

@@ -17,6 +17,12 @@ _BITS = 3  # eight blocks make the next larger one
 _LEVELS = 14  # 8^14 ms are 139 years
 EPOCH_END = 1 << (_BITS * _LEVELS)
 
+# What a deleted job leaves in the sums, under names of its own: the work that was done for it, and its files if kept.
+_DELETED = "deleted."
+_HANDLED = f"{_DELETED}jobs"
+_WORK = ("media_ms", "transcoded_ms", "transcribed_ms")
+_FILES = ("source_bytes", "output_bytes")
+
 Tally = Mapping[str, int]
 
 
@@ -48,6 +54,23 @@ def of_job(job: Job) -> Counter[str]:
         tally["transcoded_ms"] += media if _made(job, "360p", "720p") else 0
         tally["transcribed_ms"] += media if _made(job, "transcript_txt") else 0
     return tally
+
+
+def of_deleted(tally: Tally, *, files_kept: bool) -> Counter[str]:
+    """What is left of a job when it is deleted; `tally`: what it added until then."""
+    names = (*_WORK, *_FILES) if files_kept else _WORK
+    return Counter({_HANDLED: 1} | {f"{_DELETED}{name}": tally[name] for name in names if tally.get(name)})
+
+
+def is_of_deleted(tally: Tally) -> bool:
+    return _HANDLED in tally
+
+
+def with_deleted(tally: Tally) -> Counter[str]:
+    """Work and files with those of deleted jobs: what an account has used up and stores."""
+    total = Counter(tally)
+    total.update({name: tally.get(f"{_DELETED}{name}", 0) for name in (*_WORK, *_FILES)})
+    return total
 
 
 def added(tallies: Iterable[Tally]) -> Counter[str]:

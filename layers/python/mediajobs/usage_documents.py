@@ -28,7 +28,7 @@ class RequestsDocument(LazyModel):
 
 
 class MinutesDocument(LazyModel):
-    """Minutes of media, of the account's jobs that were created in this month and are completed."""
+    """Minutes of media, of the account's jobs that were created in this month and completed, deleted ones included."""
 
     month: str
     transcoded: float

@@ -1,8 +1,8 @@
 """What an account may have, use up and store, in the account's item of the Counters table.
 
 Concurrent jobs are exact: the ids of the open ones lie in the same item, and a job takes its place in the transaction
-that creates or retries it. Minutes and bytes are read from the counters of statistics, which the bus brings up to date
-a second or so late: what comes within that second may go over.
+that creates or retries it. Minutes and bytes are read from the counters of statistics, with what deleted jobs left in
+them, which the bus brings up to date a second or so late: what comes within that second may go over.
 """
 
 import time
@@ -19,7 +19,7 @@ from mediajobs.listing import Filters
 from mediajobs.quotas import Quotas
 from mediajobs.stores import clock, listing, rollups, slots
 from mediajobs.stores.rows import JOB, CounterRow, JobRow, connection
-from mediajobs.tallies import EPOCH_END
+from mediajobs.tallies import EPOCH_END, with_deleted
 
 OPEN = tuple(status for status in Status if status not in TERMINAL)
 _PAGE = 500
@@ -58,9 +58,10 @@ def check(account: str, *, announced: int | None = None) -> int | None:
     quotas.check_concurrency(standing.quotas, standing.open_jobs)
     if standing.quotas.minutes_per_month is not None:
         month = quotas.month_of(moment)
-        quotas.check_minutes(standing.quotas, rollups.read(account, month.first, month.last), moment)
+        this_month = with_deleted(rollups.read(account, month.first, month.last))
+        quotas.check_minutes(standing.quotas, this_month, moment)
     if standing.quotas.stored_bytes is not None and announced is not None:
-        ever = rollups.read(account, 0, EPOCH_END - 1)
+        ever = with_deleted(rollups.read(account, 0, EPOCH_END - 1))
         quotas.check_bytes(standing.quotas, ever["source_bytes"] + ever["output_bytes"], announced)
     return standing.quotas.concurrent_jobs
 

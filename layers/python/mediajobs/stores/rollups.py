@@ -3,6 +3,9 @@
 An event only says which job to look at. What the job adds now is compared with what it was counted with (its marker),
 and the difference goes to its blocks in one transaction, on the condition that the marker is still the same. The marker
 is read before the job: so a slow handler can never take a newer count back.
+
+A deleted job is taken out, but for what `tallies.of_deleted` leaves of it. Its last event knows what that is, whatever
+was counted before: so whoever deletes quickly has still used what he used.
 """
 
 import json
@@ -17,8 +20,9 @@ from botocore.exceptions import ClientError
 
 from mediajobs import tallies
 from mediajobs.errors import Conflict, NotFound
+from mediajobs.events import JobEvent
 from mediajobs.jobs import Job
-from mediajobs.stores import bulk, clients, jobs
+from mediajobs.stores import bulk, clients, jobs, leftovers
 from mediajobs.stores.environment import setting
 from mediajobs.times import parse
 
@@ -39,14 +43,14 @@ class _Marker:
     revision: int
 
 
-def count(job_id: str) -> bool:
-    """Brings the counters up to date with the job; a deleted one is taken out. Whether anything had to be done.
+def count(job_id: str, told: JobEvent | None = None) -> bool:
+    """Brings the counters up to date with the job, on account of an event. Whether anything had to be done.
 
     Raises Conflict when others kept writing the same counters: then the event is to come again.
     """
     for pause in (*_PAUSES, None):
         marker = _marker(job_id)
-        after = _present(job_id, marker)
+        after = _present(job_id, marker, told)
         if after is None:
             return False
         delta = tallies.change(marker.tally if marker else {}, after.tally)
@@ -95,15 +99,28 @@ def _marker(job_id: str) -> _Marker | None:
     )
 
 
-def _present(job_id: str, marker: _Marker | None) -> _Marker | None:
-    """What the job is to be counted with now; None where it was never counted and is gone."""
+def _present(job_id: str, marker: _Marker | None, told: JobEvent | None) -> _Marker | None:
+    """What the job is to be counted with now; None where nothing is to be changed."""
     revision = marker.revision + 1 if marker else 1
     try:
         job: Job = jobs.get(job_id)
     except NotFound:
-        return replace(marker, tally={}, revision=revision) if marker else None
-    moment = tallies.milliseconds(parse(job.created_at))
-    return _Marker(job.account, job.batch_id, moment, tallies.of_job(job), revision)
+        return _past(job_id, marker, told, revision)
+    return _Marker(job.account, job.batch_id, _moment(job.created_at), tallies.of_job(job), revision)
+
+
+def _past(job_id: str, marker: _Marker | None, told: JobEvent | None, revision: int) -> _Marker | None:
+    """What is left of a deleted job. It stays as it was found once: who asks a month later learns nothing of files."""
+    if marker is not None and tallies.is_of_deleted(marker.tally):
+        return None
+    if told is not None and told.is_last and told.created_at is not None:
+        left = tallies.of_deleted(told.counted, files_kept=not leftovers.are_gone(job_id))
+        return _Marker(told.account, told.batch_id, _moment(told.created_at), left, revision)
+    return replace(marker, tally={}, revision=revision) if marker else None
+
+
+def _moment(created_at: str) -> int:
+    return tallies.milliseconds(parse(created_at))
 
 
 def _written(job_id: str, before: _Marker | None, after: _Marker, delta: dict[str, int]) -> bool:
