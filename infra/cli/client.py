@@ -29,12 +29,13 @@ Body = Callable[[], Any]  # makes the body anew for every try
 
 class Client:
     """One API with one key, or with none for what is open to everybody. Every method raises RefusedError for an error
-    answer and UnreachableError for none."""
+    answer and UnreachableError, with `cure`, for none."""
 
-    def __init__(self, api_url: str, api_key: str | None = None, ws_url: str | None = None) -> None:
+    def __init__(self, api_url: str, api_key: str | None = None, ws_url: str | None = None, cure: str = "") -> None:
         self.api_url = api_url.rstrip("/")
         self.ws_url = ws_url
         self._api_key = api_key
+        self._cure = cure
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(pool_maxsize=8))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=8))
@@ -145,7 +146,10 @@ class Client:
             return self._session.request(method, address, headers=headers, data=body() if body else None, **how)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if last:
-                raise UnreachableError(f"{_place(address)} cannot be reached: {_reason(error)}.") from error
+                hints = [self._cure] if self._cure and _place(address) == _place(self.api_url) else []
+                raise UnreachableError(
+                    f"{_place(address)} cannot be reached: {_reason(error)}.", hints=hints
+                ) from error
             return None
         except requests.RequestException as error:
             raise CommandError(f"{_place(address)} cannot be asked: {error}") from error
@@ -214,12 +218,13 @@ def _refusal(response: requests.Response) -> RefusedError:
         problem = None
     if not isinstance(problem, dict):
         return RefusedError(response.status_code, response.reason or "Error", " ".join(response.text[:300].split()))
-    hints = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
+    title, detail = problem.get("title") or response.reason, problem.get("detail") or problem.get("message") or ""
+    told = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
+    hints = [each for each in told if each not in str(detail)]  # the first of them mostly is
     if response.status_code == 401:
         hints.append("Check MEDIAJOBS_API_KEY or --api-key.")
-    if wait := response.headers.get("Retry-After"):
+    if (wait := response.headers.get("Retry-After")) and "Try again" not in str(detail):
         hints.append(f"Try again in {wait} s.")
-    title, detail = problem.get("title") or response.reason, problem.get("detail") or problem.get("message") or ""
     return RefusedError(response.status_code, str(title), str(detail), hints=hints)
 
 

@@ -48,8 +48,7 @@ def export(
         if to_file:
             _save(response, output)
         else:
-            _copy(response, sys.stdout.buffer.write)
-            sys.stdout.buffer.flush()
+            _print(response)
 
 
 def _check(output: Path, *, force: bool) -> None:
@@ -73,6 +72,21 @@ def _opened(client: Client, path: str) -> requests.Response:
         response.close()
         time.sleep(float(wait) if wait.isdecimal() else 1.0)
     raise CommandError(f"The export is not ready after {LONGEST / 60:.0f} minutes.", hints=[f"It will be at {path}."])
+
+
+def _print(response: requests.Response) -> None:
+    """As it is; on a terminal, the prompt begins a line."""
+    last = b"\n"
+
+    def write(chunk: bytes) -> None:
+        nonlocal last
+        sys.stdout.buffer.write(chunk)
+        last = chunk[-1:] or last
+
+    _copy(response, write)
+    if last != b"\n" and sys.stdout.isatty():
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _save(response: requests.Response, path: Path) -> None:

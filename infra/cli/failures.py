@@ -74,8 +74,8 @@ def notice(text: str) -> None:
     Console(stderr=True, highlight=False).print(Text(printable(text), "dim"), soft_wrap=True)
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def counted(number: int, noun: str, many: str = "") -> str:
+    return f"{number} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def printable(text: str) -> str:

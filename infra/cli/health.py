@@ -17,7 +17,7 @@ COLOURS = {"healthy": "green", "warning": "yellow"}
 
 def health(as_json: AsJson = False, api_url: ApiUrl = None) -> None:
     """Tell how each part of the service is; ends with 1 unless all is well. Needs no key."""
-    found: dict[str, Any] = Client(place.address(api_url)).send("GET", "/health/detailed").json()
+    found: dict[str, Any] = Client(*place.find_without_key(api_url)).send("GET", "/health/detailed").json()
     if as_json:
         print_document(found)
     else:

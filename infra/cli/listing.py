@@ -12,13 +12,15 @@ from infra.cli.connection import ApiKey, ApiUrl, AsJson, connect, console
 from infra.cli.failures import printable
 from infra.cli.screens import print_document
 
+FIELDS = ("created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status")
+
 Statuses = Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="May be repeated.")]
 Priority = Annotated[int | None, typer.Option(metavar="1-10", help="Of this priority.")]
 Search = Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the file name, in any case.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="ID", help="Of this batch.", callback=ids.batch_id)]
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Created at or after, e.g. 2026-03-01.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Created at or before.")]
-SortBy = Annotated[str, typer.Option("--sort", metavar="FIELD", help="created_at, filename, priority, …")]
+SortBy = Annotated[str, typer.Option("--sort", metavar="FIELD", help=f"{', '.join(FIELDS)}.")]
 Ascending = Annotated[bool, typer.Option("--ascending", help="The smallest first.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, max=500, help="At most so many.")]
 
@@ -44,7 +46,8 @@ def list_jobs(
     if as_json:
         print_document(found)
         return
-    show_rows(console(), [_row(job) for job in found["jobs"]], gives={4: 12})
+    if found["jobs"]:
+        show_rows(console(), [_row(job) for job in found["jobs"]], gives={4: 12})
     more = "" if found["total_relation"] == "eq" else "at least "
     console().print(Text(f"{len(found['jobs'])} of {more}{found['total']} jobs", style="dim"))
 

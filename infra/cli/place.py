@@ -12,9 +12,12 @@ START_ONE = "Start one with `mediajobs up`"
 
 
 class Place(NamedTuple):
+    """`cure`: what helps where nobody answers there."""
+
     api_url: str
-    api_key: str
+    api_key: str | None
     ws_url: str | None = None
+    cure: str = ""
 
 
 def home() -> Path:
@@ -37,12 +40,12 @@ def find(api_url: str | None, api_key: str | None) -> Place:
     if api_url:
         raise UsageError(f"There is no key for {api_url}.", hints=["Set MEDIAJOBS_API_KEY or pass --api-key."])
     stack = running_stack()
-    return Place(stack["api_url"], api_key or stack["api_key"], stack.get("ws_url"))
+    return Place(stack["api_url"], api_key or stack["api_key"], stack.get("ws_url"), f"{START_ONE}.")
 
 
-def address(api_url: str | None) -> str:
-    """Where the API is, for what needs no key."""
-    return _checked(api_url or running_stack()["api_url"])
+def find_without_key(api_url: str | None) -> Place:
+    """The same, for what needs no key."""
+    return Place(_checked(api_url), None) if api_url else find(None, None)._replace(api_key=None)
 
 
 def running_stack() -> dict[str, Any]:

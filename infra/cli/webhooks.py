@@ -181,7 +181,9 @@ def recover(
     """Send again all that has failed since a moment."""
     done = connect(api_url, api_key).post(_path(webhook_id, "/recover"), {"since": since})
     more = " There are more: they follow by themselves." if done.get("continues") else ""
-    _tell(done, f"{done.get('recovered')} deliveries are sent again.{more}", as_json=as_json)
+    _tell(
+        done, f"{counted(done.get('recovered', 0), 'delivery', 'deliveries')} to be sent again.{more}", as_json=as_json
+    )
 
 
 def _outcome(client: Client, made: dict[str, Any], *, as_json: bool) -> None:

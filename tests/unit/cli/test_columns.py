@@ -38,6 +38,11 @@ def test_in_a_pipe_a_row_is_one_line_and_no_longer_than_it_is(api: PlayedApi, mo
     ]
 
 
+def test_of_no_jobs_there_is_but_the_count(api: PlayedApi) -> None:
+    api.documents["/jobs"] = {"jobs": [], "total": 0, "total_relation": "eq"}
+    assert CliRunner().invoke(app, ["list"]).stdout == "0 of 0 jobs\n"
+
+
 def test_columns_that_give_way_are_folded_and_the_others_are_longer_than_the_screen() -> None:
     out = Console(file=io.StringIO(), width=20)
     show_rows(out, [("1" * 26, "abcdefghij")], gives={1: 4})

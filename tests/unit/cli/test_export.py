@@ -23,6 +23,16 @@ def test_an_export_is_written_to_standard_output(api: PlayedApi, rounds: int | N
     assert [path for _, path, _, _ in api.asked].count("/restapis/a1/local/exports/E1") == (rounds or 0)
 
 
+@pytest.mark.parametrize(("content", "shown"), [(b"[]", b"[]\n"), (b"a\r\n", b"a\r\n"), (b"", b"")])
+def test_on_a_terminal_the_prompt_begins_a_line(
+    api: PlayedApi, content: bytes, shown: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.files["jobs.csv"] = content
+    assert run().stdout_bytes == content
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    assert run().stdout_bytes == shown
+
+
 def test_the_key_stays_with_the_api(api: PlayedApi) -> None:
     api.export_rounds = 1
     assert run().exit_code == 0

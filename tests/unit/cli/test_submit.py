@@ -189,6 +189,7 @@ def test_a_validation_problem_is_shown_with_its_fields(api: "PlayedApi", tmp_pat
     assert result.exit_code == 1
     assert "Validation failed (422): The request is not valid." in result.stderr
     assert "body.filename: not a video" in result.stderr
+    assert result.stderr.count("The request is not valid") == 1
     assert result.stdout == ""
 
 
@@ -237,6 +238,22 @@ def test_without_a_stack_one_line_names_the_cure(api: "PlayedApi", talk: Path, m
 
     assert result.exit_code == 2
     assert "mediajobs up" in result.stderr
+
+
+def test_a_stack_that_is_gone_is_told_with_its_cure(
+    api: "PlayedApi", talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    gone = {"api_url": "http://127.0.0.1:9/v1", "api_key": "mj_played_key"}
+    (tmp_path / "home" / "stack.json").write_text(json.dumps(gone))
+    elsewhere = run("submit", talk, "--api-url", gone["api_url"])
+    monkeypatch.delenv("MEDIAJOBS_API_URL")
+    for command in (("submit", talk), ("health",)):
+        result = run(*command)
+        assert result.exit_code == 3
+        assert "Start one with `mediajobs up`." in result.stderr
+    assert elsewhere.exit_code == 3
+    assert "mediajobs up" not in elsewhere.stderr
 
 
 def test_the_key_of_the_running_stack_is_used_and_goes_nowhere_else(
