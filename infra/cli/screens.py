@@ -21,7 +21,8 @@ from infra.cli.failures import printable
 from infra.cli.watch import news, spoken
 
 QUIET_SECONDS = 10.0  # the longest that a log says nothing while something moves
-LABEL, BAR = 20, 30  # columns; what is left of 80 is for percent and words
+LABEL, BAR, SHORTEST = 16, 30, 4  # columns; on a narrow screen the bar gives way, and then is not worth showing
+BESIDE, WORDS = 28, 17  # columns for margins, mark, label and percent; and for words, which get what the bar leaves
 MARKS = {
     "pending": ("·", "dim"),
     "running": ("▸", "cyan"),
@@ -118,17 +119,24 @@ class Bars:
             self._transfers[-1].status = "completed"
 
     def _picture(self) -> RenderableType:
-        grid = Table.grid(padding=(0, 1), pad_edge=False)
-        for column in ({"width": 1}, {"width": LABEL}, {"width": BAR}, {"width": 5}, {}):
-            grid.add_column(no_wrap=True, overflow="ellipsis", **column)  # type: ignore[arg-type]
-        for transfer in self._transfers:
-            grid.add_row(*_transfer_row(transfer))
-        if self._job is None:
-            return Padding.indent(grid, 2)
-        for name, task in self._job.progress.tasks.items():
-            grid.add_row(*_task_row(spoken(name), task, "" if self._job.finished else "waiting"))
-        grid.add_row(*_whole_row(self._job, time.monotonic() - self._began))
+        grid, free = Table.grid(padding=(0, 1), pad_edge=False), self._console.width - BESIDE
+        bar = min(BAR, free - WORDS - 1)
+        widths = [1, LABEL, 5, max(free, 1)] if bar < SHORTEST else [1, LABEL, bar, 5, max(free - bar - 1, 1)]
+        for width in widths:
+            grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
+        for row in self._rows():
+            mark, label, shown, percent, words = row
+            narrow = (mark, label, percent, shown if isinstance(shown, Text) else words)
+            grid.add_row(*(narrow if bar < SHORTEST else row))
         return Padding.indent(grid, 2)
+
+    def _rows(self) -> Iterator[tuple[RenderableType, ...]]:
+        for transfer in self._transfers:
+            yield tuple(_transfer_row(transfer))
+        if self._job is not None:
+            for name, task in self._job.progress.tasks.items():
+                yield tuple(_task_row(spoken(name), task, "" if self._job.finished else "waiting"))
+            yield tuple(_whole_row(self._job, time.monotonic() - self._began))
 
 
 class Lines:
@@ -226,7 +234,7 @@ def _whole_row(job: Job, seconds: float) -> Iterator[RenderableType]:
 def _row(label: str, status: str, percent: float, words: str, style: str = "") -> Iterator[RenderableType]:
     colour = {"failed": "red", "completed": "green", "cancelled": "yellow"}.get(status, "cyan")
     yield from _mark_and_label(label, status, style)
-    yield ProgressBar(total=100, completed=percent, width=BAR, complete_style=colour, finished_style=colour)
+    yield ProgressBar(total=100, completed=percent, complete_style=colour, finished_style=colour)
     yield Text("" if status == "pending" else f"{percent:3.0f} %", style)
     yield Text(words, "dim")
 

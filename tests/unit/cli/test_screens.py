@@ -47,6 +47,27 @@ def test_a_bar_for_the_upload_each_task_and_the_whole_fits_80_columns(terminal: 
     ]
 
 
+@pytest.mark.parametrize("width", [40, 50, 60])
+def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int, states: Any) -> None:
+    narrow = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, highlight=False)
+    job = states("transcoding", 45, validate_video=("completed", 100), transcode_360p=("running", 50))
+    job["progress"]["tasks"]["transcode_720p"] = {"status": "skipped", "note": "as asked"}
+
+    with Bars(narrow) as bars:
+        bars.show(Job.read(job))
+
+    picture = shown(narrow)[-6:]
+    assert max(map(len, picture)) < width
+    assert [re.sub(r"[━╺╸ ]+", " ", line).strip() for line in picture] == [
+        "✓ validate video 100 %",
+        "▸ transcode 360p 50 %",
+        "- transcode 720p as asked",
+        "· transcribe video waiting",
+        "· upload outputs waiting",
+        "▸ transcoding 45 % 12 s left",
+    ]
+
+
 def test_a_log_tells_only_what_is_new(states: Any) -> None:
     log = Console(file=io.StringIO(), width=80, highlight=False)
     running = Job.read(states("transcoding", 40, transcode_360p=("running", 50)))
