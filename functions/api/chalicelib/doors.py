@@ -26,9 +26,10 @@ def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
     """A route's view behind its checks; whatever it raises becomes a problem. The route is found when it is needed."""
 
     def opened(**path: str) -> Response:
+        request = cast("Request", app.current_request)  # before all else: Chalice has one place for it
         route = find()
         try:
-            asked = _asked(cast("Request", app.current_request), route)
+            asked = _asked(request, route)
             return _answer(route, asked, path)
         except NotFound as error:
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no job {error}.") from error
