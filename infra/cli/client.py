@@ -23,6 +23,12 @@ LONGEST_PAUSE = 60.0
 WORTH_A_WORD = 3.0  # seconds; whoever waits longer is told why: more than the longest pause that is not asked for
 RETRIED = frozenset({429, 500, 502, 503, 504})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# What the API advises, and the command that does it. A test holds them to what the API says.
+COMMANDS = {
+    'PATCH it with {"enabled": true} first': "Enable it: `mediajobs webhooks update WEBHOOK_ID --enable`",
+    "GET /webhooks lists": "`mediajobs webhooks list` lists",
+    "DELETE /jobs/{job_id} removes": "`mediajobs delete JOB_ID` removes",
+}
 T = TypeVar("T")
 Body = Callable[[], Any]  # makes the body anew for every try
 
@@ -219,6 +225,8 @@ def _refusal(response: requests.Response) -> RefusedError:
     if not isinstance(problem, dict):
         return RefusedError(response.status_code, response.reason or "Error", " ".join(response.text[:300].split()))
     title, detail = problem.get("title") or response.reason, problem.get("detail") or problem.get("message") or ""
+    for advice, command in COMMANDS.items():
+        detail = str(detail).replace(advice, command)
     told = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
     hints = [each for each in told if each not in str(detail)]  # the first of them mostly is
     if response.status_code == 401:

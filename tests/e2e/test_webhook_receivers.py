@@ -178,7 +178,7 @@ def test_the_command_line_does_it_all(client: Api) -> None:
         assert "job.completed" in shown
         assert "disabled" in shown
         assert "whsec_" not in shown
-        assert "enabled" in webhooks("test", webhook_id, code=1)
+        assert "--enable" in webhooks("test", webhook_id, code=1)
         webhooks("update", webhook_id, "--enable")
         assert "0 deliveries" in webhooks("recover", webhook_id, "--since", "2026-01-01")
         assert webhook_id in webhooks("list")

@@ -7,11 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from requests import Response
 from typer.testing import CliRunner, Result
 
 from infra.cli import place
-from infra.cli.client import _refusal
 from infra.cli.main import app
 from tests.unit.cli.conftest import JOB_ID, PlayedApi
 
@@ -114,13 +112,3 @@ def test_what_the_api_refuses_is_said(api: PlayedApi) -> None:
     result = run("cancel", JOB_ID)
     assert result.exit_code == 1
     assert "400" in result.stderr
-
-
-def test_what_the_api_says_twice_is_said_once() -> None:
-    wrong = {"loc": ["sort_by"], "msg": "Input should be 'created_at'"}
-    other = {"loc": ["priority"], "msg": "too low"}
-    response = Response()
-    response.status_code = 422
-    detail = "The request is not valid: sort_by: Input should be 'created_at'."
-    response._content = json.dumps({"title": "Invalid", "detail": detail, "errors": [wrong, other]}).encode()
-    assert _refusal(response).hints == ("priority: too low",)
