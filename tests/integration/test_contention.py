@@ -20,7 +20,7 @@ from mediajobs.jobs import Job
 from mediajobs.life import Status
 from mediajobs.progress import TaskProgress
 from mediajobs.source import SourceFacts
-from mediajobs.stores import clients, clock, jobs, progress, queue
+from mediajobs.stores import clients, clock, jobs, progress, queue, quotas
 from mediajobs.stores.rows import JobRow
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -75,9 +75,10 @@ def test_a_job_is_read_while_its_progress_is_written(running: str) -> None:
     [
         lambda: jobs.set_priority(jobs.get("J"), 9),
         lambda: jobs.record_source("J", 1, FACTS),
+        lambda: quotas.change("acme", {"stored_bytes": 5}),
         lambda: progress.report("J", 1, {"transcode_360p": TaskProgress(status="running", progress=10)}),
     ],
-    ids=["priority", "source", "report"],
+    ids=["priority", "source", "quota", "report"],
 )
 def test_a_single_write_is_tried_again(running: str, write: Callable[[], object]) -> None:
     with refused_once("UpdateItem", CONFLICT) as sent:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
-from pynamodb.exceptions import PynamoDBException
 
 from mediajobs.errors import Stopped
 from mediajobs.jobs import Job
@@ -158,7 +157,7 @@ def test_who_waits_is_remembered_where_admission_breaks_off(refused: str) -> Non
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "make_request", throttled)
-        with pytest.raises((ClientError, PynamoDBException)):
+        with pytest.raises((ClientError, ExceptionGroup)):
             queue.admit_waiting()
     assert queue.admit_waiting() == ["1"]
 
@@ -220,3 +219,22 @@ def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.Monkey
     later(monkeypatch, 120)
     assert queue.admit_waiting() == []
     assert waiting.read().accounts == set()
+
+
+def test_one_whose_admission_fails_keeps_no_other_from_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued("1", account="acme")
+    queued("2", account="zeta")
+    start = queue._start
+
+    def failing(job_id: str) -> bool:
+        if job_id == "1":
+            raise ZeroDivisionError
+        return start(job_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "_start", failing)
+        for _ in range(3):  # in any order
+            with pytest.raises(ExceptionGroup):
+                queue.admit_waiting()
+    assert slots.running() == {"2"}
+    assert queue.admit_waiting("zeta") == ["1"]

@@ -4,6 +4,7 @@ import os
 import random
 from typing import NamedTuple
 
+from mediajobs import turns
 from mediajobs.errors import NotFound
 from mediajobs.jobs import Job
 from mediajobs.life import Status, Verdict, queue_rank, tasks_for
@@ -35,21 +36,24 @@ def admit_waiting(account: str | None = None, *, job_id: str | None = None) -> l
     """The same for `account`, on account of an event, and for all that were refused a slot; or, without one, for every
     account that may have waiting jobs.
 
-    In no fixed order: where the whole system is full, nobody is always the first to take a free slot.
+    In no fixed order: where the whole system is full, nobody is always the first to take a free slot. Raises an
+    ExceptionGroup where the admission of some failed; the others had their turn.
     """
     known = waiting.read()
     accounts = sorted(known.deferred | {account} if account else known.accounts)
-    admitted: list[str] = []
-    for each in random.sample(accounts, len(accounts)):
-        look = _admit(each, job_id if each == account else None)
-        admitted += look.admitted
-        if look.system_is_full:
-            if account:
-                waiting.defer(account)
-            break
-        if account is None and not look.found_any and each in known.noted:
+    looks: list[Look] = []
+
+    def look_after(each: str) -> None:
+        if looks and looks[-1].system_is_full:
+            return
+        looks.append(_admit(each, job_id if each == account else None))
+        if account is None and not looks[-1].found_any and each in known.noted:
             waiting.forget(each, known.noted[each])
-    return admitted
+
+    turns.those(random.sample(accounts, len(accounts)), look_after)
+    if account and looks and looks[-1].system_is_full:
+        waiting.defer(account)
+    return [started for look in looks for started in look.admitted]
 
 
 def position(job: Job) -> int | None:

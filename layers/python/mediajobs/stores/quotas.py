@@ -19,6 +19,7 @@ from mediajobs.listing import Filters
 from mediajobs.quotas import Quotas
 from mediajobs.stores import clock, listing, rollups, slots
 from mediajobs.stores.rows import JOB, CounterRow, JobRow, connection
+from mediajobs.stores.updates import beside_transactions
 from mediajobs.tallies import EPOCH_END, with_deleted
 
 OPEN = tuple(status for status in Status if status not in TERMINAL)
@@ -76,7 +77,7 @@ def change(account: str, limits: Mapping[str, int]) -> None:
     actions: list[Action] = [
         attributes[name].set(limit) if limit else attributes[name].remove() for name, limit in limits.items()
     ]
-    slots.item_of(account).update(actions)
+    beside_transactions(lambda: slots.item_of(account).update(actions))
     if limits.get("concurrent_jobs"):
         _count_open(account)
 
