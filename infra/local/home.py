@@ -13,6 +13,7 @@ from infra.local.errors import StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / ".local" / "models"  # large and the same for all: the one thing that stacks share
+OPEN = "open"  # a file that lies beside the state from the start to a clean stop
 
 
 class Home:
@@ -23,6 +24,7 @@ class Home:
         self.logs = self.path / "logs"
         self.temporary = self.path / "tmp"
         self.state = self.path / "state"
+        self.open_mark = self.path / OPEN
         self.objects = self.path / "objects"
         self.claims = self.path / "worker" / "claims"
         self.key_file = self.path / "key"

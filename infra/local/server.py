@@ -12,7 +12,7 @@ import ministack.app
 from ministack.core import lambda_runtime
 from ministack.services import apigateway, apigateway_v1, dynamodb, lambda_svc
 
-from infra.local import archives, gateway, sockets, streams, workers
+from infra.local import archives, gateway, snapshots, sockets, streams, workers
 from infra.local.gateway import App, Message, Receive, Send
 
 
@@ -75,5 +75,5 @@ if __name__ == "__main__":
     processes._drain_stderr_bounded = workers.prompt
     routes: Any = apigateway
     routes._invoke_ws_lambda = sockets.noting_refusals(routes._invoke_ws_lambda)
-    ministack.app.app = sockets.refusing(gateway.compressing(without_ghosts(ministack.app.app)))
+    ministack.app.app = snapshots.Saving(sockets.refusing(gateway.compressing(without_ghosts(ministack.app.app))))
     ministack.app.main()  # type: ignore[no-untyped-call]

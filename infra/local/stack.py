@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ MODEL = "base"
 KEY_LIMIT = 10_000  # requests a minute: trying things out is not throttled
 KEY_SECONDS = 30.0
 WORKER_SECONDS = 20.0
+LOST = "the stack was killed, and what it was told in its last seconds may be lost: end it with `mediajobs down`"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Stack:
     activity: str
     outputs: dict[str, str]
     processes: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)  # what came of the stop before this start
 
     @property
     def document(self) -> dict[str, Any]:
@@ -102,7 +104,8 @@ def status(home: Path = ROOT / ".local") -> Stack | None:
 
 def usage(stack: Stack) -> str:
     """How to go on, to be pasted into a shell."""
-    lines = [f"API        {stack.api_url}"]
+    lines = [f"note: {remark}\n" for remark in stack.remarks]
+    lines.append(f"API        {stack.api_url}")
     if stack.ws_url:
         lines.append(f"WebSocket  {stack.ws_url}")
     lines += [
@@ -117,13 +120,16 @@ def usage(stack: Stack) -> str:
 
 def _start(place: Home, port: int, template: Path, module: str, say: Callable[[str], None]) -> Stack:
     say(f"starting MiniStack on port {port}")
+    remarks = [LOST] if place.open_mark.exists() else []
     before = datetime.now(UTC).replace(microsecond=0)
     emulator.start(place, port)
     session = emulator.session(emulator.endpoint(port))
     deploy.forget_activity(session)
     stack = _deploy(place, port, template, module, say)
     if broken := restart.announce(session, before):
-        say(f"{broken} running jobs did not survive the restart: they are failed now, and can be retried")
+        remarks.append(f"{broken} running jobs did not survive the restart: they are failed now, and can be retried")
+    stack = replace(stack, remarks=remarks)
+    write_json(place.stack_file, stack.document)
     return stack
 
 

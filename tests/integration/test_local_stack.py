@@ -151,6 +151,11 @@ def change(stack: local.Stack, name: str) -> None:
     table.put_item(TableName=stack.outputs["jobs_table"], Item={"id": {"S": name}})
 
 
+def items(stack: local.Stack) -> list[str]:
+    table = emulator.session(stack.endpoint_url).client("dynamodb")
+    return [item["id"]["S"] for item in table.scan(TableName=stack.outputs["jobs_table"])["Items"]]
+
+
 def order(stack: local.Stack, name: str, after: int = 0) -> None:
     """Sends a message; the function gets it from the queue and writes an object."""
     queues = emulator.session(stack.endpoint_url).client("sqs")
@@ -228,6 +233,9 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     until(lambda: len(processes.left(Home(tmp_path / "left"))) >= 4)  # MiniStack, a Lambda, the worker, a task
     objects = emulator.session(right.endpoint_url).client("s3")
     assert left.outputs["media_bucket"] not in [bucket["Name"] for bucket in objects.list_buckets()["Buckets"]]
+    change(left, "kept")
+    saved = tmp_path / "left" / "state" / "dynamodb.json"
+    until(lambda: saved.exists() and '"kept"' in saved.read_text(), 60)
 
     os.kill(left.processes["ministack"]["pid"], signal.SIGKILL)
     os.kill(left.processes["worker"]["pid"], signal.SIGKILL)
@@ -236,6 +244,9 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert processes.left(Home(tmp_path / "left")) == []
     assert not listens(left.port)
     assert hello(right)
+    again = up("left")
+    assert items(again) == ["kept"], "the last save is all that a killed stack has"
+    assert "was killed" in local.usage(again)
 
     start_task(right, 60)
     until(lambda: len(processes.left(Home(tmp_path / "right"))) >= 4)
@@ -243,6 +254,7 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert processes.left(Home(tmp_path / "right")) == []
     assert not listens(right.port)
     assert not local.down(tmp_path / "right"), "down again is harmless"
+    assert not Home(tmp_path / "right").open_mark.exists(), "the next `up` has nothing to regret"
 
 
 def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> None:
