@@ -173,7 +173,8 @@ class TestRetry:
         assert (earlier["attempt"], earlier["status"]) == (1, status)
         assert earlier["started_at"]
         assert earlier["completed_at"] >= earlier["started_at"]
-        assert earlier["error"] == (FAILURE if status is Status.FAILED else None)
+        told = {"code": FAILURE["code"], "message": FAILURE["message"], "failed_task": FAILURE["task"]}
+        assert earlier["error"] == (told if status is Status.FAILED else None)
         assert (document["attempt"], document["error"], document["completed_at"]) == (2, None, None)
         assert queue.admit("acme") == [job_id]
 

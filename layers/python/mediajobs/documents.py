@@ -96,7 +96,7 @@ class ErrorDocument(LazyModel):
 class EarlierAttemptError(LazyModel):
     message: str
     code: str
-    task: str | None
+    failed_task: str | None
 
 
 class EarlierAttemptDocument(LazyModel):

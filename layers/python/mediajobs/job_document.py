@@ -3,6 +3,7 @@
 from mediajobs import eta
 from mediajobs.documents import (
     EarlierAttemptDocument,
+    EarlierAttemptError,
     ErrorDocument,
     FileDocument,
     HlsDocument,
@@ -16,7 +17,7 @@ from mediajobs.documents import (
     TaskDocument,
     TranscriptionDocument,
 )
-from mediajobs.jobs import Job, OutputSummary
+from mediajobs.jobs import EarlierAttempt, Job, OutputSummary
 from mediajobs.life import Status, tasks_for
 from mediajobs.options import RenditionName
 from mediajobs.progress import Progress, TaskProgress, carried, current_task, overall
@@ -52,7 +53,7 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         processing_time={name: job.processing_time.get(name) for name in _TIMES},
         user_metadata=job.user_metadata,
         error=_error(job),
-        earlier_attempts=[EarlierAttemptDocument.model_validate(attempt.model_dump()) for attempt in job.earlier],
+        earlier_attempts=[_earlier(attempt) for attempt in job.earlier],
     )
 
 
@@ -223,3 +224,11 @@ def _error(job: Job) -> ErrorDocument | None:
     return ErrorDocument(
         message=job.error.message, code=job.error.code, failed_task=job.error.task, retry_count=job.attempt - 1
     )
+
+
+def _earlier(attempt: EarlierAttempt) -> EarlierAttemptDocument:
+    error = None
+    if attempt.error is not None:
+        failure = attempt.error
+        error = EarlierAttemptError(message=failure.message, code=failure.code, failed_task=failure.task)
+    return EarlierAttemptDocument(**attempt.model_dump(exclude={"error"}), error=error)
