@@ -54,16 +54,21 @@ def _state(state: State, states: dict[str, State], *, caught: bool) -> Iterator[
     elif state["Type"] not in _TERMINAL and ("Next" in state) == ("End" in state):
         yield "add either Next or End"
     if state["Type"] == "Task":
-        # What goes on to a Fail ends there with or without a Catch of its own.
-        fails_anyway = states.get(state.get("Next", ""), {}).get("Type") == "Fail"
-        yield from _task(state, caught=caught or fails_anyway)
+        # What goes on to a Fail ends there with or without a Catch of its own; a Catch that only leads to one is none.
+        fails_anyway = _is_fail(state.get("Next"), states)
+        catches = any(not _is_fail(catch["Next"], states) for catch in state.get("Catch", []))
+        yield from _task(state, caught=caught or fails_anyway or catches)
+
+
+def _is_fail(name: str | None, states: dict[str, State]) -> bool:
+    return name in states and states[name]["Type"] == "Fail"
 
 
 def _task(task: State, *, caught: bool) -> Iterator[str]:
     for field, cure in (("Retry", "a passing fault fails the job"), ("TimeoutSeconds", "a lost task hangs for a year")):
         if field not in task:
             yield f"{cure}; add {field}"
-    if not caught and "Catch" not in task:
+    if not caught:
         yield "a failure would not land in the job; add Catch (or put it on the Parallel around)"
     for retry in task.get("Retry", []):
         if retry.get("MaxAttempts") != 0 and "JitterStrategy" not in retry:

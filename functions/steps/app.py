@@ -34,7 +34,8 @@ def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]
 def execution_ended(event: CloudWatchEvent) -> None:
     """An execution ended without success; where it could not say so itself, its job fails here."""
     job_id, attempt = executions.attempt_of(event.detail["name"])
-    pipeline.fail(job_id, attempt, error=event.detail["status"])
+    ended = executions.ending(event.detail)
+    pipeline.fail(job_id, attempt, error=ended.error, cause=ended.cause)
 
 
 def _step(event: dict[str, Any]) -> dict[str, Any]:
@@ -44,5 +45,6 @@ def _step(event: dict[str, Any]) -> dict[str, Any]:
     if event["step"] == "publish":
         pipeline.publish(job_id, attempt)
         return {}
-    pipeline.fail(job_id, attempt, error=event["failure"].get("Error", ""))
+    failure = event["failure"]
+    pipeline.fail(job_id, attempt, error=failure["Error"], cause=failure.get("Cause", ""))
     return {}

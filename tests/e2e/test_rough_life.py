@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from infra.local import Stack, up
-from tests.e2e.conftest import Api, caller
+from tests.e2e.conftest import DEMO, TERMINAL, Api, caller
 from tests.media import samples
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -70,6 +71,39 @@ def test_a_worker_killed_in_the_middle_loses_nothing(stack: Stack, api: Api, tmp
         "360p.mp4", "720p.mp4", "audio.mp3", "thumbnail.jpg",
     ]  # fmt: skip
     assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket, Prefix=f"outputs/{job_id}/")
+
+
+def command_of(pid: int) -> list[str]:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_text().split("\0")
+    except OSError:  # it ended meanwhile
+        return []
+
+
+MEDIA = {"generate_thumbnail", "transcode_360p", "transcode_720p", "extract_audio_mp3", "prepare_hls", "upload_outputs"}
+
+
+def test_a_task_that_is_killed_whenever_it_begins_is_named(api: Api) -> None:
+    stages = {"validate": {"validate_video", "store_source"}, "media": MEDIA, "transcribe": {"transcribe_video"}}
+    killed = {api.submit(DEMO): stage for stage in stages}
+
+    def ended(document: dict[str, Any]) -> bool:
+        for job_id, stage in killed.items():
+            for pid in processes_of(job_id):
+                if stage in command_of(pid):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        return document["status"] in TERMINAL
+
+    for job_id, stage in killed.items():
+        document = api.watch(job_id, until=ended)[-1]
+        error, told = document["error"], document["progress"]["tasks"]
+        assert (document["status"], error["code"]) == ("failed", "task_crashed")
+        assert error["failed_task"] in stages[stage]
+        failed = {name: task["note"] for name, task in told.items() if task["status"] == "failed"}
+        assert failed == {error["failed_task"]: error["message"]}
+        if stage == "transcribe":  # media went on to its end beside it
+            assert {task["progress"] for name, task in told.items() if name != "transcribe_video"} == {100.0}
 
 
 @pytest.mark.parametrize(

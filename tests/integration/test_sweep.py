@@ -106,6 +106,20 @@ def test_a_job_whose_execution_ended_without_a_word_fails(states: Any, later: Ca
     assert job.error.code == "stopped"
 
 
+@pytest.mark.usefixtures("admitted")
+def test_what_failed_is_named_although_the_execution_could_not_say_it_in_the_job(
+    states: Any, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executions.start("J", 1, account="acme", priority=5)
+    described = {"status": "FAILED", "error": "transcribe", "cause": "TaskCrashed"}
+    monkeypatch.setattr(executions._client(), "describe_execution", Mock(return_value=described))
+    later()
+    sweep.sweep()
+    error = jobs.get("J").error
+    assert error is not None
+    assert (error.code, error.task) == ("task_crashed", "transcribe_video")
+
+
 def told(status: Status, attempt: int = 1) -> None:
     """The scheduler hears of a change of the job."""
     detail = {"job_id": "J", "account": "acme", "status": status.value, "attempt": attempt, "priority": 5}

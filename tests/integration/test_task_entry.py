@@ -7,9 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from mediajobs.errors import JobError, Stopped
+from mediajobs.job_document import job_document
 from mediajobs.jobs import Job, source_key
 from mediajobs.life import Status
 from mediajobs.manifests import TaskManifest
+from mediajobs.progress import TaskProgress
 from mediajobs.source import AudioFacts, SourceFacts
 from mediajobs.stores import clock, jobs, pipeline, progress, queue, steering
 from statemachine.tasks import __main__ as entry
@@ -46,6 +48,10 @@ def test_a_bad_source_is_not_tried_again_and_the_job_says_why(monkeypatch: pytes
     assert (job.error.code, job.error.message, job.error.task) == (
         "undecodable", "Export the file again.", "transcode_720p",
     )  # fmt: skip
+    found = progress.read("J")
+    assert found is not None
+    told = found.tasks["transcode_720p"]
+    assert (told.status, told.note) == ("failed", "Export the file again.")
 
 
 def test_what_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,13 +85,53 @@ def test_a_crash_is_named_without_its_traceback() -> None:
     assert "Traceback" not in job.error.message
 
 
-def test_the_end_of_an_execution_fails_its_job_once() -> None:
-    detail = {"name": "J-1", "status": "TIMED_OUT"}
+def test_a_task_that_crashed_before_its_first_report_is_named_and_shown_as_failed() -> None:
+    progress.report("J", 1, {"store_source": TaskProgress(status="completed", progress=100)})
+    progress.report("J", 1, {"transcode_720p": TaskProgress(status="running", progress=40)})
+    failure = {"Error": "transcribe", "Cause": "TaskCrashed"}
+    for _ in range(2):
+        load("steps").step({"step": "fail", "job_id": "J", "attempt": 1, "failure": failure}, None)
+    job, found = jobs.get_with_progress("J")
+    assert job.error is not None
+    assert (job.version, job.error.code, job.error.task) == (3, "task_crashed", "transcribe_video")
+    assert found is not None
+    document = job_document(job, found, queue_position=None, model="base")
+    assert document.error is not None
+    assert document.error.failed_task == "transcribe_video"
+    told = {name: (task.status, task.progress, task.note) for name, task in document.progress.tasks.items()}
+    assert told["transcribe_video"] == ("failed", 0, job.error.message)
+    assert told["store_source"] == ("completed", 100, None)
+    assert told["transcode_720p"] == ("cancelled", 40, None)
+    assert [status for status, *_ in told.values()].count("failed") == 1
+
+
+def test_a_late_failure_of_an_earlier_attempt_marks_nothing() -> None:
+    jobs.transition("J", Status.CANCELLED)
+    jobs.transition("J", Status.QUEUED, retry=True)
+    queue.admit("acme")
+    pipeline.fail("J", 1, error="media", cause="TaskCrashed")
+    job, found = jobs.get_with_progress("J")
+    assert (job.status, job.error) == (Status.PROCESSING, None)
+    assert found is not None
+    assert found.failure is None
+    assert {task.status for task in found.tasks.values()} == {"pending"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "task"),
+    [
+        ({"status": "TIMED_OUT", "error": None, "cause": None}, "timed_out", None),
+        ({"status": "ABORTED", "error": "media", "cause": "TaskCrashed"}, "stopped", None),
+        ({"status": "FAILED", "error": "media", "cause": "TaskCrashed"}, "task_crashed", "generate_thumbnail"),
+        ({"status": "FAILED"}, "pipeline_error", None),
+    ],
+)
+def test_the_end_of_an_execution_fails_its_job_once(ending: dict[str, Any], code: str, task: str | None) -> None:
     event = {
         "version": "0",
         "account": "1",
         "region": "r",
-        "detail": detail,
+        "detail": {"name": "J-1"} | ending,
         "detail-type": "x",
         "source": "aws.states",
     }
@@ -95,7 +141,7 @@ def test_the_end_of_an_execution_fails_its_job_once() -> None:
     job = jobs.get("J")
     assert (job.status, job.version) == (Status.FAILED, 3)
     assert job.error is not None
-    assert job.error.code == "timed_out"
+    assert (job.error.code, job.error.task) == (code, task)
 
 
 class TestValidationOnce:

@@ -1,7 +1,10 @@
+import pytest
+
 from mediajobs import outcomes
+from mediajobs.life import WEIGHTS
 from mediajobs.manifests import Absent, Fragment, Output, TaskManifest
 from mediajobs.options import Options, Transcription
-from mediajobs.progress import Failure, Progress, TaskProgress
+from mediajobs.progress import STAGES, Failure, Progress, TaskProgress, TaskStatus
 from mediajobs.source import AudioFacts, SourceFacts
 
 AUDIO = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
@@ -60,3 +63,55 @@ def test_a_failure_is_told_in_the_words_of_the_task_if_it_had_any() -> None:
     assert (silent.code, silent.task) == ("task_crashed", "transcode_720p")
     assert outcomes.why("States.Runtime", None).code == "pipeline_error"
     assert "Retry" in outcomes.why("ABORTED", None).message
+
+
+def progress_of(**statuses: TaskStatus) -> Progress:
+    """Of an attempt that has every task; the others wait."""
+    tasks = {name: TaskProgress(status=statuses.get(name, "pending")) for name in reversed(WEIGHTS)}
+    return Progress(attempt=1, tasks=tasks)
+
+
+def completed(*names: str) -> dict[str, TaskStatus]:
+    return dict.fromkeys(names, "completed")
+
+
+MEDIA = completed(*STAGES["media"])
+VALIDATED = completed(*STAGES["validate"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "progress", "task"),
+    [
+        ("validate", progress_of(), "validate_video"),
+        ("validate", progress_of(store_source="running"), "store_source"),
+        ("validate", progress_of(**VALIDATED), "validate_video"),
+        ("transcribe", progress_of(**VALIDATED, **MEDIA), "transcribe_video"),
+        ("transcribe", progress_of(**VALIDATED, transcode_720p="running"), "transcribe_video"),
+        ("media", progress_of(**VALIDATED, transcribe_video="running"), "generate_thumbnail"),
+        ("media", progress_of(**VALIDATED, generate_thumbnail="skipped"), "transcode_360p"),
+        ("media", progress_of(transcode_720p="running", transcribe_video="running"), "transcode_720p"),
+        ("media", progress_of(transcode_360p="running", transcode_720p="running"), "transcode_360p"),
+        ("media", progress_of(**MEDIA | {"upload_outputs": "running"}), "upload_outputs"),
+        ("media", progress_of(**MEDIA), "upload_outputs"),
+    ],
+)
+def test_a_stage_that_failed_names_one_of_its_tasks(stage: str, progress: Progress, task: str) -> None:
+    failure = outcomes.why(stage, progress, cause="TaskCrashed")
+    assert (failure.code, failure.task) == ("task_crashed", task)
+    assert outcomes.why(stage, progress, cause="States.HeartbeatTimeout").code == "worker_lost"
+
+
+def test_without_a_stage_the_only_one_at_work_is_the_one() -> None:
+    at_work = progress_of(**VALIDATED, transcode_360p="running", transcode_720p="running")
+    assert outcomes.why("TIMED_OUT", at_work).task == "transcode_360p"
+    both = progress_of(**VALIDATED, transcode_360p="running", transcribe_video="running")
+    assert outcomes.why("TIMED_OUT", both).task is None
+    assert outcomes.why("Lambda.Unknown", progress_of(**VALIDATED), cause="media").task is None
+
+
+def test_what_one_stage_recorded_is_not_why_another_one_failed() -> None:
+    passing = Failure(code="dependency_unavailable", message="It is tried again.", task="transcribe_video")
+    progress = progress_of(transcribe_video="failed").model_copy(update={"failure": passing})
+    assert outcomes.why("transcribe", progress, cause="Transient") == passing
+    other = outcomes.why("media", progress, cause="TaskCrashed")
+    assert (other.code, other.task) == ("task_crashed", "generate_thumbnail")

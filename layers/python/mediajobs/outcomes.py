@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from mediajobs.jobs import OutputSummary
+from mediajobs.life import WEIGHTS
 from mediajobs.manifests import TaskManifest
 from mediajobs.options import Options
-from mediajobs.progress import Failure, Progress
+from mediajobs.progress import OVER, STAGES, Failure, Progress
 from mediajobs.source import SourceFacts
 
 _SECONDS = {
@@ -75,18 +76,39 @@ def merged(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskMani
     }
 
 
-def why(error: str, progress: Progress | None) -> Failure:
-    """Why a job failed: what its task recorded, else what the state machine knows."""
-    if progress is not None and progress.failure is not None and _stands(progress, progress.failure):
-        return progress.failure
-    running = [name for name, task in progress.tasks.items() if task.status == "running"] if progress else []
+def why(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
+    """Why a job failed: what its task recorded, else what the state machine knows.
+
+    The state machine tells which stage failed by the error, and of what by the cause. A stage may do several tasks at
+    once: the one that failed is the first, as clients see them, of those that were running; where none was, of those
+    that are not over; where all are over, the stage's last. An error of no stage, as that of an execution which took
+    too long, is of the only stage that had a task running, if there is one.
+    """
+    stage, error = (error, cause) if error in STAGES else (None, error)
+    told = progress.failure if progress else None
+    if progress is not None and told is not None and _stands(progress, told, stage):
+        return told
     code, message = _STATE_MACHINE_ERRORS.get(
         error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
     )
-    return Failure(code=code, message=message, task=running[0] if len(running) == 1 else None)
+    return Failure(code=code, message=message, task=_failed_task(progress, stage) if progress else None)
 
 
-def _stands(progress: Progress, failure: Failure) -> bool:
-    """Whether the task is still where its failure left it: one that went on has overcome it."""
-    task = progress.tasks.get(failure.task or "")
-    return task is None or task.status == "failed"
+def _failed_task(progress: Progress, stage: str | None) -> str | None:
+    """See `why`."""
+    names = [name for name in WEIGHTS if name in progress.tasks]
+    running = [name for name in names if progress.tasks[name].status == "running"]
+    if stage is None:
+        at_work = [tasks for tasks in STAGES.values() if not set(running).isdisjoint(tasks)]
+        return running[0] if len(at_work) == 1 else None
+    left = [name for name in names if progress.tasks[name].status not in OVER]
+    return next((name for name in running + left if name in STAGES[stage]), STAGES[stage][-1])
+
+
+def _stands(progress: Progress, failure: Failure, stage: str | None) -> bool:
+    """Whether the task is still where its failure left it, and is one of the stage, where that is known: a task that
+    went on has overcome its failure, and what may pass in one stage is not why another one failed."""
+    if failure.task is None:
+        return True
+    task = progress.tasks.get(failure.task)
+    return (task is None or task.status == "failed") and (stage is None or failure.task in STAGES[stage])

@@ -8,14 +8,12 @@ from mediajobs.lazy import LazyModel
 from mediajobs.life import TERMINAL, WEIGHTS, Status
 
 TaskStatus = Literal["pending", "running", "completed", "skipped", "failed", "cancelled"]
-_OVER = frozenset({"completed", "skipped"})
-# A stage's last task -> all of its tasks: what one container does.
-_STAGES = {
-    "validate_video": ("validate_video", "store_source"),
-    "transcribe_video": ("transcribe_video",),
-    "upload_outputs": tuple(
-        task for task in WEIGHTS if task not in {"validate_video", "store_source", "transcribe_video"}
-    ),
+OVER = frozenset({"completed", "skipped"})
+# What one container does, by its command: the tasks, of which the last one ends last.
+STAGES = {
+    "validate": ("store_source", "validate_video"),
+    "media": tuple(task for task in WEIGHTS if task not in {"validate_video", "store_source", "transcribe_video"}),
+    "transcribe": ("transcribe_video",),
 }
 
 
@@ -65,8 +63,8 @@ def carried(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgre
     if earlier is None or earlier.attempt < base_attempt:
         return {}
     tasks = earlier.tasks
-    over = [stage for last, stage in _STAGES.items() if last in tasks and tasks[last].status in _OVER]
-    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in _OVER}
+    over = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in OVER]
+    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in OVER}
 
 
 def overall(status: Status, tasks: dict[str, TaskProgress]) -> int:

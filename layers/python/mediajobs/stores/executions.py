@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +14,13 @@ from mediajobs.stores import clients
 # The second is what an emulator says of an execution that is over; AWS answers as if it had been stopped.
 _NOTHING_TO_STOP = frozenset({"ExecutionDoesNotExist", "ValidationException"})
 _ALIVE = frozenset({"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"})
+
+
+class Ending(NamedTuple):
+    """As the state machine says it: see `outcomes.why`."""
+
+    error: str
+    cause: str
 
 
 def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
@@ -46,10 +54,17 @@ def stop(job_id: str, attempt: int) -> None:
             raise
 
 
-def how_it_ended(job_id: str, attempt: int) -> str | None:
-    """`FAILED`, `TIMED_OUT` or `ABORTED` where the execution is over without success; None while it is well."""
-    status: str = _client().describe_execution(executionArn=_arn(job_id, attempt))["status"]
-    return None if status in _ALIVE else status
+def how_it_ended(job_id: str, attempt: int) -> Ending | None:
+    """Where the execution is over without success; None while it is well."""
+    told = _client().describe_execution(executionArn=_arn(job_id, attempt))
+    return None if told["status"] in _ALIVE else ending(told)
+
+
+def ending(told: Mapping[str, Any]) -> Ending:
+    """As the description of an execution tells it, or the event of its end. What was stopped from outside is told by
+    its status, `TIMED_OUT` or `ABORTED`; so is one that failed, where nothing else is known of it."""
+    status = told["status"]
+    return Ending(told.get("error") or status, told.get("cause") or "") if status == "FAILED" else Ending(status, "")
 
 
 def attempt_of(name: str) -> tuple[str, int]:

@@ -1,9 +1,10 @@
 """The bookkeeping between the pipeline's tasks. Every step may come twice or late."""
 
+from contextlib import suppress
 from typing import Any
 
 from mediajobs import outcomes
-from mediajobs.errors import NotFound
+from mediajobs.errors import NotFound, Stopped
 from mediajobs.jobs import Job, manifest_key
 from mediajobs.life import RETRYABLE, Status
 from mediajobs.manifests import TaskManifest
@@ -49,9 +50,13 @@ def publish(job_id: str, attempt: int) -> None:
         rates.learn(outcomes.stage_seconds(manifests), job.source.duration_seconds)
 
 
-def fail(job_id: str, attempt: int, *, error: str) -> None:
-    """Ends the attempt with the reason that its task recorded, or else with what the state machine knows."""
-    failure = outcomes.why(error, progress.read(job_id))
+def fail(job_id: str, attempt: int, *, error: str, cause: str = "") -> None:
+    """Ends the attempt with the reason that its task recorded, or else with what the state machine knows: see `why`."""
+    found = progress.read(job_id)
+    failure = outcomes.why(error, found, cause=cause)
+    if found is not None and failure != found.failure:
+        with suppress(Stopped):  # the attempt is over: what becomes of its job is decided below
+            progress.record_failure(job_id, attempt, failure)
     try:
         jobs.transition(job_id, Status.FAILED, attempt=attempt, changes={"error": failure.model_dump()})
     except NotFound:

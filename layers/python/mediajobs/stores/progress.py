@@ -30,7 +30,8 @@ def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
     """Keeps why a task failed, so that whoever ends the job can say it. Raises Stopped."""
     actions: list[Any] = [ProgressRow.failure.set(failure.model_dump())]
     if failure.task is not None:
-        actions.append(ProgressRow.tasks[failure.task]["status"].set("failed"))
+        task = ProgressRow.tasks[failure.task]
+        actions += [task["status"].set("failed"), task["note"].set(failure.message)]
     _write(job_id, attempt, actions, _alive(attempt))
 
 

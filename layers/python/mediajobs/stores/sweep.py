@@ -39,4 +39,4 @@ def _look_after(job: Job) -> None:
     executions.start(job.job_id, job.attempt, account=job.account, priority=job.priority)
     ended = executions.how_it_ended(job.job_id, job.attempt)
     if ended is not None:
-        pipeline.fail(job.job_id, job.attempt, error=ended)
+        pipeline.fail(job.job_id, job.attempt, error=ended.error, cause=ended.cause)
