@@ -183,11 +183,11 @@ def test_a_running_job_that_nobody_can_look_after_is_in_nobodys_way(
     later()
     asked: list[str] = []
 
-    def throttled(job_id: str, attempt: int) -> str | None:
+    def throttled(job_id: str, attempt: int) -> executions.Ending:
         asked.append(job_id)
         if job_id == "J":
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeExecution")
-        return "ABORTED"
+        return executions.Ending("ABORTED", "")
 
     monkeypatch.setattr(executions, "how_it_ended", throttled)
     with pytest.raises(ExceptionGroup) as failed:
