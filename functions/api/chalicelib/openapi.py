@@ -33,7 +33,7 @@ _TAGS = {
     "jobs": "Create jobs, find them, steer them, count them, fetch what they made.",
     "batches": "Jobs that belong together.",
     "stream": "Play what was made.",
-    "events": "See a job's progress as it happens: by server-sent events here, or by the WebSocket that the README describes.",
+    "events": "See a job's progress as it happens: by server-sent events here, or by the WebSocket of the README.",
     "webhooks": "Be told when a job ends, at an address of yours; see what was sent there and what came of it.",
     "usage": "What this account has used, and may use.",
     "service": "Whether the service is well.",
