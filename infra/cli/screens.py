@@ -21,8 +21,8 @@ from infra.cli.failures import printable
 from infra.cli.watch import news, spoken
 
 QUIET_SECONDS = 10.0  # the longest that a log says nothing while something moves
-LABEL, BAR, SHORTEST = 16, 30, 8  # columns; on a narrow screen the bar gives way, and then is not worth showing
-BESIDE, WORDS = 28, 17  # columns for margins, mark, label and percent; and for words, which get what the bar leaves
+LABEL, BAR, SHORTEST = 18, 30, 8  # columns; on a narrow screen the bar gives way, and then is not worth showing
+BESIDE, WORDS = 30, 17  # columns for margins, mark, label and percent; and for words, which get what the bar leaves
 MARKS = {
     "pending": ("·", "dim"),
     "running": ("▸", "cyan"),

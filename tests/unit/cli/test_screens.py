@@ -51,12 +51,15 @@ def test_a_bar_for_the_upload_each_task_and_the_whole_fits_80_columns(terminal: 
 def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int, states: Any) -> None:
     narrow = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, highlight=False)
     job = states("transcoding", 45, validate_video=("completed", 100), transcode_360p=("running", 50))
-    job["progress"]["tasks"]["transcode_720p"] = {"status": "skipped", "note": "as asked"}
+    job["progress"]["tasks"] |= {
+        "transcode_720p": {"status": "skipped", "note": "as asked"},
+        "generate_thumbnail": {"status": "running", "progress": 7},  # the longest name
+    }
 
     with Bars(narrow) as bars:
         bars.show(Job.read(job))
 
-    picture = shown(narrow)[-6:]
+    picture = shown(narrow)[-7:]
     assert max(map(len, picture)) < width
     assert [re.sub(r"[━╺╸ ]+", " ", line).strip() for line in picture] == [
         "✓ validate video 100 %",
@@ -64,6 +67,7 @@ def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int,
         "- transcode 720p as asked",
         "· transcribe video waiting",
         "· upload outputs waiting",
+        "▸ generate thumbnail 7 %",
         "▸ transcoding 45 % 12 s left",
     ]
 
