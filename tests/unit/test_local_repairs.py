@@ -2,13 +2,15 @@
 
 import queue
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from infra.local import workers
+from infra.local import restart, workers
 from infra.local.gateway import accepts_gzip
+from infra.local.home import Home
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,24 @@ def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
         lines.put(line)
     assert workers.prompt(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
     assert lines.empty()
+
+
+@pytest.mark.parametrize(
+    ("saved", "after"),
+    [
+        ("http://localhost:1/000000000000/mediajobs-Chores", "http://localhost:2/000000000000/mediajobs-Chores"),
+        ("http://localhost:1/_ministack/lambda-layers/x", "http://localhost:2/_ministack/lambda-layers/x"),
+        ("http://127.0.0.1:1/_aws/execute-api/x/local", "http://127.0.0.1:2/_aws/execute-api/x/local"),
+        ("http://x.execute-api.localhost:1", "http://x.execute-api.localhost:2"),
+        ("http://127.0.0.1:1/receiver", "http://127.0.0.1:1/receiver"),
+        ("http://localhost:1/123456789012/video.mp4", "http://localhost:1/123456789012/video.mp4"),
+    ],
+)
+def test_another_port_changes_the_addresses_of_the_stack_and_no_others(tmp_path: Path, saved: str, after: str) -> None:
+    home = Home(tmp_path)
+    home.make()
+    for service in restart.ADDRESSED:
+        (home.state / f"{service}.json").write_text(f'{{"url": "{saved}"}}')
+    restart.prepare(home, 2)
+    for service in restart.ADDRESSED:
+        assert (home.state / f"{service}.json").read_text().strip() == f'{{"url": "{after}"}}'
