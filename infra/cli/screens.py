@@ -88,6 +88,7 @@ class Bars:
         self._job: Job | None = None
         self._began = time.monotonic()
         self._lock = threading.Lock()
+        self._witness = False  # of the job's work: else how long it took is not known here
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=8)
 
     def say(self, text: str) -> None:
@@ -103,7 +104,7 @@ class Bars:
 
     def show(self, job: Job) -> None:
         self._end_transfer()
-        self._job = job
+        self._job, self._witness = job, self._witness or not job.finished
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -136,7 +137,7 @@ class Bars:
         if self._job is not None:
             for name, task in self._job.progress.tasks.items():
                 yield tuple(_task_row(spoken(name), task, "" if self._job.finished else "waiting"))
-            yield tuple(_whole_row(self._job, time.monotonic() - self._began))
+            yield tuple(_whole_row(self._job, time.monotonic() - self._began if self._witness else None))
 
 
 class Lines:
@@ -225,9 +226,9 @@ def _task_row(name: str, task: TaskProgress, pending: str) -> Iterator[Renderabl
         yield from _row(name, task.status, task.progress, pending if task.status == "pending" else "")
 
 
-def _whole_row(job: Job, seconds: float) -> Iterator[RenderableType]:
+def _whole_row(job: Job, seconds: float | None) -> Iterator[RenderableType]:
     status = job.status if job.status in MARKS else "cancelled" if job.finished else "running"
-    words = f"in {duration(seconds)}" if job.finished else remaining(job)
+    words = remaining(job) if not job.finished else "" if seconds is None else f"in {duration(seconds)}"
     yield from _row(job.status, status, job.progress.overall_progress, words, style="bold")
 
 

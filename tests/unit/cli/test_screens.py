@@ -72,6 +72,18 @@ def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int,
     ]
 
 
+def test_how_long_a_job_took_is_told_by_who_looked_on(terminal: Console, states: Any) -> None:
+    done = Job.read(states("completed", 100))
+    with Bars(terminal) as bars:
+        bars.show(done)
+    assert shown(terminal)[-1].rstrip().endswith("100 %")
+
+    with Bars(terminal) as bars:
+        bars.show(Job.read(states("queued", 0)))
+        bars.show(done)
+    assert re.search(r"100 % in \d", shown(terminal)[-1])
+
+
 def test_a_log_tells_only_what_is_new(states: Any) -> None:
     log = Console(file=io.StringIO(), width=80, highlight=False)
     running = Job.read(states("transcoding", 40, transcode_360p=("running", 50)))
