@@ -127,7 +127,7 @@ def _start(place: Home, port: int, template: Path, module: str, say: Callable[[s
     deploy.forget_activity(session)
     stack = _deploy(place, port, template, module, say)
     if broken := restart.announce(session, before):
-        remarks.append(f"{broken} running jobs did not survive the restart: they are failed now, and can be retried")
+        remarks.append(f"running jobs that did not survive the restart: {broken}; they are failed, and can be retried")
     stack = replace(stack, remarks=remarks)
     write_json(place.stack_file, stack.document)
     return stack
