@@ -248,11 +248,12 @@ class Model:
             self._move(current, "completed")
 
     def fail(self, job_id: str, attempt: int, error: str, *, own_words: bool) -> Parts:
-        """`own_words`: the task says first why."""
-        job = self.jobs.get(job_id)
-        if own_words and job and job.is_in(attempt, *RUNNING):
-            job.heard_at = self.now
-        yield
+        """`own_words`: the task says first why; then its failure is noted, and then the job fails."""
+        for heard in (own_words, True):
+            job = self.jobs.get(job_id)
+            if heard and job and job.is_in(attempt, *RUNNING):
+                job.heard_at = self.now
+            yield
         job = self.jobs.get(job_id)
         if job and job.attempt == attempt and job.status not in ENDED:
             job.error = error

@@ -54,7 +54,7 @@ def fail(job_id: str, attempt: int, *, error: str, cause: str = "") -> None:
     """Ends the attempt with the reason that its task recorded, or else with what the state machine knows: see `why`."""
     found = progress.read(job_id)
     failure = outcomes.why(error, found, cause=cause)
-    if found is not None and failure != found.failure:
+    if found is not None:
         with suppress(Stopped):  # the attempt is over: what becomes of its job is decided below
             progress.record_failure(job_id, attempt, failure)
     try:
