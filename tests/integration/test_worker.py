@@ -267,7 +267,7 @@ def test_each_worker_gives_a_sign_of_life_and_takes_it_back(
 
     def names() -> set[str]:
         item = counters.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}}).get("Item", {})
-        return item.keys() - {"name"}
+        return set(item) - {"name"}
 
     until(lambda: alive() == 0)  # those that other tests killed
     others = names()
