@@ -102,7 +102,7 @@ def _write() -> NoReturn:
         persistence.save_all(ministack.app._build_persistence_save_dict())  # type: ignore[no-untyped-call]
         for file in HALF_WRITTEN.iterdir():
             file.replace(STATE / file.name)
-    except BaseException:
+    except BaseException:  # a copy of the process must never go on as the process
         logging.exception("the state could not be written")
         os._exit(1)
     os._exit(0)

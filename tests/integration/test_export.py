@@ -363,7 +363,7 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
     s3 = Abyss()
     monkeypatch.setattr(listing, "page", page)
-    monkeypatch.setattr(exports._objects(), "client", s3)
+    monkeypatch.setattr(Objects.from_environment(), "client", s3)
     tracemalloc.start()
     run = exports.advance(exports.new("acme", ExportJobs(format="json")), lambda: True)
     peak = tracemalloc.get_traced_memory()[1]

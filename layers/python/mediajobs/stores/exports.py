@@ -6,7 +6,6 @@ holds it for a while, so a second copy of its message does nothing.
 
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
 from botocore.exceptions import ClientError
@@ -74,7 +73,7 @@ def advance(run: Run, in_time: InTime, keep: Callable[[Export], None] = lambda _
 
 def finish(run: Run) -> str:
     """Makes the file of an export that has ended appear, whole, and gives its presigned URL."""
-    objects, export = _objects(), run.export
+    objects, export = Objects.from_environment(), run.export
     if not export.parts:
         kind = CONTENT_TYPES[export.form]
         objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.rest, ContentType=kind)
@@ -89,14 +88,14 @@ def finish(run: Run) -> str:
 
 
 def url(export: Export) -> str:
-    return _objects().presigned_get(export.key, filename=export.filename)
+    return Objects.from_environment().presigned_get(export.key, filename=export.filename)
 
 
 def abandon(export: Export) -> None:
     """Forgets the parts. An upload that is joined or gone is none to forget."""
     if export.upload_id is None:
         return
-    objects = _objects()
+    objects = Objects.from_environment()
     try:
         objects.client.abort_multipart_upload(Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id)
     except ClientError as error:
@@ -135,7 +134,7 @@ def go_on(export_id: str, in_time: InTime, seconds: int) -> State | None:
         if run.export.ended:
             finish(run)
     except ClientError as error:
-        if not _is_gone(error) or _objects().size(export.key) is None:
+        if not _is_gone(error) or Objects.from_environment().size(export.key) is None:
             raise
         run = Run(export.model_copy(update={"ended": True}), b"")  # it was joined by a run that could not say so
     if run.export.ended:
@@ -165,7 +164,7 @@ def find(export_id: str, *, account: str) -> tuple[State, Export]:
 
 def _with_part(export: Export, body: bytes) -> Export:
     """Uploads the next part. The same number again takes the place of what a run that broke off left there."""
-    objects = _objects()
+    objects = Objects.from_environment()
     if export.upload_id is None:
         begun = objects.client.create_multipart_upload(
             Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.form]
@@ -181,7 +180,7 @@ def _with_part(export: Export, body: bytes) -> Export:
 
 def _set_down(run: Run) -> Export:
     """Puts the bytes that are in no part yet beside the file, under a name that no other set of bytes has."""
-    export, objects = run.export, _objects()
+    export, objects = run.export, Objects.from_environment()
     key = f"{export.key}.rest-{len(export.parts)}-{export.rows}"
     objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.rest)
     return export.model_copy(update={"rest": key})
@@ -190,7 +189,7 @@ def _set_down(run: Run) -> Export:
 def _picked_up(export: Export) -> Run:
     if export.rest is None:
         return Run(export, b"")
-    objects = _objects()
+    objects = Objects.from_environment()
     return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.rest)["Body"].read())
 
 
@@ -248,9 +247,3 @@ def _state(row: ExportRow) -> State:
 
 def _is_gone(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "NoSuchUpload"
-
-
-@cache
-def _objects() -> Objects:
-    """One for all parts: its client takes longer to make than to use."""
-    return Objects.from_environment()

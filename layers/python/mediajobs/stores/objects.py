@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -34,9 +34,10 @@ class Objects:
         if client is not None:
             self.client = self.quick = client
 
-    @classmethod
-    def from_environment(cls) -> "Objects":
-        return cls(os.environ["MEDIA_BUCKET"])
+    @staticmethod
+    def from_environment() -> "Objects":
+        """One for all requests: a client costs a connection, too."""
+        return _bucket(os.environ["MEDIA_BUCKET"])
 
     @cached_property
     def client(self) -> "S3Client":
@@ -168,3 +169,8 @@ def attachment(filename: str) -> str:
 
 def _is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}
+
+
+@cache
+def _bucket(name: str) -> Objects:
+    return Objects(name)
