@@ -13,12 +13,13 @@ from aws_lambda_powertools.utilities.circuit_breaker import base
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import base as kept
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import dynamodb
 
-from mediajobs.deliveries import Delivery
-from mediajobs.events import JobEvent
-from mediajobs.stores import clients, deliveries, hints, webhooks
-from mediajobs.stores.environment import setting
-from mediajobs.times import rfc3339
-from mediajobs.webhooks import EVENTS, Endpoint
+from mediajobs.aws import dynamodb as aws_dynamodb
+from mediajobs.jobs.events import JobEvent
+from mediajobs.settings import setting
+from mediajobs.timestamps import rfc3339
+from mediajobs.webhooks import attempt_queue, delivery_store, endpoint_store
+from mediajobs.webhooks.delivery import Delivery
+from mediajobs.webhooks.endpoints import EVENTS, Endpoint
 from tests.doors import load
 
 MINUTE = timedelta(minutes=1)
@@ -81,7 +82,7 @@ class Room:
         self.app, self.clock, self.queues = app, clock, queues
 
     def endpoint(self, url: str, account: str = "acme", events: tuple[str, ...] = EVENTS) -> Endpoint:
-        return webhooks.create(account, url=url, events=events, now=self.clock())
+        return endpoint_store.create(account, url=url, events=events, now=self.clock())
 
     def event(self, job_id: str = "J", status: str = "completed", version: int = 6, **more: Any) -> JobEvent:
         fields: dict[str, Any] = {"account": "acme", "attempt": 1, "priority": 5, "filename": "a.mp4", "batch_id": None}
@@ -129,7 +130,7 @@ class Room:
         found: list[Delivery] = []
         place: dict[str, Any] | None = None
         while True:
-            page = deliveries.page(endpoint.webhook_id, place=place)
+            page = delivery_store.page(endpoint.webhook_id, place=place)
             found, place = found + page.deliveries, page.place
             if place is None:
                 return found[::-1]
@@ -143,7 +144,7 @@ class Room:
 
     def _due(self) -> datetime | None:
         """The first minute at which the sweep finds something."""
-        items = clients.dynamodb().scan(TableName=setting("DELIVERIES_TABLE"))["Items"]
+        items = aws_dynamodb.dynamodb().scan(TableName=setting("DELIVERIES_TABLE"))["Items"]
         moments = [int(item["due_at"]["N"]) / 1000 for item in items if "due_at" in item]
         if not moments:
             return None
@@ -166,7 +167,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setenv("WEBHOOKS_QUEUE", "webhooks")
     monkeypatch.setenv("ATTEMPTS_QUEUE", "attempts")
     monkeypatch.setattr(app, "clock", clock)
-    monkeypatch.setattr(hints, "_client", lambda: queues)
+    monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):
         monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock)))
     return Room(app, clock, queues)

@@ -23,9 +23,11 @@ from botocore.exceptions import ClientError
 from chalice.test import Client
 from moto import mock_aws
 
-from mediajobs.jobs import source_key
-from mediajobs.stores import clock, keys, queue
-from mediajobs.times import of_milliseconds
+from mediajobs import clock
+from mediajobs.accounts import key_store
+from mediajobs.pipeline import admission_service
+from mediajobs.storage.object_keys import source_key
+from mediajobs.timestamps import of_milliseconds
 from tests.conftest import SETTINGS, make_tables
 from tests.doors import load
 
@@ -67,7 +69,7 @@ class World:
         _make_the_rest()
         self.stream = Stream("JobsTable")
         self.bus = Bus()
-        self.keys = {account: keys.create(account, requests_per_minute=1_000_000) for account in accounts}
+        self.keys = {account: key_store.create(account, requests_per_minute=1_000_000) for account in accounts}
         # Two instances of the function, as Lambda runs them: the second is for who acts while the first one works.
         self._clients = [self.open.enter_context(Client(load("api", copy).app)) for copy in (0, 1)]
         self._busy = 0
@@ -150,13 +152,13 @@ class World:
     def schedule(self, event: dict[str, Any]) -> list[str]:
         """Gives the ids of the jobs that were admitted on account of the event."""
         admitted: list[str] = []
-        admit = queue.admit_waiting
+        admit = admission_service.admit_waiting
 
         def noting(*arguments: Any, **more: Any) -> list[str]:
             admitted.extend(admit(*arguments, **more))
             return admitted
 
-        with patch.object(queue, "admit_waiting", noting):
+        with patch.object(admission_service, "admit_waiting", noting):
             load("scheduler").schedule(event, None)
         return admitted
 

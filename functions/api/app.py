@@ -10,12 +10,12 @@ from chalice.app import Chalice, Request, Response
 from chalicelib import elsewhere, limits, nouns
 from chalicelib.doors import door
 from chalicelib.problems import Problem, of_response
-from mediajobs.stores import clients
+from mediajobs.aws import dynamodb
 
 app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
-clients.dynamodb()  # made here, since Lambda lends a whole processor for as long as this file loads
+dynamodb.dynamodb()  # made here, since Lambda lends a whole processor for as long as this file loads
 
 # What a page of another origin may read, beside the body.
 READABLE = (

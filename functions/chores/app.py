@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, SQSEvent
 
-from mediajobs.stores import exports, retries
-from mediajobs.stores.retries import Walk
+from mediajobs.commands import bulk_retry_service
+from mediajobs.commands.bulk_retry_service import Walk
+from mediajobs.exports import export_service, export_store
 
 app = Chalice(app_name="chores")
 logger = Logger()
@@ -38,20 +39,20 @@ def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
 def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
     seconds = context.get_remaining_time_in_millis() // 1000 + 1
     try:
-        state = exports.go_on(export_id, _in_time(context), seconds)
-    except exports.Held:
+        state = export_service.go_on(export_id, _in_time(context), seconds)
+    except export_store.Held:
         raise  # whoever holds it ends it
     except Exception:  # whatever it was: nobody tries again, and somebody waits for it
         if last:
-            exports.give_up(export_id)
+            export_service.give_up(export_id)
         raise
     logger.info("export", export_id=export_id, state=state)
 
 
 def _retry(walk: Walk, context: LambdaContext) -> None:
-    done = retries.advance(walk, _in_time(context))
+    done = bulk_retry_service.advance(walk, _in_time(context))
     if done.left is not None:
-        retries.hand_over(done.left)
+        bulk_retry_service.hand_over(done.left)
     logger.info("retried", account=walk.account, **done.document.model_dump())
 
 

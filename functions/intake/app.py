@@ -6,9 +6,9 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.errors import NotFound
-from mediajobs.jobs import job_of_key
-from mediajobs.life import Status
-from mediajobs.stores import jobs, leftovers
+from mediajobs.jobs import cleanup_store, job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.storage.object_keys import job_of_key
 
 app = Chalice(app_name="intake")
 logger = Logger()
@@ -21,11 +21,11 @@ def uploaded(event: CloudWatchEvent) -> None:
     if job_id is None:
         return
     try:
-        outcome = jobs.transition(
+        outcome = job_store.transition(
             job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
         )
     except NotFound:  # a job is there before its upload's URL: so this one was deleted
-        goes = leftovers.came(job_id)
+        goes = cleanup_store.came(job_id)
         logger.warning("a source arrived for a job that is not there", job_id=job_id, goes=goes)
         return
     logger.info("source arrived", job_id=job_id, verdict=outcome.verdict)

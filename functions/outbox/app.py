@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, DynamoDBEvent
 
-from mediajobs.events import JobEvent, event_of
-from mediajobs.stores import clients
-from mediajobs.stores.environment import setting
+from mediajobs.aws import clients
+from mediajobs.jobs.events import JobEvent, event_of
+from mediajobs.settings import setting
 
 app = Chalice(app_name="outbox")
 logger = Logger()

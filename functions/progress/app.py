@@ -6,10 +6,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, DynamoDBEvent
 
-from mediajobs.frames import sequence_of
-from mediajobs.stores import broadcast, listeners
-from mediajobs.stores.listeners import Partition
-from mediajobs.stores.rows import JOB, PROGRESS
+from mediajobs.jobs.tables import JOB, PROGRESS
+from mediajobs.live_progress import broadcast_service, subscriber_store
+from mediajobs.live_progress.frames import sequence_of
+from mediajobs.live_progress.subscriber_store import Partition
 
 app = Chalice(app_name="progress")
 logger = Logger()
@@ -23,7 +23,7 @@ def progress(event: DynamoDBEvent) -> dict[str, Any]:
     failed: list[str] = []
     for job_id, records in _by_job(event.to_dict()["Records"]).items():
         try:
-            told = broadcast.tell(job_id, _last_seen(records))
+            told = broadcast_service.tell(job_id, _last_seen(records))
         except (BotoCoreError, ClientError):
             logger.exception("not told", job_id=job_id)
             failed.append(records[0]["dynamodb"]["SequenceNumber"])
@@ -49,7 +49,8 @@ def _last_seen(records: list[Record]) -> Partition:
     }
     job, reported = images.get(JOB), images.get(PROGRESS)
     seen = Partition(
-        job=listeners.job_of(job) if job else None, progress=listeners.progress_of(reported) if reported else None
+        job=subscriber_store.job_of(job) if job else None,
+        progress=subscriber_store.progress_of(reported) if reported else None,
     )
     if seen.job is not None and {record["eventName"] for record in records if _is_job(record)} == {"REMOVE"}:
         seen.told = sequence_of(seen.job, seen.progress)

@@ -9,8 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, SQSEvent
 from pydantic import BaseModel
 
-from mediajobs.events import JobEvent
-from mediajobs.stores import names, rollups
+from mediajobs.jobs.events import JobEvent
+from mediajobs.listing import name_index_store
+from mediajobs.statistics import counter_store
 
 app = Chalice(app_name="rollups")
 logger = Logger()
@@ -33,5 +34,5 @@ def roll_up(event: SQSEvent) -> Any:
 
 def _roll_up(record: SQSRecord) -> None:
     event = _Told.model_validate_json(record.body).detail
-    names.follow(event)
-    logger.info("rolled up", job_id=event.job_id, changed=rollups.count(event.job_id, event))
+    name_index_store.follow(event)
+    logger.info("rolled up", job_id=event.job_id, changed=counter_store.count(event.job_id, event))

@@ -10,11 +10,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
-from mediajobs import turns
-from mediajobs.life import Status
-from mediajobs.stores import executions, progress, queue, steering
-from mediajobs.stores.expiry import expire
-from mediajobs.stores.sweep import sweep
+from mediajobs import run_each
+from mediajobs.commands import service
+from mediajobs.jobs import progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.pipeline import admission_service, executions_client
+from mediajobs.pipeline.sweep_service import expire, sweep
 
 app = Chalice(app_name="scheduler")
 logger = Logger()
@@ -28,23 +29,23 @@ def schedule(event: CloudWatchEvent) -> None:
     detail: dict[str, Any] = event.detail
     job_id, attempt = detail["job_id"], detail["attempt"]
     if detail["status"] == Status.PROCESSING:
-        executions.start(job_id, attempt, account=detail["account"], priority=detail["priority"])
+        executions_client.start(job_id, attempt, account=detail["account"], priority=detail["priority"])
         logger.info("execution started", job_id=job_id, attempt=attempt)
-        if progress.is_over(job_id, attempt):  # the event of its cancelling may have come before this one
-            executions.stop(job_id, attempt)
+        if progress_store.is_over(job_id, attempt):  # the event of its cancelling may have come before this one
+            executions_client.stop(job_id, attempt)
         return
     if detail["status"] == Status.CANCELLED:
-        executions.stop(job_id, attempt)
+        executions_client.stop(job_id, attempt)
         logger.info("execution stopped", job_id=job_id, attempt=attempt)
     came_to_wait = detail["job_id"] if detail["status"] == Status.QUEUED else None
-    admitted = queue.admit_waiting(detail["account"], job_id=came_to_wait)
+    admitted = admission_service.admit_waiting(detail["account"], job_id=came_to_wait)
     logger.info("admission", account=detail["account"], admitted=admitted)
 
 
 def _go_round() -> None:
     """Does each duty, and fails at the end if one did: what fails three times raises the alarm of FailedEvents."""
     try:
-        turns.those((sweep, expire, steering.remove_leftovers), _do)
+        run_each.those((sweep, expire, service.remove_leftovers), _do)
     except ExceptionGroup:
         logger.exception("sweep")  # Lambda itself would tell of the group alone
         raise

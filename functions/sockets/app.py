@@ -7,11 +7,18 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, WebsocketEvent
 
-from mediajobs import messages, usage
-from mediajobs.limits import QuotaExceeded
-from mediajobs.messages import Message
-from mediajobs.stores import broadcast, connections, keys, listeners, pushes, subscriptions
-from mediajobs.stores.connections import Connection, Known
+from mediajobs.accounts import key_store, usage
+from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.live_progress import (
+    broadcast_service,
+    connection_store,
+    messages,
+    push_client,
+    subscriber_store,
+    subscription_service,
+)
+from mediajobs.live_progress.connection_store import Connection, Known
+from mediajobs.live_progress.messages import Message
 
 app = Chalice(app_name="sockets")
 logger = Logger()
@@ -25,38 +32,38 @@ _COUNTER = usage.counter("GET /socket", HTTPStatus.OK)
 def connect(event: WebsocketEvent) -> Answer:
     """A connection counts as a request of its key. The key is in no log."""
     try:
-        caller = keys.authenticate(_key(event.to_dict()), _COUNTER)
+        caller = key_store.authenticate(_key(event.to_dict()), _COUNTER)
     except QuotaExceeded:
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
     if caller is None:
         return _answer(event, HTTPStatus.UNAUTHORIZED)
-    connections.remember(Connection(event.connection_id, caller.account, caller.key_id))
+    connection_store.remember(Connection(event.connection_id, caller.account, caller.key_id))
     return _answer(event, HTTPStatus.OK)
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> Answer:
     """Messages are not counted against the key, but each connection has its measure."""
-    if not connections.takes_a_message(event.connection_id):
-        pushes.push(messages.too_many_messages(), [event.connection_id])
-        pushes.close(event.connection_id)
+    if not connection_store.takes_a_message(event.connection_id):
+        push_client.push(messages.too_many_messages(), [event.connection_id])
+        push_client.close(event.connection_id)
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
-    known = connections.get(event.connection_id)
+    known = connection_store.get(event.connection_id)
     if known is None:
-        pushes.close(event.connection_id)
-    elif broadcast.is_revoked(known.connection.key_id):
-        broadcast.cut_off(known)
+        push_client.close(event.connection_id)
+    elif broadcast_service.is_revoked(known.connection.key_id):
+        broadcast_service.cut_off(known)
     else:
         for data in _replies(known, messages.read(event.body)):
-            pushes.push(data, [event.connection_id])
+            push_client.push(data, [event.connection_id])
     return _answer(event, HTTPStatus.OK)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> Answer:
-    known = connections.get(event.connection_id)
+    known = connection_store.get(event.connection_id)
     if known is not None:
-        listeners.forget(known)
+        subscriber_store.forget(known)
     return _answer(event, HTTPStatus.OK)
 
 
@@ -77,18 +84,18 @@ def _replies(known: Known, asked: Message | None) -> list[bytes]:
     if asked.action == "subscribe":
         return _subscribe(known, asked)
     if asked.all:
-        subscriptions.unsubscribe_from_all(known)
+        subscription_service.unsubscribe_from_all(known)
     else:
-        subscriptions.unsubscribe(known.connection, asked.job_ids)
+        subscription_service.unsubscribe(known.connection, asked.job_ids)
     return []
 
 
 def _subscribe(known: Known, asked: Message) -> list[bytes]:
     if asked.all:
-        subscriptions.subscribe_to_all(known.connection)
+        subscription_service.subscribe_to_all(known.connection)
     try:
-        unknown = subscriptions.subscribe(known, asked.job_ids)
-    except subscriptions.TooMany:
+        unknown = subscription_service.subscribe(known, asked.job_ids)
+    except subscription_service.TooMany:
         return [messages.too_many()]
     return [messages.unknown(unknown)] if unknown else []
 

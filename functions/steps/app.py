@@ -8,7 +8,7 @@ from chalice.app import Chalice, CloudWatchEvent, LambdaFunctionEvent
 from pynamodb.exceptions import PynamoDBException
 
 from mediajobs.errors import Conflict
-from mediajobs.stores import executions, pipeline
+from mediajobs.pipeline import executions_client, steps_service
 
 DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
 app = Chalice(app_name="steps")
@@ -33,18 +33,18 @@ def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]
 @app.on_cw_event({"source": ["aws.states"]})
 def execution_ended(event: CloudWatchEvent) -> None:
     """An execution ended without success; where it could not say so itself, its job fails here."""
-    job_id, attempt = executions.attempt_of(event.detail["name"])
-    ended = executions.ending(event.detail)
-    pipeline.fail(job_id, attempt, error=ended.error, cause=ended.cause)
+    job_id, attempt = executions_client.attempt_of(event.detail["name"])
+    ended = executions_client.ending(event.detail)
+    steps_service.fail(job_id, attempt, error=ended.error, cause=ended.cause)
 
 
 def _step(event: dict[str, Any]) -> dict[str, Any]:
     job_id, attempt = event["job_id"], event["attempt"]
     if event["step"] == "plan":
-        return pipeline.plan(job_id, attempt)
+        return steps_service.plan(job_id, attempt)
     if event["step"] == "publish":
-        pipeline.publish(job_id, attempt)
+        steps_service.publish(job_id, attempt)
         return {}
     failure = event["failure"]
-    pipeline.fail(job_id, attempt, error=failure["Error"], cause=failure.get("Cause", ""))
+    steps_service.fail(job_id, attempt, error=failure["Error"], cause=failure.get("Cause", ""))
     return {}

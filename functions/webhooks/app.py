@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
-from mediajobs.events import JobEvent
-from mediajobs.stores import attempts, deliveries, due, fanout, hints
-from mediajobs.times import parse
+from mediajobs.jobs.events import JobEvent
+from mediajobs.timestamps import parse
+from mediajobs.webhooks import attempt_queue, delivery_service, delivery_store, fan_out_service, overdue_service
 
 app = Chalice(app_name="webhooks")
 logger = Logger()
@@ -48,7 +48,7 @@ def deliver(event: SQSEvent) -> Any:
 
 @app.on_cw_event({"source": ["aws.events"]})
 def look_around(_event: CloudWatchEvent) -> None:
-    logger.info("sweep", hinted=due.sweep(clock()))
+    logger.info("sweep", hinted=overdue_service.sweep(clock()))
 
 
 def _fan_out(record: SQSRecord) -> None:
@@ -57,22 +57,22 @@ def _fan_out(record: SQSRecord) -> None:
         _recover(message["recover"])
         return
     event = JobEvent.model_validate(message["detail"])
-    count = fanout.fan_out(event, clock())
+    count = fan_out_service.fan_out(event, clock())
     logger.info("fanned out", job_id=event.job_id, event_id=event.event_id, endpoints=count)
 
 
 def _recover(walk: dict[str, Any]) -> None:
     """A page of it; the next one is a message again."""
-    done = deliveries.recover(walk["webhook_id"], parse(walk["since"]), clock(), place=walk["place"])
+    done = delivery_store.recover(walk["webhook_id"], parse(walk["since"]), clock(), place=walk["place"])
     logger.info("recovered", webhook_id=walk["webhook_id"], count=done.count)
     if done.place is not None:
-        hints.hand_on_recovery(walk["webhook_id"], walk["since"], done.place)
+        attempt_queue.hand_on_recovery(walk["webhook_id"], walk["since"], done.place)
 
 
 def _deliver(record: dict[str, Any]) -> bool:
     try:
-        hint = hints.read(record["body"])
-        outcome = attempts.make(hint, clock)
+        hint = attempt_queue.read(record["body"])
+        outcome = delivery_service.make(hint, clock)
     except Exception:  # its message comes again, the others of the batch do not; the row knows how far it got
         logger.exception("an attempt was interrupted", hint=record["body"])
         return False

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from mediajobs.life import TERMINAL
+from mediajobs.jobs.lifecycle import TERMINAL
 
 
 class Document(BaseModel):

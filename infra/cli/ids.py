@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import typer
 
+from mediajobs.api.request_types import BATCH_ID
 from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
-from mediajobs.requests import BATCH_ID
 
 _KEY_ID = re.compile(r"[0-9A-Za-z]{12}")
 _ACCOUNT = re.compile(r"[\w.:@+-]{1,64}")  # tables have it in their keys, and keep names with # for themselves

@@ -16,7 +16,7 @@ from infra.cli.screens import print_document
 from infra.cli.tables import Endpoint, tables
 
 if TYPE_CHECKING:
-    from mediajobs.stores.keys import Key
+    from mediajobs.accounts.key_store import Key
 
 keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) 
     It goes to the running stack. Where KEYS_TABLE is set, to that table, with the AWS settings of the environment.
     """
     with _table(endpoint):
-        from mediajobs.stores.keys import create
+        from mediajobs.accounts.key_store import create
 
         key = create(account, requests_per_minute=limit)
     typer.echo(key)
@@ -47,7 +47,7 @@ def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) 
 def list_keys(account: Account, as_json: AsJson = False, endpoint: Endpoint = None) -> None:
     """The keys of an account, the oldest first. The secrets are nowhere to be had."""
     with _table(endpoint):
-        from mediajobs.stores.keys import of_account
+        from mediajobs.accounts.key_store import of_account
 
         found = of_account(account)
     if as_json:
@@ -68,7 +68,7 @@ def _row(key: "Key") -> tuple[str | Text, ...]:
 def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
     """Make a key useless, at once and for good."""
     with _table(endpoint, key_id):
-        from mediajobs.stores.keys import revoke
+        from mediajobs.accounts.key_store import revoke
 
         revoke(key_id)
     console().print(Text(f"The key {key_id} is revoked."))
@@ -78,7 +78,7 @@ def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
 def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> None:
     """Set how many requests a key may make in a minute, from now on."""
     with _table(endpoint, key_id):
-        from mediajobs.stores.keys import limit
+        from mediajobs.accounts.key_store import limit
 
         limit(key_id, requests)
     console().print(Text(f"The key {key_id} may make {requests} requests a minute."))

@@ -10,7 +10,7 @@ from infra.cli import ids
 from infra.cli.connection import AsJson, console
 from infra.cli.screens import print_document
 from infra.cli.tables import Endpoint, tables
-from mediajobs.quotas import LARGEST_CONCURRENCY
+from mediajobs.accounts.quotas import LARGEST_CONCURRENCY
 
 Account = Annotated[str, typer.Option(metavar="NAME", help="Whose quotas.", show_default=False, callback=ids.account)]
 Concurrent = Annotated[
@@ -39,11 +39,11 @@ def quota(
     }
     limits = {name: limit for name, limit in wishes.items() if limit is not None}
     with tables(endpoint, "COUNTERS_TABLE", "JOBS_TABLE"):
-        from mediajobs.stores import quotas
+        from mediajobs.accounts import quota_store
 
         if limits:
-            quotas.change(account, limits)
-        found = asdict(quotas.read(account).quotas)
+            quota_store.change(account, limits)
+        found = asdict(quota_store.read(account).quotas)
     if as_json:
         print_document({"account": account} | found)
         return

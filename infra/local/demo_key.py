@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from infra.local.home import write_private
-from mediajobs.limits import QuotaExceeded
-from mediajobs.stores import keys
-from mediajobs.usage import counter
+from mediajobs.accounts import key_store
+from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.accounts.usage import counter
 
 ACCOUNT = "demo"
 
@@ -18,14 +18,14 @@ def lasting(file: Path, limit: int) -> str:
     """The key in the file as long as the table knows it, else a new one. The limit is in requests a minute."""
     key = file.read_text().strip() if file.exists() else ""
     if not key or not _opens(key):
-        key = keys.create(ACCOUNT, requests_per_minute=limit)
+        key = key_store.create(ACCOUNT, requests_per_minute=limit)
         write_private(file, key)
     return key
 
 
 def _opens(key: str) -> bool:
     try:
-        return keys.authenticate(key, counter("mediajobs up", 200)) is not None
+        return key_store.authenticate(key, counter("mediajobs up", 200)) is not None
     except QuotaExceeded:
         return True
 

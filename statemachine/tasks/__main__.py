@@ -13,10 +13,10 @@ import time
 from aws_lambda_powertools import Logger
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.jobs import source_key
-from mediajobs.manifests import TaskManifest
-from mediajobs.progress import Failure
-from mediajobs.stores import jobs, progress
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.model import Failure
+from mediajobs.media.manifests import TaskManifest
+from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import watch
 from statemachine.tasks.context import Context, load
 from statemachine.tasks.watch import DEPENDENCY, watched
@@ -60,7 +60,7 @@ def _attempt(task: str, job_id: str, attempt: int, over: threading.Event) -> int
         logger.info("done", seconds=round(time.monotonic() - started, 3))
         return DONE
     with contextlib.suppress(*DEPENDENCY):  # where the reason cannot be kept, the exit code still says what to do
-        progress.record_failure(job_id, attempt, failure)
+        progress_store.record_failure(job_id, attempt, failure)
     logger.warning("failed", code=failure.code, reason=failure.message)
     return TRY_AGAIN if retryable else BAD_INPUT
 
@@ -74,7 +74,7 @@ def _validate(context: Context) -> None:
         return
     started = time.monotonic()
     facts = validate.run(context)
-    jobs.record_source(context.job_id, context.attempt, facts)
+    job_store.record_source(context.job_id, context.attempt, facts)
     manifest = TaskManifest(
         task="validate",
         attempt=context.attempt,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mediajobs.source import SourceFacts
+from mediajobs.media.source import SourceFacts
 from statemachine.tasks import limits, probe
 from statemachine.tasks.runner import STDOUT, Failed, run
 from statemachine.tasks.speech import SAMPLE_RATE, Samples

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from mediajobs.errors import NotFound, Stopped
-from mediajobs.jobs import Job, manifest_key, source_key
-from mediajobs.life import RUNNING
-from mediajobs.manifests import TaskManifest
-from mediajobs.options import Options
-from mediajobs.progress import TaskProgress
-from mediajobs.source import SourceFacts
-from mediajobs.stores import jobs, progress
-from mediajobs.stores.objects import Objects
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.lifecycle import RUNNING
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.options import Options
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.object_keys import manifest_key, source_key
 
 _SECONDS_BETWEEN_WRITES = 2.0
 
@@ -71,7 +72,7 @@ class Context:
 def load(job_id: str, attempt: int, over: threading.Event | None = None) -> Context:
     """Raises Stopped where the attempt is over. From the moment at which `over` is set, every report does."""
     try:
-        job = jobs.get(job_id)
+        job = job_store.get(job_id)
     except NotFound as error:
         raise Stopped(f"job {job_id} was deleted") from error
     if job.attempt != attempt or job.status not in RUNNING:
@@ -119,7 +120,7 @@ class StoreReporter:
         if self._over.is_set():
             raise Stopped(f"attempt {self._attempt} of job {self._job_id} is over")
         if tasks:
-            progress.report(self._job_id, self._attempt, tasks)
+            progress_store.report(self._job_id, self._attempt, tasks)
 
 
 def _with_defaults(job: Job) -> Options:

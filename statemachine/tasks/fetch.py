@@ -9,7 +9,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from mediajobs.errors import JobError
-from mediajobs.stores import outward
+from mediajobs.outbound import http_client, pinned_transport
 
 _TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces
 _MAX_REDIRECTS = 5
@@ -27,13 +27,13 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
     unknown. Raises JobError: source_unreachable (retryable where another try may help), source_not_found,
     source_forbidden_address, source_too_large, source_url_scheme.
     """
-    adapter = outward.CheckedAdapter()
+    adapter = pinned_transport.CheckedAdapter()
     try:
         with _open(adapter, url) as response:
             _copy(response, write, max_bytes, on_progress)
-    except outward.BadUrl as error:
+    except http_client.BadUrl as error:
         raise _bad_url(str(error)) from error
-    except outward.Forbidden as error:
+    except pinned_transport.Forbidden as error:
         raise _forbidden(str(error)) from error
     except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
         raise _bad_url("it is malformed") from error
@@ -46,7 +46,7 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
 def _open(adapter: HTTPAdapter, url: str) -> requests.Response:
     """The answer at the end of the redirects, each checked like the first URL."""
     for _ in range(_MAX_REDIRECTS + 1):
-        outward.check_url(url)
+        http_client.check_url(url)
         request = requests.Request("GET", url, headers=_HEADERS).prepare()
         response = adapter.send(request, stream=True, timeout=_TIMEOUT)
         if not response.is_redirect:

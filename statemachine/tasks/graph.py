@@ -7,8 +7,8 @@ from typing import Any
 
 import ffmpeg
 
-from mediajobs.ladder import KEYFRAME_SECONDS, Plan, Rendition, Size
-from mediajobs.source import SourceFacts
+from mediajobs.media.ladder import KEYFRAME_SECONDS, Plan, Rendition, Size
+from mediajobs.media.source import SourceFacts
 from statemachine.tasks.probe import DECODE_OPTIONS
 
 PROGRESS = "progress"  # the pipe beside those of the renditions

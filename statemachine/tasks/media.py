@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from mediajobs import ladder
 from mediajobs.errors import JobError
-from mediajobs.jobs import output_prefix, source_key
-from mediajobs.ladder import Plan, Size
-from mediajobs.manifests import Output, TaskManifest
-from mediajobs.source import SourceFacts
+from mediajobs.media import ladder
+from mediajobs.media.ladder import Plan, Size
+from mediajobs.media.manifests import Output, TaskManifest
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.object_keys import output_prefix, source_key
 from statemachine.tasks import limits
 from statemachine.tasks.context import Context
 from statemachine.tasks.graph import AUDIO_FILE, MP3_BITRATE

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from mediajobs.ladder import KEYFRAME_SECONDS, Plan
+from mediajobs.media.ladder import KEYFRAME_SECONDS, Plan
 from statemachine.tasks.graph import THUMBNAIL_SECONDS
 from statemachine.tasks.rendition import Upload
 

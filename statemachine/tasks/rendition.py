@@ -1,10 +1,10 @@
 """A rendition on its way: its bytes go to S3 and through the fragment index while ffmpeg makes them."""
 
-from mediajobs import hls
-from mediajobs.fragments import FragmentIndex
-from mediajobs.ladder import Plan, Rendition
-from mediajobs.manifests import Output
-from mediajobs.stores.objects import Objects
+from mediajobs.media import hls_playlists
+from mediajobs.media.fragment_index import FragmentIndex
+from mediajobs.media.ladder import Plan, Rendition
+from mediajobs.media.manifests import Output
+from mediajobs.storage.bucket_store import Objects
 
 CONTENT_TYPE = "video/mp4"
 
@@ -36,8 +36,8 @@ class Upload:
             height=self.rendition.size.height,
             duration_seconds=round(self.index.duration, 3),
             codecs=self.index.codecs,
-            peak_bandwidth=hls.peak_bandwidth(fragments),
-            average_bandwidth=hls.average_bandwidth(fragments),
+            peak_bandwidth=hls_playlists.peak_bandwidth(fragments),
+            average_bandwidth=hls_playlists.average_bandwidth(fragments),
             frame_rate=float(plan.frame_rate) if plan.frame_rate else None,
             init_size=self.index.init_size if plan.hls else None,
             fragments=fragments if plan.hls else [],

@@ -7,9 +7,9 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from mediajobs.errors import JobError
-from mediajobs.jobs import source_key
-from mediajobs.requests import LARGEST_SOURCE
-from mediajobs.stores.objects import Stored
+from mediajobs.jobs.schemas import LARGEST_SOURCE
+from mediajobs.storage.object_keys import source_key
+from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks.context import Context
 from statemachine.tasks.fetch import fetch
 

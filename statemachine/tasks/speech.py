@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediajobs.errors import JobError
-from mediajobs.subtitles import Segment, Transcript, Word
+from mediajobs.transcripts.transcript import Segment, Transcript, Word
 
 Samples = NDArray[np.int16]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from mediajobs.source import AudioFacts, VideoFacts
+from mediajobs.media.source import AudioFacts, VideoFacts
 
 Stream = dict[str, Any]
 

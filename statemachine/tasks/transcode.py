@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mediajobs.errors import JobError
-from mediajobs.ladder import Plan
-from mediajobs.source import SourceFacts
+from mediajobs.media.ladder import Plan
+from mediajobs.media.source import SourceFacts
 from statemachine.tasks import graph, limits, runner
 from statemachine.tasks.position import Position
 from statemachine.tasks.probe import is_unreachable

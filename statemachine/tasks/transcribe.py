@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mediajobs import subtitles
 from mediajobs.errors import JobError
-from mediajobs.jobs import output_prefix, source_key
-from mediajobs.manifests import Absent, Output, TaskManifest
-from mediajobs.source import SourceFacts
-from mediajobs.subtitles import Transcript
+from mediajobs.media.manifests import Absent, Output, TaskManifest
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.object_keys import output_prefix, source_key
+from mediajobs.transcripts import subtitles
+from mediajobs.transcripts import transcript as transcripts_transcript
+from mediajobs.transcripts.transcript import Transcript
 from statemachine.tasks import audio, limits, speech
 from statemachine.tasks.context import Context
 
@@ -18,10 +19,10 @@ MANIFEST = "transcribe"
 DEFAULT_MODEL = "base"
 
 _FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
-    "txt": ("text/plain; charset=utf-8", subtitles.to_txt),
+    "txt": ("text/plain; charset=utf-8", transcripts_transcript.to_txt),
     "srt": ("application/x-subrip; charset=utf-8", subtitles.to_srt),
     "vtt": ("text/vtt; charset=utf-8", subtitles.to_vtt),
-    "json": ("application/json", subtitles.to_json),
+    "json": ("application/json", transcripts_transcript.to_json),
 }
 
 
@@ -107,7 +108,7 @@ def _facts(transcript: Transcript, engine: speech.Engine) -> dict[str, str | int
     return {
         "language": transcript.language,
         "language_probability": transcript.language_probability,
-        "word_count": subtitles.word_count(transcript),
+        "word_count": transcripts_transcript.word_count(transcript),
         "model": engine.model,
         "device": engine.device,
         "compute_type": engine.compute_type,

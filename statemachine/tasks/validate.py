@@ -5,8 +5,9 @@ from itertools import count
 from typing import Any
 
 from mediajobs.errors import JobError
-from mediajobs.source import SourceFacts
-from mediajobs.stores.objects import Objects, Stored
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks import limits, probe, sniff, source, streams
 from statemachine.tasks.context import Context
 

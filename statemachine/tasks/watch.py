@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from mediajobs.stores import progress
+from mediajobs.jobs import progress_store
 
 DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
 STOPPED = 77
@@ -50,7 +50,7 @@ class _Watch(threading.Thread):
     def _is_over(self) -> bool:
         """A database that does not answer ends no task: the work may be done before it is back."""
         try:
-            return progress.is_over(self._job_id, self._attempt)
+            return progress_store.is_over(self._job_id, self._attempt)
         except DEPENDENCY as error:
             logger.warning("cannot see whether the attempt is over", reason=type(error).__name__)
             return False

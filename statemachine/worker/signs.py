@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mediajobs.health import Disk, Sign
-from mediajobs.stores import workers
+from mediajobs.health import worker_store
+from mediajobs.health.report import Disk, Sign
 from statemachine.worker import client
 from statemachine.worker.log import log
 
@@ -41,9 +41,9 @@ class Signs:
 
     def _give_until_stopped(self) -> None:
         while not self._stopping.is_set():
-            self._try(lambda: workers.note(self._client, self._worker, self._sign()))
+            self._try(lambda: worker_store.note(self._client, self._worker, self._sign()))
             self._stopping.wait(self._every)
-        self._try(lambda: workers.leave(self._client, self._worker))
+        self._try(lambda: worker_store.leave(self._client, self._worker))
 
     def _sign(self) -> Sign:
         return Sign(time.time(), self._every, Disk(*shutil.disk_usage(tempfile.gettempdir())))

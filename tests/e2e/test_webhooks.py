@@ -11,9 +11,10 @@ from standardwebhooks import Webhook
 from infra.local import Stack
 from infra.local.deploy import CONFIG
 from infra.local.emulator import session
-from mediajobs.deliveries import Delivery
-from mediajobs.stores import clients, deliveries, webhooks
-from mediajobs.webhooks import EVENTS
+from mediajobs.aws import dynamodb
+from mediajobs.webhooks import delivery_store, endpoint_store
+from mediajobs.webhooks.delivery import Delivery
+from mediajobs.webhooks.endpoints import EVENTS
 from tests.e2e.conftest import caller
 from tests.receivers import answer, receiver
 
@@ -35,7 +36,7 @@ def there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("WEBHOOKS_TABLE", names["WebhooksTable"])
     monkeypatch.setenv("DELIVERIES_TABLE", names["DeliveriesTable"])
     client = found.client("dynamodb", config=CONFIG)
-    monkeypatch.setattr(clients, "dynamodb", lambda: client)
+    monkeypatch.setattr(dynamodb, "dynamodb", lambda: client)
     return found
 
 
@@ -50,7 +51,7 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, 
     api = caller(stack, ACCOUNT)
     began = datetime.now(UTC)
     with receiver(answer(503), answer(200)) as site:
-        endpoint = webhooks.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
+        endpoint = endpoint_store.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
         job_id = api.create(filename="never.mp4")["job_id"]
         assert api.ask("POST", f"/jobs/{job_id}/cancel").status_code == 200
         until(lambda: len(site.requests) == 2)  # five seconds lie between
@@ -61,7 +62,7 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, 
         assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
 
         def log() -> list[Delivery]:
-            return deliveries.page(endpoint.webhook_id).deliveries
+            return delivery_store.page(endpoint.webhook_id).deliveries
 
         until(lambda: log()[0].status == "delivered")
         assert [attempt.status for attempt in log()[0].attempts] == [503, 200]
@@ -69,7 +70,7 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, 
         events = there.client("events", config=CONFIG)
         (archive,) = events.list_archives()["Archives"]
         source = archive["EventSourceArn"]
-        later = webhooks.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
+        later = endpoint_store.create(ACCOUNT, url=site.url, events=EVENTS, now=began)
         events.start_replay(
             ReplayName=f"again-{job_id}",
             EventSourceArn=events.describe_archive(ArchiveName=archive["ArchiveName"])["ArchiveArn"],
@@ -77,9 +78,9 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, 
             EventEndTime=datetime.now(UTC) + timedelta(minutes=1),
             Destination={"Arn": source},
         )
-        until(lambda: any(each.job_id == job_id for each in deliveries.page(later.webhook_id).deliveries))
+        until(lambda: any(each.job_id == job_id for each in delivery_store.page(later.webhook_id).deliveries))
         until(lambda: len(site.requests) == 3)
         assert len(log()) == 1
         assert site.requests[2].headers["webhook-id"] == first.headers["webhook-id"]
     for each in (endpoint, later):
-        webhooks.delete(ACCOUNT, each.webhook_id)
+        endpoint_store.delete(ACCOUNT, each.webhook_id)

@@ -5,7 +5,7 @@ import pytest
 from chalice.test import Client
 from ulid import ULID
 
-from mediajobs.stores import keys
+from mediajobs.accounts import key_store
 from tests.conftest import template
 from tests.doors import load
 
@@ -16,7 +16,7 @@ SENT = {"Content-Type", "X-API-Key", "Idempotency-Key", "If-None-Match"}
 
 @pytest.mark.usefixtures("cloud")
 def test_a_page_of_another_origin_may_read_every_answer_and_its_headers() -> None:
-    key = keys.create("acme", requests_per_minute=2)
+    key = key_store.create("acme", requests_per_minute=2)
     with Client(load("api").app) as client:
         answers = [
             client.http.request(method, path, headers={"X-API-Key": key})
@@ -34,7 +34,7 @@ def test_a_page_of_another_origin_may_read_every_answer_and_its_headers() -> Non
 
 @pytest.mark.usefixtures("cloud")
 def test_a_row_that_does_not_read_is_not_the_clients_mistake() -> None:
-    key, job_id = keys.create("acme"), str(ULID())
+    key, job_id = key_store.create("acme"), str(ULID())
     row = {"job_id": job_id, "item": "job", "account": "acme", "status": "asleep"}
     boto3.client("dynamodb").put_item(TableName="JobsTable", Item={name: {"S": value} for name, value in row.items()})
     with Client(load("api").app) as client:

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from chalice.test import Client, HTTPResponse
 
-from mediajobs.ids import assemble_key
-from mediajobs.jobs import manifest_key, source_key
-from mediajobs.life import Status
-from mediajobs.manifests import Fragment, Output
-from mediajobs.source import SourceFacts, VideoFacts
-from mediajobs.stores import clock, jobs, keys, queue, rollups
-from mediajobs.stores.objects import Objects
+from mediajobs import clock
+from mediajobs.accounts import key_store
+from mediajobs.accounts.api_keys import assemble_key
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.media.manifests import Fragment, Output
+from mediajobs.media.source import SourceFacts, VideoFacts
+from mediajobs.pipeline import admission_service
+from mediajobs.statistics import counter_store
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.object_keys import manifest_key, source_key
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -26,7 +30,7 @@ Ask = Callable[..., HTTPResponse]
 @pytest.fixture
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(method, path, body, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = keys.create("acme")
+    mine = key_store.create("acme")
     with Client(load("api").app) as client:
 
         def send(method: str, path: str, body: Any = None, **options: Any) -> HTTPResponse:
@@ -59,10 +63,10 @@ def create(ask: Ask, **fields: Any) -> str:
 
 
 def run_to(job_id: str, *statuses: Status, **changes: Any) -> None:
-    jobs.transition(job_id, Status.QUEUED, attempt=1)
-    queue.admit("acme")
+    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    admission_service.admit("acme")
     for status in statuses:
-        jobs.transition(job_id, status, attempt=1, changes=changes if status is statuses[-1] else {})
+        job_store.transition(job_id, status, attempt=1, changes=changes if status is statuses[-1] else {})
 
 
 def completed(ask: Ask) -> str:
@@ -74,7 +78,7 @@ def completed(ask: Ask) -> str:
         variable_frame_rate=False,
     )  # fmt: skip
     facts = SourceFacts(container="mp4", duration_seconds=8, size_bytes=900, sha256="0" * 64, video=video, audio=None)
-    jobs.record_source(job_id, 1, facts)
+    job_store.record_source(job_id, 1, facts)
     output = Output(
         name="360p", key=f"outputs/{job_id}/360p.mp4", size_bytes=300, sha256="1" * 64, content_type="video/mp4",
         width=640, height=360, duration_seconds=8, codecs="avc1.64001e", peak_bandwidth=9, average_bandwidth=8,
@@ -85,8 +89,8 @@ def completed(ask: Ask) -> str:
         "360p": {"available": True, "size_bytes": 300, "segments_count": 1},
         "720p": {"available": False, "reason": "source is smaller than 720p"},
     }
-    jobs.transition(job_id, Status.UPLOADING, attempt=1)
-    jobs.transition(job_id, Status.COMPLETED, attempt=1, changes={"outputs": outputs})
+    job_store.transition(job_id, Status.UPLOADING, attempt=1)
+    job_store.transition(job_id, Status.COMPLETED, attempt=1, changes={"outputs": outputs})
     return job_id
 
 
@@ -129,14 +133,14 @@ def test_a_large_source_is_uploaded_in_parts(ask: Ask) -> None:
 @pytest.mark.parametrize("end", [Status.CANCELLED, Status.FAILED])
 def test_the_upload_of_a_job_that_ended_is_not_completed(ask: Ask, end: Status) -> None:
     created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
-    jobs.transition(created["job_id"], end, attempt=1)
+    job_store.transition(created["job_id"], end, attempt=1)
     parts = {"parts": [{"part_number": 1, "etag": '"x"'}]}
     assert end in problem(ask("POST", created["upload"]["complete_url"], parts), 409)["detail"]
 
 
 def test_an_upload_that_was_completed_may_be_completed_again(ask: Ask) -> None:
     created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
-    jobs.transition(created["job_id"], Status.QUEUED, attempt=1)
+    job_store.transition(created["job_id"], Status.QUEUED, attempt=1)
     again = ask("POST", created["upload"]["complete_url"], {"parts": [{"part_number": 1, "etag": '"x"'}]})
     assert (again.status_code, again.json_body["status"]) == (202, "queued")
 
@@ -191,14 +195,14 @@ def test_no_key_or_a_malformed_one_is_401(ask: Ask, key: str | None) -> None:
 
 
 def test_a_key_of_another_secret_is_401(ask: Ask) -> None:
-    first, second = keys.create("acme"), keys.create("acme")
+    first, second = key_store.create("acme"), key_store.create("acme")
     key_id = first.split("_")[1]
     problem(ask("GET", f"/jobs/{UNKNOWN}", key=assemble_key(key_id, second.split("_")[2][:32])), 401)
 
 
 def test_the_other_tenants_job_is_403_and_an_unknown_one_404(ask: Ask) -> None:
     job_id = create(ask)
-    stranger = keys.create("zeta")
+    stranger = key_store.create("zeta")
     for method, path in (
         ("GET", f"/jobs/{job_id}"),
         ("GET", f"/jobs/{job_id}/download/360p"),
@@ -215,7 +219,7 @@ def test_the_other_tenants_job_is_403_and_an_unknown_one_404(ask: Ask) -> None:
 
 def test_the_document_of_a_waiting_job_has_its_place_in_the_queue(ask: Ask) -> None:
     job_id = create(ask, user_metadata={"a": 1}, batch_id="b1", priority=7)
-    jobs.transition(job_id, Status.QUEUED, attempt=1, changes={"size_bytes": 12})
+    job_store.transition(job_id, Status.QUEUED, attempt=1, changes={"size_bytes": 12})
     document = ask("GET", f"/jobs/{job_id}").json_body
     assert document["status"] == "queued"
     assert (document["priority"], document["batch_id"], document["attempt"]) == (7, "b1", 1)
@@ -235,7 +239,7 @@ def test_an_unchanged_document_is_not_sent_again(ask: Ask) -> None:
     weak = ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": f'"other", W/{first.headers["ETag"]}'})
     assert weak.status_code == 304
     assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": "*"}).status_code == 304
-    jobs.transition(job_id, Status.QUEUED, attempt=1)
+    job_store.transition(job_id, Status.QUEUED, attempt=1)
     assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
@@ -258,7 +262,7 @@ def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -
     path = f"/jobs/{create(ask)}/download/source"
     assert "pending" in problem(ask("GET", path), 409)["detail"]
     job_id = path.split("/")[2]
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     assert "never came" in problem(ask("GET", path), 404)["detail"]
     objects = Objects.from_environment()
     objects.client.put_object(Bucket=objects.bucket, Key=source_key(job_id), Body=b"late")
@@ -292,7 +296,7 @@ def test_playlists_carry_presigned_urls_and_hand_a_query_key_on(ask: Ask) -> Non
     assert "360p/playlist.m3u8\n" in master.body.decode()
     media = ask("GET", f"/stream/{job_id}/360p/playlist.m3u8").body.decode()
     assert f"outputs/{job_id}/360p.mp4?" in media
-    key = keys.create("acme")
+    key = key_store.create("acme")
     by_query = ask("GET", f"/stream/{job_id}/master.m3u8?api_key={key}", key=None)
     assert f"360p/playlist.m3u8?api_key={key}\n" in by_query.body.decode()
     problem(ask("GET", f"/jobs/{job_id}?api_key={key}", key=None), 401)
@@ -326,7 +330,7 @@ def test_health_needs_no_key_and_every_answer_has_a_request_id(ask: Ask) -> None
 def test_neither_a_key_nor_a_presigned_url_is_in_the_log(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     monkeypatch.setattr(load("api").logger.registered_handler, "stream", log)
-    key = keys.create("acme")
+    key = key_store.create("acme")
     ask("GET", f"/stream/{completed(ask)}/master.m3u8?api_key={key}", key=None)
     printed = log.getvalue()
     assert "/master.m3u8" in printed
@@ -335,8 +339,8 @@ def test_neither_a_key_nor_a_presigned_url_is_in_the_log(ask: Ask, monkeypatch: 
 
 
 def test_statistics_are_the_accounts_own_and_for_the_span_that_is_asked_for(ask: Ask) -> None:
-    rollups.count(completed(ask))
-    rollups.count(create(ask))
+    counter_store.count(completed(ask))
+    counter_store.count(create(ask))
     found = ask("GET", "/jobs/stats").json_body
     assert found["total_jobs"] == 2
     assert found["status_breakdown"] == dict.fromkeys(Status, 0) | {"completed": 1, "pending": 1}
@@ -347,6 +351,6 @@ def test_statistics_are_the_accounts_own_and_for_the_span_that_is_asked_for(ask:
     within = ask("GET", f"/jobs/stats?from_date={today}&to_date={today}").json_body
     assert (within["total_jobs"], within["date_range"]["from"]) == (2, f"{today}T00:00:00.000Z")
     assert ask("GET", "/jobs/stats?to_date=2020-01-01T00:00:00").json_body["total_jobs"] == 0
-    assert ask("GET", "/jobs/stats", key=keys.create("zeta")).json_body["total_jobs"] == 0
+    assert ask("GET", "/jobs/stats", key=key_store.create("zeta")).json_body["total_jobs"] == 0
     problem(ask("GET", "/jobs/stats?from_date=yesterday"), 422)
     problem(ask("GET", "/jobs/stats?surprise=1"), 422)

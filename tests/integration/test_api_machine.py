@@ -19,14 +19,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from mediajobs.accounts import quota_store
 from mediajobs.errors import NotFound, Stopped
-from mediajobs.jobs import manifest_key, output_prefix
-from mediajobs.manifests import Output, TaskManifest
-from mediajobs.progress import Failure, TaskProgress
-from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import jobs, progress, queue, quotas, slots, waiting
-from mediajobs.stores.objects import Objects
-from mediajobs.times import of_milliseconds
+from mediajobs.jobs import concurrency_store, job_store, progress_store, waiting_account_store
+from mediajobs.jobs.model import Failure
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.media.manifests import Output, TaskManifest
+from mediajobs.media.source import AudioFacts, SourceFacts
+from mediajobs.pipeline import admission_service
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.object_keys import manifest_key, output_prefix
+from mediajobs.timestamps import of_milliseconds
 from tests.integration.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, beginnings, done, interleavings
 from tests.world import START, Answer, World
 
@@ -119,7 +122,7 @@ class Api(RuleBasedStateMachine):
         super().__init__()
         self.world, self.model = World(ACCOUNTS), Model(places=PLACES)
         for account, places in PLACES.items():
-            quotas.change(account, {"concurrent_jobs": places})
+            quota_store.change(account, {"concurrent_jobs": places})
         self.owner: dict[str, str] = {}  # of every job that ever was
         self.fetched: set[str] = set()
         self.refused: set[str] = set()  # accounts: there was no slot for a job of theirs
@@ -232,7 +235,7 @@ class Api(RuleBasedStateMachine):
         act = self.working(job_id, task, 0)
         answer = self.world.dying(act.real, after=after)
         if task[0] == "admit":
-            answer = sorted(slots.running() - self.model.running())
+            answer = sorted(concurrency_store.running() - self.model.running())
         why = []
         for model in beginnings(self.model, act.deed(answer)):
             wrong = self.unlike(model, job_id)
@@ -299,9 +302,9 @@ class Api(RuleBasedStateMachine):
     @invariant()
     def slots_are_the_running_jobs(self) -> None:
         for account in (None, *ACCOUNTS):
-            assert slots.running(account) == self.model.running(account)
+            assert concurrency_store.running(account) == self.model.running(account)
         waits = {job.account for job in self.model.jobs.values() if job.status == "queued"}
-        assert waits <= waiting.read().accounts, "nobody would look after these when a slot is free"
+        assert waits <= waiting_account_store.read().accounts, "nobody would look after these when a slot is free"
 
     @invariant()
     def statuses_move_along_legal_edges(self) -> None:
@@ -398,7 +401,7 @@ class Api(RuleBasedStateMachine):
         return Act(lambda: self.world.arrived(job_id, size), lambda _: lambda model: model.arrive(job_id, size))
 
     def to_admit(self, _job_id: str, _attempt: int, _how: None) -> Act:
-        return Act(queue.admit_waiting, lambda admitted: lambda model: model.admit(admitted))
+        return Act(admission_service.admit_waiting, lambda admitted: lambda model: model.admit(admitted))
 
     def to_count(self, _job_id: str, _attempt: int, which: int) -> Act:
         """An event is counted that will come again."""
@@ -584,12 +587,12 @@ def validate(job_id: str, attempt: int, duration: float, size: int) -> None:
     facts = SourceFacts(
         container="mp4", duration_seconds=duration, size_bytes=size, sha256="0" * 64, video=None, audio=sound
     )
-    jobs.record_source(job_id, attempt, facts)
+    job_store.record_source(job_id, attempt, facts)
     report(job_id, attempt, 100, "validate_video")
 
 
 def report(job_id: str, attempt: int, percent: float, task: str = "transcode_360p") -> None:
-    progress.report(job_id, attempt, {task: TaskProgress(status="running", progress=percent)})
+    progress_store.report(job_id, attempt, {task: TaskProgress(status="running", progress=percent)})
 
 
 def make(job_id: str, attempt: int, task: str) -> None:
@@ -607,9 +610,9 @@ def fail(world: World, job_id: str, attempt: int, *, own_words: bool) -> str:
     """Gives the code that the job fails with."""
     if own_words:
         told_to_stop(
-            lambda: progress.record_failure(job_id, attempt, Failure(code="undecodable", message="Export it."))
+            lambda: progress_store.record_failure(job_id, attempt, Failure(code="undecodable", message="Export it."))
         )
-    reported = progress.read(job_id)
+    reported = progress_store.read(job_id)
     world.step("fail", job_id, attempt, failure={"Error": "TaskCrashed"})
     return reported.failure.code if reported and reported.failure else "task_crashed"
 

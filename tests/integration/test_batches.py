@@ -8,12 +8,15 @@ import pytest
 from chalice.test import Client
 from ulid import ULID
 
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.progress import TaskProgress
-from mediajobs.source import SourceFacts
-from mediajobs.stores import jobs, keys, progress, queue, rates, rollups
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.jobs import job_store, processing_rate_store, progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.media.source import SourceFacts
+from mediajobs.pipeline import admission_service
+from mediajobs.statistics import counter_store
+from mediajobs.timestamps import of_milliseconds
 from tests.doors import load
 from tests.wire import calls
 
@@ -25,7 +28,7 @@ SOURCE = SourceFacts(container="mp4", duration_seconds=10, size_bytes=9, sha256=
 class Api:
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.keys = {account: keys.create(account, requests_per_minute=1000) for account in ("acme", "other")}
+        self.keys = {account: key_store.create(account, requests_per_minute=1000) for account in ("acme", "other")}
 
     def ask(self, batch_id: str = "b", account: str = "acme", **query: Any) -> Any:
         path = f"/batches/{batch_id}?{urlencode(query)}"
@@ -48,39 +51,39 @@ def create(number: int, *, counted: bool = True, **fields: Any) -> str:
     moment = of_milliseconds(START + 1000 * number)
     job_id = str(ULID.from_timestamp(START / 1000 + number))
     values = {"account": "acme", "batch_id": "b", "status": Status.PENDING, "filename": "a.mp4"} | fields
-    jobs.create(Job.model_validate(values | {"job_id": job_id, "created_at": moment, "updated_at": moment}))
+    job_store.create(Job.model_validate(values | {"job_id": job_id, "created_at": moment, "updated_at": moment}))
     if counted:
-        rollups.count(job_id)
+        counter_store.count(job_id)
     return job_id
 
 
 def run(job_id: str, *, seconds: float | None = None) -> None:
     """Admits a job; with `seconds`, completes it after so many."""
-    jobs.transition(job_id, Status.QUEUED)
-    assert job_id in queue.admit_waiting("acme")
-    jobs.record_source(job_id, 1, SOURCE)
+    job_store.transition(job_id, Status.QUEUED)
+    assert job_id in admission_service.admit_waiting("acme")
+    job_store.record_source(job_id, 1, SOURCE)
     if seconds is not None:
         for status in (Status.TRANSCODING, Status.UPLOADING):
-            jobs.transition(job_id, status)
-        jobs.transition(job_id, Status.COMPLETED, changes={"processing_time": {"total_seconds": seconds}})
-    rollups.count(job_id)
+            job_store.transition(job_id, status)
+        job_store.transition(job_id, Status.COMPLETED, changes={"processing_time": {"total_seconds": seconds}})
+    counter_store.count(job_id)
 
 
 def remove(job_id: str, *, counted: bool) -> None:
-    jobs.transition(job_id, Status.CANCELLED)
-    jobs.remove(jobs.get(job_id), with_leftovers=False)
+    job_store.transition(job_id, Status.CANCELLED)
+    job_store.remove(job_store.get(job_id), with_leftovers=False)
     if counted:
-        rollups.count(job_id)
+        counter_store.count(job_id)
 
 
 def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) -> None:
     ids = [create(number) for number in range(5)]
     create(9, batch_id="another")
     run(ids[0], seconds=40)
-    jobs.transition(ids[1], Status.CANCELLED)
-    rollups.count(ids[1])
+    job_store.transition(ids[1], Status.CANCELLED)
+    counter_store.count(ids[1])
     run(ids[2])
-    progress.report(ids[2], 1, {"validate_video": TaskProgress(status="completed", progress=100)})
+    progress_store.report(ids[2], 1, {"validate_video": TaskProgress(status="completed", progress=100)})
     first = api.batch(per_page=2)
     assert first["status_breakdown"] == dict.fromkeys(Status, 0) | {
         "pending": 2, "processing": 1, "completed": 1, "cancelled": 1,
@@ -96,7 +99,7 @@ def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) ->
 
 
 def test_what_a_job_takes_is_learned_elsewhere_where_the_batch_cannot_say(api: Api) -> None:
-    rates.learn({"media": 20, "transcribe#base": 10}, 10)
+    processing_rate_store.learn({"media": 20, "transcribe#base": 10}, 10)
     ids = [create(0), create(1)]
     assert api.batch()["eta_seconds"] is None
     run(ids[0])
@@ -106,12 +109,12 @@ def test_what_a_job_takes_is_learned_elsewhere_where_the_batch_cannot_say(api: A
 def test_at_its_end_nothing_is_left_and_a_hundred_is_for_completed_jobs_alone(api: Api) -> None:
     done, gone = create(0), create(1)
     run(done, seconds=5)
-    jobs.transition(gone, Status.FAILED)
-    rollups.count(gone)
+    job_store.transition(gone, Status.FAILED)
+    counter_store.count(gone)
     batch = api.batch()
     assert (batch["overall_progress"], batch["eta_seconds"], batch["eta_range"]) == (50, 0, [0, 0])
-    jobs.remove(jobs.get(gone), with_leftovers=False)
-    rollups.count(gone)
+    job_store.remove(job_store.get(gone), with_leftovers=False)
+    counter_store.count(gone)
     assert api.batch()["overall_progress"] == 100
 
 

@@ -15,13 +15,17 @@ from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ReadTimeoutError
 
+from mediajobs import clock
+from mediajobs.accounts import quota_store
+from mediajobs.aws import dynamodb
 from mediajobs.errors import Conflict
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.progress import TaskProgress
-from mediajobs.source import SourceFacts
-from mediajobs.stores import clients, clock, jobs, progress, queue, quotas
-from mediajobs.stores.rows import JobRow
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.jobs.tables import JobRow
+from mediajobs.media.source import SourceFacts
+from mediajobs.pipeline import admission_service
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -46,7 +50,7 @@ def refused_once(operation: str, body: dict[str, Any]) -> Iterator[list[str]]:
         refusal = AWSResponse(request.url, 400, HTTPHeaders(), Raw(json.dumps(body).encode()))
         return refusal if len(sent) == 1 else None
 
-    events, event = clients.dynamodb().meta.events, f"before-send.dynamodb.{operation}"
+    events, event = dynamodb.dynamodb().meta.events, f"before-send.dynamodb.{operation}"
     events.register_first(event, refuse)
     try:
         yield sent
@@ -57,26 +61,26 @@ def refused_once(operation: str, body: dict[str, Any]) -> Iterator[list[str]]:
 @pytest.fixture
 def running() -> str:
     moment = clock.now()
-    jobs.create(
+    job_store.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )
-    assert queue.admit("acme") == ["J"]
+    assert admission_service.admit("acme") == ["J"]
     return "J"
 
 
 def test_a_job_is_read_while_its_progress_is_written(running: str) -> None:
     with refused_once("TransactGetItems", CANCELLED) as sent:
-        job, reported = jobs.get_with_progress(running)
+        job, reported = job_store.get_with_progress(running)
     assert (job.status, reported is not None, len(sent)) == (Status.PROCESSING, True, 2)
 
 
 @pytest.mark.parametrize(
     "write",
     [
-        lambda: jobs.set_priority(jobs.get("J"), 9),
-        lambda: jobs.record_source("J", 1, FACTS),
-        lambda: quotas.change("acme", {"stored_bytes": 5}),
-        lambda: progress.report("J", 1, {"transcode_360p": TaskProgress(status="running", progress=10)}),
+        lambda: job_store.set_priority(job_store.get("J"), 9),
+        lambda: job_store.record_source("J", 1, FACTS),
+        lambda: quota_store.change("acme", {"stored_bytes": 5}),
+        lambda: progress_store.report("J", 1, {"transcode_360p": TaskProgress(status="running", progress=10)}),
     ],
     ids=["priority", "source", "quota", "report"],
 )
@@ -104,14 +108,14 @@ def test_a_creation_that_is_sent_twice_is_the_same_transaction() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "_do_get_response", losing)
         with pytest.raises(Conflict):  # of moto alone, which knows no tokens
-            jobs.create(wanted)
+            job_store.create(wanted)
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
 
 
 def test_what_validation_finds_while_a_job_is_cancelled_keeps_its_place_in_the_list(running: str) -> None:
-    known = jobs.get(running)
-    jobs.record_source(running, 1, FACTS)
-    jobs.transition(running, Status.CANCELLED, known=known)
+    known = job_store.get(running)
+    job_store.record_source(running, 1, FACTS)
+    job_store.transition(running, Status.CANCELLED, known=known)
     row = JobRow.get(running, "job")
     assert (row.status, row.duration_seconds, row.duration_key) == ("cancelled", 10, "000000010000#J")

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from mediajobs.life import Status
-from mediajobs.source import SourceFacts
-from mediajobs.stores import jobs, queue, quotas
+from mediajobs.accounts import quota_store
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.media.source import SourceFacts
+from mediajobs.pipeline import admission_service
 from tests.world import World
 
 
@@ -26,13 +28,13 @@ def completed(world: World) -> str:
     """A job of a minute and a half, and 700 bytes."""
     job_id: str = world.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
     world.arrived(job_id, 700)
-    queue.admit("acme")
+    admission_service.admit("acme")
     facts = SourceFacts(container="mp4", duration_seconds=90, size_bytes=700, sha256="", video=None, audio=None)
-    jobs.transition(job_id, Status.TRANSCODING)
-    jobs.record_source(job_id, 1, facts)
+    job_store.transition(job_id, Status.TRANSCODING)
+    job_store.record_source(job_id, 1, facts)
     outputs = {"360p": {"available": True, "size_bytes": 30}}
-    jobs.transition(job_id, Status.UPLOADING)
-    jobs.transition(job_id, Status.COMPLETED, changes={"outputs": outputs})
+    job_store.transition(job_id, Status.UPLOADING)
+    job_store.transition(job_id, Status.COMPLETED, changes={"outputs": outputs})
     return job_id
 
 
@@ -54,7 +56,7 @@ def settle(world: World, *, backwards: bool = False) -> dict[str, Any]:
 def test_minutes_stay_used_however_quickly_their_job_is_deleted(
     world: World, *, at_once: bool, backwards: bool
 ) -> None:
-    quotas.change("acme", {"minutes_per_month": 1})
+    quota_store.change("acme", {"minutes_per_month": 1})
     job_id = completed(world)
     if not at_once:
         settle(world)
@@ -71,7 +73,7 @@ def test_minutes_stay_used_however_quickly_their_job_is_deleted(
 
 @pytest.mark.parametrize(("files", "used", "status"), [(True, 0, 201), (False, 730, 403)])
 def test_bytes_come_back_only_where_the_files_go(world: World, *, files: bool, used: int, status: int) -> None:
-    quotas.change("acme", {"stored_bytes": 700})
+    quota_store.change("acme", {"stored_bytes": 700})
     job_id = completed(world)
     settle(world)
     assert create(world) == 403

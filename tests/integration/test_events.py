@@ -8,10 +8,12 @@ from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.options import Options
-from mediajobs.stores import clock, jobs, keys
+from mediajobs import clock
+from mediajobs.accounts import key_store
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.media.options import Options
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -22,7 +24,7 @@ class Browser:
 
     def __init__(self, client: Client, account: str, limit: int = 100) -> None:
         self._client = client
-        self._key = keys.create(account, requests_per_minute=limit)
+        self._key = key_store.create(account, requests_per_minute=limit)
         self.last_id = ""
 
     def ask(self, job_id: str, accept: str = "text/event-stream") -> HTTPResponse:
@@ -54,7 +56,7 @@ def client(cloud: None) -> Iterator[Client]:
 
 def created(account: str = "acme") -> str:
     job_id, moment = str(ULID()), clock.now()
-    jobs.create(
+    job_store.create(
         Job(
             job_id=job_id, account=account, status=Status.PENDING, priority=5, filename="talk.mp4", options=Options(),
             created_at=moment, updated_at=moment,
@@ -68,7 +70,7 @@ def test_a_browser_sees_each_state_once_and_is_sent_away_after_the_end(client: C
     [(name, first)] = browser.events(job_id)
     assert (name, first["status"], first["overall_progress"]) == ("progress", "pending", 0)
     assert browser.events(job_id) == []
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     (one, state), (other, end) = browser.events(job_id)
     assert (one, other) == ("progress", "complete")
     assert state == end
@@ -80,10 +82,10 @@ def test_a_browser_sees_each_state_once_and_is_sent_away_after_the_end(client: C
 
 def test_who_comes_after_the_end_is_told_it_and_a_retry_goes_on(client: Client) -> None:
     browser, job_id = Browser(client, "acme"), created()
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     browser.last_id = "12; no id of ours"
     assert [name for name, _ in browser.events(job_id)] == ["progress", "complete"]
-    jobs.transition(job_id, Status.QUEUED, retry=True)
+    job_store.transition(job_id, Status.QUEUED, retry=True)
     [(name, state)] = browser.events(job_id)
     assert (name, state["status"]) == ("progress", "queued")
 
@@ -104,7 +106,7 @@ def test_while_a_table_does_not_answer_a_browser_is_put_off(client: Client, monk
     def fail(_: str) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactGetItems")
 
-    monkeypatch.setattr(jobs, "get_with_progress", fail)
+    monkeypatch.setattr(job_store, "get_with_progress", fail)
     browser, job_id = Browser(client, "acme"), created()
     answer = browser.ask(job_id)
     assert (answer.status_code, answer.body) == (200, b"retry: 5000\n\n")

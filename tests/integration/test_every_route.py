@@ -13,9 +13,11 @@ import boto3
 import pytest
 from chalice.test import Client, HTTPResponse
 
-from mediajobs.ids import assemble_key, split_key
-from mediajobs.requests import ExportJobs
-from mediajobs.stores import deliveries, exports, keys, webhooks
+from mediajobs.accounts import key_store
+from mediajobs.accounts.api_keys import assemble_key, split_key
+from mediajobs.exports import export_service
+from mediajobs.exports.export import ExportJobs
+from mediajobs.webhooks import delivery_store, endpoint_store
 from tests.doors import load
 
 APP = load("api").app
@@ -61,17 +63,22 @@ class House:
 def house(cloud: None) -> Iterator[House]:
     for queue in ("chores", "attempts"):
         boto3.client("sqs").create_queue(QueueName=queue)
-    mine, theirs = keys.create("acme", requests_per_minute=10_000), keys.create("other", requests_per_minute=10_000)
-    running = exports.new("acme", ExportJobs())
-    exports.hand_over(running)
+    mine, theirs = (
+        key_store.create("acme", requests_per_minute=10_000),
+        key_store.create("other", requests_per_minute=10_000),
+    )
+    running = export_service.new("acme", ExportJobs())
+    export_service.hand_over(running)
     with Client(APP) as client:
         headers = {"X-API-Key": mine, "Content-Type": "application/json"}
         job = {"filename": SECRET, "batch_id": BATCH, "size_bytes": 250_000_000}
         created = client.http.request("POST", "/jobs", headers, json.dumps(job).encode()).json_body["job_id"]
-        webhook = webhooks.create("acme", url="https://example.com/hook", description=SECRET, now=datetime.now(UTC))
+        webhook = endpoint_store.create(
+            "acme", url="https://example.com/hook", description=SECRET, now=datetime.now(UTC)
+        )
         owned = {"job_id": created, "export_id": running.export.export_id, "batch_id": BATCH}
         owned |= {"webhook_id": webhook.webhook_id}
-        owned |= {"delivery_id": deliveries.test(webhook, datetime.now(UTC)).delivery_id}
+        owned |= {"delivery_id": delivery_store.test(webhook, datetime.now(UTC)).delivery_id}
         yield House(client, mine, theirs, owned)
 
 
@@ -86,8 +93,8 @@ def test_the_walk_knows_every_route_and_how_to_fill_its_path() -> None:
 
 def test_nobody_comes_in_without_a_key_that_is_good(house: House) -> None:
     key_id, secret = split_key(house.mine) or ("", "")
-    revoked = keys.create("acme")
-    keys.revoke((split_key(revoked) or ("", ""))[0])
+    revoked = key_store.create("acme")
+    key_store.revoke((split_key(revoked) or ("", ""))[0])
     wrong = {
         "missing": None,
         "malformed": "mj_nonsense",

@@ -18,17 +18,19 @@ from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
-from mediajobs import exports as files
-from mediajobs.documents import ExportedJobs, ListedJob
-from mediajobs.events import JobEvent
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.requests import ExportJobs
-from mediajobs.stores import exports, jobs, keys, listing, names
-from mediajobs.stores.listing import Page
-from mediajobs.stores.objects import Objects
-from mediajobs.stores.rows import ExportRow
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.exports import export, export_service, export_store
+from mediajobs.exports.export import ExportedJobs, ExportJobs
+from mediajobs.exports.export_store import ExportRow
+from mediajobs.jobs import job_store
+from mediajobs.jobs.events import JobEvent
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.listing import index_query, name_index_store, page_query
+from mediajobs.listing.index_query import Page
+from mediajobs.listing.schemas import ListedJob
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.timestamps import of_milliseconds
 from tests.conftest import SETTINGS, template
 from tests.doors import load
 from tests.wire import calls
@@ -50,7 +52,7 @@ Ask = Callable[..., HTTPResponse]
 @pytest.fixture
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(path, query, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = keys.create("acme", requests_per_minute=100_000)
+    mine = key_store.create("acme", requests_per_minute=100_000)
     boto3.client("sqs").create_queue(QueueName="chores")
     with Client(load("api").app) as client:
 
@@ -64,9 +66,9 @@ def ask(cloud: None) -> Iterator[Ask]:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is three jobs, and a part has at least 600 bytes."""
-    monkeypatch.setattr(exports, "PART", 600)
-    monkeypatch.setattr(exports, "_PAGE", 3)
-    monkeypatch.setattr(files, "INLINE", 200)
+    monkeypatch.setattr(export_service, "PART", 600)
+    monkeypatch.setattr(export_service, "_PAGE", 3)
+    monkeypatch.setattr(export, "INLINE", 200)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 600)
 
 
@@ -93,10 +95,12 @@ def create(count: int = 12, account: str = "acme") -> None:
                 "batch_id": f"b{number % 2}",
             }
         )
-        jobs.create(job)
-        names.follow(JobEvent.model_validate(job.model_dump() | {"event_id": "", "version": 1, "outputs": []}))
+        job_store.create(job)
+        name_index_store.follow(
+            JobEvent.model_validate(job.model_dump() | {"event_id": "", "version": 1, "outputs": []})
+        )
         if number % 4:
-            jobs.transition(job.job_id, [Status.FAILED, Status.CANCELLED, Status.QUEUED][number % 3])
+            job_store.transition(job.job_id, [Status.FAILED, Status.CANCELLED, Status.QUEUED][number % 3])
 
 
 def listed(ask: Ask, query: dict[str, Any]) -> str:
@@ -127,7 +131,9 @@ def rows(body: bytes) -> list[list[str]]:
 
 def as_rows(text: str) -> list[list[str]]:
     """The list's JSON as the CSV should read."""
-    cells = [["" if value is None else files.neutral(str(value)) for value in job.values()] for job in json.loads(text)]
+    cells = [
+        ["" if value is None else export.neutral(str(value)) for value in job.values()] for job in json.loads(text)
+    ]
     return [list(ListedJob.model_fields), *cells]
 
 
@@ -233,7 +239,7 @@ class TestHandedOver:
         runs = 0
         while messages := chores():
             assert messages == [json.dumps({"chore": "export", "export_id": export_id})]
-            exports.go_on(export_id, Ticks(0), 60)
+            export_service.go_on(export_id, Ticks(0), 60)
             runs += 1
         assert runs == 3
         assert fetch(ask(f"/exports/{export_id}")).decode() == expected
@@ -243,7 +249,7 @@ class TestHandedOver:
         expected = listed(ask, {})
         export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
         (message,) = chores()
-        exports.go_on(export_id, Ticks(1), 60)
+        export_service.go_on(export_id, Ticks(1), 60)
         with calls() as sent:
             for _ in range(9):
                 work(message)
@@ -255,11 +261,11 @@ class TestHandedOver:
         export_id = ask("/jobs/export").json_body["export_id"]
 
         def meanwhile() -> bool:
-            with pytest.raises(exports.Held):
-                exports.go_on(export_id, Ticks(9), 60)
+            with pytest.raises(export_store.Held):
+                export_service.go_on(export_id, Ticks(9), 60)
             return True
 
-        assert exports.go_on(export_id, meanwhile, 60) == "ready"
+        assert export_service.go_on(export_id, meanwhile, 60) == "ready"
 
     @pytest.mark.parametrize(
         ("count", "operation"),
@@ -270,16 +276,16 @@ class TestHandedOver:
         expected = listed(ask, {})
         export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
         with dying_after(count, operation), pytest.raises(Died):
-            exports.go_on(export_id, Ticks(99), 60)
+            export_service.go_on(export_id, Ticks(99), 60)
         ExportRow(export_id).update([ExportRow.held_until.set(0)])  # a minute passes
-        assert exports.go_on(export_id, Ticks(99), 60) == "ready"
+        assert export_service.go_on(export_id, Ticks(99), 60) == "ready"
         assert fetch(ask(f"/exports/{export_id}")).decode() == expected
 
     def test_one_that_cannot_be_finished_says_so(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         create()
         place = ask("/jobs/export").headers["Location"]
         (message,) = chores()
-        monkeypatch.setattr(listing, "page", broken)
+        monkeypatch.setattr(page_query, "page", broken)
         with pytest.raises(Exception, match="All records"):
             work(message, received=1)
         assert ask(place).status_code == 202
@@ -300,7 +306,7 @@ class TestHandedOver:
     def test_strangers_and_the_day_after_find_nothing(self, ask: Ask) -> None:
         create()
         place = ask("/jobs/export").headers["Location"]
-        assert ask(place, key=keys.create("stranger")).status_code == 404
+        assert ask(place, key=key_store.create("stranger")).status_code == 404
         assert ask("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
         assert ask("/exports/nothing").status_code == 404
         ExportRow(place.rpartition("/")[2]).update([ExportRow.expires.set(0)])
@@ -358,19 +364,19 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
     def page(account: str, filters: Any, *, limit: int, place: Any, **_: Any) -> Page:
         start = place["start"] if place else 0
         end = min(start + limit, 100_000)
-        found: list[listing.Row] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
+        found: list[index_query.Row] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
         return Page(found, {"start": end} if end < 100_000 else None, 0)
 
     s3 = Abyss()
-    monkeypatch.setattr(listing, "page", page)
+    monkeypatch.setattr(page_query, "page", page)
     monkeypatch.setattr(Objects.from_environment(), "client", s3)
     tracemalloc.start()
-    run = exports.advance(exports.new("acme", ExportJobs(format="json")), lambda: True)
+    run = export_service.advance(export_service.new("acme", ExportJobs(format="json")), lambda: True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15_000_000 < sum(s3.sizes)
-    assert min(s3.sizes) >= exports.PART
-    every_job = listing.documents("acme", page("acme", None, limit=100_000, place=None).rows)
+    assert min(s3.sizes) >= export_service.PART
+    every_job = page_query.documents("acme", page("acme", None, limit=100_000, place=None).rows)
     s3.hash.update(run.rest)
     assert s3.hash.digest() == hashlib.sha256(ExportedJobs(every_job).model_dump_json().encode()).digest()
 

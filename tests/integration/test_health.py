@@ -15,8 +15,8 @@ from chalice.test import Client, HTTPResponse
 from infra.local import emulator, processes
 from infra.local.checks import free_port
 from infra.local.home import Home
-from mediajobs.health import Disk, Sign
-from mediajobs.stores import health, workers
+from mediajobs.health import check_service, worker_store
+from mediajobs.health.report import Disk, Sign
 from tests.conftest import make_tables
 from tests.doors import load
 
@@ -82,7 +82,7 @@ def service(settings: dict[str, str], table: Any, monkeypatch: pytest.MonkeyPatc
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     table.delete_item(TableName="CountersTable", Key={"name": {"S": "workers"}})
-    workers.note(table, "one", Sign(time.time(), 10.0, DISK))
+    worker_store.note(table, "one", Sign(time.time(), 10.0, DISK))
     forget()
     yield
     forget()
@@ -105,7 +105,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
 
 def forget() -> None:
     route._kept.clear()
-    health._made.cache_clear()
+    check_service._made.cache_clear()
 
 
 def ask() -> HTTPResponse:
@@ -168,7 +168,7 @@ def test_without_dynamodb_nobody_knows_of_the_workers(stop: Stop, how: str) -> N
 
 def test_what_hangs_longer_than_its_client_would_wait_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setitem(health.CHECKS, "s3", lambda: over.wait(PATIENCE * 2) and None)
+    monkeypatch.setitem(check_service.CHECKS, "s3", lambda: over.wait(PATIENCE * 2) and None)
     try:
         found = statuses(told())
     finally:
@@ -206,7 +206,7 @@ def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = told()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    health._made.cache_clear()
+    check_service._made.cache_clear()
     assert told() == first
     monkeypatch.setattr(route, "KEPT_SECONDS", -1.0)
     route._kept.clear()
@@ -214,7 +214,7 @@ def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: py
 
 
 def test_no_worker_is_no_compute(table: Any) -> None:
-    workers.leave(table, "one")
+    worker_store.leave(table, "one")
     document = told()
     assert (document["overall"], statuses(document)["compute"]) == ("degraded", "unhealthy")
     assert document["services"]["compute"]["workers"] == 0
@@ -222,17 +222,17 @@ def test_no_worker_is_no_compute(table: Any) -> None:
 
 def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
     now = time.time()
-    workers.note(table, "long gone", Sign(now - 400, 10.0, DISK))
-    workers.note(table, "silent", Sign(now - 40, 10.0, DISK))
-    workers.note(table, "late", Sign(now - 15, 10.0, DISK))  # or its clock is
-    workers.note(table, "early", Sign(now + 15, 10.0, DISK))
+    worker_store.note(table, "long gone", Sign(now - 400, 10.0, DISK))
+    worker_store.note(table, "silent", Sign(now - 40, 10.0, DISK))
+    worker_store.note(table, "late", Sign(now - 15, 10.0, DISK))  # or its clock is
+    worker_store.note(table, "early", Sign(now + 15, 10.0, DISK))
     assert told()["services"]["compute"]["workers"] == 3  # with the one that was there
     item = table.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}})["Item"]
     assert set(item) == {"name", "one", "silent", "late", "early"}
 
 
 def test_the_fullest_of_the_workers_disks_counts(table: Any) -> None:
-    workers.note(table, "full", Sign(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
+    worker_store.note(table, "full", Sign(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
     document = told()
     assert document["overall"] == "warning"
     assert document["services"]["disk"]["status"] == "warning"
@@ -259,7 +259,7 @@ def test_with_batch_its_queues_count_and_no_worker(
         batch.create_job_queue(jobQueueName=f"{name}-{state}", state=state, priority=1, computeEnvironmentOrder=order)
         monkeypatch.setenv(f"{name.upper()}_JOB_QUEUE", f"{name}-{state}")
     monkeypatch.setenv("TASK_RESOURCE", BATCH)
-    workers.leave(table, "one")
+    worker_store.leave(table, "one")
     forget()
     services = told()["services"]
     assert services["compute"]["status"] == expected

@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 from chalice.local import LambdaContext
 from chalice.test import Client, HTTPResponse
 
-from mediajobs.jobs import Job
-from mediajobs.stores import jobs, keys
-from mediajobs.stores.rows import JobRow
+from mediajobs.accounts import key_store
+from mediajobs.jobs import job_store
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.tables import JobRow
 from tests.doors import FUNCTIONS, load
 from tests.wire import atomic_writes, calls
 
@@ -28,7 +29,7 @@ BODY = {"filename": "talk.mp4", "priority": 7}
 
 @pytest.fixture
 def mine(cloud: None) -> str:
-    return keys.create("acme")
+    return key_store.create("acme")
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def test_without_a_key_or_with_another_every_request_is_a_new_one(post: Post) ->
 
 def test_keys_of_two_accounts_and_of_two_paths_do_not_meet(post: Post, mine: str) -> None:
     first = post(BODY, "k1")
-    assert post(BODY, "k1", key=keys.create("acme")).body == first.body  # another key of the same account
-    theirs = post(BODY, "k1", key=keys.create("zeta"))
+    assert post(BODY, "k1", key=key_store.create("acme")).body == first.body  # another key of the same account
+    theirs = post(BODY, "k1", key=key_store.create("zeta"))
     assert (theirs.status_code, replayed(theirs)) == (201, False)
     elsewhere = post(
         {"parts": [{"part_number": 1, "etag": "x"}]}, "k1", f"/jobs/{first.json_body['job_id']}/upload/complete"
@@ -126,13 +127,13 @@ def test_the_longest_key_is_taken(post: Post) -> None:
 
 
 def test_while_the_first_is_not_answered_the_second_is_a_conflict(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    create, seconds = jobs.create, []
+    create, seconds = job_store.create, []
 
     def slow(job: Job, **how: Any) -> None:
         seconds.append(post(BODY, "k1"))
         create(job, **how)
 
-    monkeypatch.setattr(jobs, "create", slow)
+    monkeypatch.setattr(job_store, "create", slow)
     first = post(BODY, "k1")
     assert first.status_code == 201
     assert [second.status_code for second in seconds] == [409]
@@ -154,9 +155,9 @@ def test_a_failure_of_ours_leaves_the_key_free(post: Post, monkeypatch: pytest.M
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "create", unavailable)
+        patch.setattr(job_store, "create", unavailable)
         assert post(BODY, "k1").status_code == 503
-        patch.setattr(jobs, "create", crash)
+        patch.setattr(job_store, "create", crash)
         assert post(BODY, "k1").status_code == 500
     again = post(BODY, "k1")
     assert (again.status_code, replayed(again)) == (201, False)
@@ -170,7 +171,7 @@ def test_a_function_that_dies_blocks_the_key_until_it_would_have_timed_out(
 
     with monkeypatch.context() as patch:
         patch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: 300)
-        patch.setattr(jobs, "create", die)
+        patch.setattr(job_store, "create", die)
         with pytest.raises(SystemExit):
             post(BODY, "k1")
     assert post(BODY, "k1").status_code == 409
@@ -183,7 +184,7 @@ def test_a_function_that_dies_blocks_the_key_until_it_would_have_timed_out(
 def test_what_a_function_made_before_it_died_is_not_made_again(
     post: Post, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
 ) -> None:
-    create = jobs.create
+    create = job_store.create
 
     def die(job: Job, **how: Any) -> None:
         create(job, **how)
@@ -191,7 +192,7 @@ def test_what_a_function_made_before_it_died_is_not_made_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: 300)
-        patch.setattr(jobs, "create", die)
+        patch.setattr(job_store, "create", die)
         with pytest.raises(SystemExit):
             post(body, "k1")
     time.sleep(0.31)

@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from moto import mock_aws
 
+from mediajobs import clock
+from mediajobs.accounts import quota_store
+from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, OverQuota, Stopped
-from mediajobs.jobs import Job
-from mediajobs.life import TERMINAL, Status, queue_rank
-from mediajobs.progress import TaskProgress, overall
-from mediajobs.stores import clock, jobs, progress, queue, quotas, slots, steering
-from mediajobs.stores.rows import JobRow
+from mediajobs.jobs import concurrency_store, job_store, progress_store
+from mediajobs.jobs.lifecycle import TERMINAL, Status, queue_rank
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress, overall
+from mediajobs.jobs.tables import JobRow
+from mediajobs.pipeline import admission_service
 from tests.conftest import make_tables
 
 ACCOUNTS = ("acme", "zeta")
@@ -77,7 +81,7 @@ class JobLife(RuleBasedStateMachine):
     def create(self, account: str, priority: int) -> None:
         job_id, moment = f"J{len(self.ids)}", clock.now()
         with contextlib.suppress(OverQuota):
-            jobs.create(
+            job_store.create(
                 Job(
                     job_id=job_id,
                     account=account,
@@ -104,7 +108,7 @@ class JobLife(RuleBasedStateMachine):
     def race(self, first: Action, second: Action) -> None:
         """The second actor acts between the first one's read and its write."""
         pending = [second]
-        commit, remove = jobs._commit, jobs.remove
+        commit, remove = job_store._commit, job_store.remove
 
         def late(*arguments: Any) -> None:
             if pending:
@@ -116,51 +120,51 @@ class JobLife(RuleBasedStateMachine):
                 self.perform(pending.pop())
             return remove(*arguments, **how)
 
-        with self.recorded(), patch.object(jobs, "_commit", late), patch.object(jobs, "remove", late_removal):
+        with self.recorded(), patch.object(job_store, "_commit", late), patch.object(job_store, "remove", late_removal):
             self.perform(first)
 
     def recorded(self) -> Any:
-        commit = jobs._commit
+        commit = job_store._commit
 
         def noting(job: Job, wanted: Status, *rest: Any) -> None:
             commit(job, wanted, *rest)
             self.steps.append((job, wanted))
 
-        return patch.object(jobs, "_commit", noting)
+        return patch.object(job_store, "_commit", noting)
 
     def perform(self, action: Action) -> None:
         what, index, attempt = action
         job_id = self.ids[index % len(self.ids)]
         deeds: dict[str, Callable[[], Any]] = {
-            "upload": lambda: jobs.transition(job_id, Status.QUEUED, attempt=1),
-            "admit": lambda: [queue.admit(account) for account in ACCOUNTS],
-            "plan": lambda: jobs.transition(job_id, Status.TRANSCODING, attempt=attempt),
-            "finish": lambda: jobs.transition(job_id, Status.UPLOADING, attempt=attempt),
-            "publish": lambda: jobs.transition(job_id, Status.COMPLETED, attempt=attempt),
-            "fail": lambda: jobs.transition(job_id, Status.FAILED, attempt=attempt),
-            "cancel": lambda: jobs.transition(job_id, Status.CANCELLED),
+            "upload": lambda: job_store.transition(job_id, Status.QUEUED, attempt=1),
+            "admit": lambda: [admission_service.admit(account) for account in ACCOUNTS],
+            "plan": lambda: job_store.transition(job_id, Status.TRANSCODING, attempt=attempt),
+            "finish": lambda: job_store.transition(job_id, Status.UPLOADING, attempt=attempt),
+            "publish": lambda: job_store.transition(job_id, Status.COMPLETED, attempt=attempt),
+            "fail": lambda: job_store.transition(job_id, Status.FAILED, attempt=attempt),
+            "cancel": lambda: job_store.transition(job_id, Status.CANCELLED),
             "retry": lambda: self.retry(job_id),
             "report": lambda: self.report(job_id, attempt, 10 * index),
-            "prioritise": lambda: jobs.set_priority(jobs.get(job_id), 1 + 3 * attempt),
+            "prioritise": lambda: job_store.set_priority(job_store.get(job_id), 1 + 3 * attempt),
             "delete": lambda: self.delete(job_id),
         }
         with contextlib.suppress(Stopped, Conflict, NotFound):
             deeds[what]()
 
     def retry(self, job_id: str) -> None:
-        quota = QUOTA.get(jobs.get(job_id).account)
-        jobs.transition(job_id, Status.QUEUED, retry=True, quota=quota)
+        quota = QUOTA.get(job_store.get(job_id).account)
+        job_store.transition(job_id, Status.QUEUED, retry=True, quota=quota)
 
     def delete(self, job_id: str) -> None:
-        steering.delete(jobs.get(job_id), with_files=False)
+        service.delete(job_store.get(job_id), with_files=False)
         self.deleted.add(job_id)
 
     def alive(self) -> list[str]:
         return [job_id for job_id in self.ids if job_id not in self.deleted]
 
     def report(self, job_id: str, attempt: int, percent: float) -> None:
-        progress.report(job_id, attempt, {"transcode_360p": TaskProgress(status="running", progress=percent)})
-        found = jobs.get(job_id)
+        progress_store.report(job_id, attempt, {"transcode_360p": TaskProgress(status="running", progress=percent)})
+        found = job_store.get(job_id)
         assert found.status.value in RUNNING
         assert found.attempt == attempt
 
@@ -174,21 +178,21 @@ class JobLife(RuleBasedStateMachine):
 
     @invariant()
     def rows_counters_and_queue_agree(self) -> None:
-        found = [jobs.get(job_id) for job_id in self.alive()]
+        found = [job_store.get(job_id) for job_id in self.alive()]
         for account in ACCOUNTS:
             mine = [job for job in found if job.account == account]
             running = {job.job_id for job in mine if job.status.value in RUNNING}
-            assert slots.running(account) == running
+            assert concurrency_store.running(account) == running
             assert len(running) <= ACCOUNT_LIMIT
             not_ended = {job.job_id for job in mine if job.status not in TERMINAL}
-            assert quotas.read(account).open_jobs == (len(not_ended) if account in QUOTA else 0)
+            assert quota_store.read(account).open_jobs == (len(not_ended) if account in QUOTA else 0)
             assert len(not_ended) <= QUOTA.get(account, len(self.ids))
             waiting = {job.job_id for job in mine if job.status is Status.QUEUED}
             assert {row.job_id for row in JobRow.waiting.query(account)} == waiting
             ranks = {row.queue_rank for row in JobRow.waiting.query(account)}
             assert ranks == {queue_rank(job.priority, job.job_id) for job in mine if job.job_id in waiting}
-        assert slots.running() == {job.job_id for job in found if job.status.value in RUNNING}
-        assert len(slots.running()) <= SYSTEM_LIMIT
+        assert concurrency_store.running() == {job.job_id for job in found if job.status.value in RUNNING}
+        assert len(concurrency_store.running()) <= SYSTEM_LIMIT
 
     @invariant()
     def nothing_is_left_of_deleted_jobs(self) -> None:
@@ -198,7 +202,7 @@ class JobLife(RuleBasedStateMachine):
     @invariant()
     def progress_never_goes_back_and_is_100_only_when_completed(self) -> None:
         for job_id in self.alive():
-            job, reported = jobs.get_with_progress(job_id)
+            job, reported = job_store.get_with_progress(job_id)
             if reported is None or reported.attempt != job.attempt:
                 continue
             percent = overall(job.status, reported.tasks)

@@ -10,12 +10,13 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.limits import QuotaExceeded, Window
-from mediajobs.stores import jobs, keys
-from mediajobs.stores.rows import KeyRow
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.accounts.key_store import KeyRow
+from mediajobs.accounts.rate_limits import QuotaExceeded, Window
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.timestamps import of_milliseconds
 from tests.doors import load
 from tests.wire import atomic_writes, calls
 
@@ -37,7 +38,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("mediajobs.stores.clock.milliseconds", made)
+    monkeypatch.setattr("mediajobs.clock.milliseconds", made)
     return made
 
 
@@ -61,7 +62,7 @@ def told(answer: HTTPResponse) -> tuple[int, int]:
 
 
 def test_every_answer_to_a_key_tells_what_is_left(ask: Ask, clock: Clock) -> None:
-    key = keys.create("acme", requests_per_minute=7)
+    key = key_store.create("acme", requests_per_minute=7)
     answers = [ask(key), ask(key, "/jobs/none"), ask(key, f"/jobs/{UNKNOWN}/download/360p"), ask(key, "/jobs", "POST")]
     answers.append(ask(key, "/jobs", "POST", "application/xml"))
     assert [answer.status_code for answer in answers] == [404, 404, 404, 400, 415]
@@ -73,20 +74,20 @@ def test_a_crash_in_a_view_tells_it_too(ask: Ask, monkeypatch: pytest.MonkeyPatc
     def crash(job_id: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(jobs, "get_with_progress", crash)
-    answer = ask(keys.create("acme"))
+    monkeypatch.setattr(job_store, "get_with_progress", crash)
+    answer = ask(key_store.create("acme"))
     assert answer.status_code == 500
     assert told(answer)[0] == 99
 
 
 def test_who_shows_no_key_is_told_nothing_of_others(ask: Ask) -> None:
-    ask(keys.create("acme"))
+    ask(key_store.create("acme"))
     for answer in (ask("nonsense"), ask("", "/health")):
         assert "RateLimit" not in answer.headers
 
 
 def test_over_the_limit_is_429_until_the_window_is_over(ask: Ask, clock: Clock) -> None:
-    key = keys.create("acme", requests_per_minute=2)
+    key = key_store.create("acme", requests_per_minute=2)
     ask(key)
     clock.now += 10_500
     assert told(ask(key)) == (0, 50)
@@ -104,18 +105,18 @@ def test_over_the_limit_is_429_until_the_window_is_over(ask: Ask, clock: Clock) 
 
 
 def test_limits_are_of_a_key_and_may_change_at_once(ask: Ask) -> None:
-    one, two = (keys.create("acme", requests_per_minute=1) for _ in range(2))
+    one, two = (key_store.create("acme", requests_per_minute=1) for _ in range(2))
     assert [ask(key).status_code for key in (one, two, one, two)] == [404, 404, 429, 429]
-    keys.limit(one.split("_")[1], 3)
+    key_store.limit(one.split("_")[1], 3)
     assert [ask(one).status_code for _ in range(3)] == [404, 404, 429]
 
 
 def test_a_revoked_key_opens_nothing_even_in_the_middle_of_a_window(ask: Ask) -> None:
-    key = keys.create("acme", requests_per_minute=2)
+    key = key_store.create("acme", requests_per_minute=2)
     ask(key)
-    keys.revoke(key.split("_")[1])
+    key_store.revoke(key.split("_")[1])
     before = KeyRow.get(key.split("_")[1]).revoked_at
-    keys.revoke(key.split("_")[1])
+    key_store.revoke(key.split("_")[1])
     assert KeyRow.get(key.split("_")[1]).revoked_at == before
     answer = ask(key)
     assert answer.status_code == 401
@@ -124,7 +125,7 @@ def test_a_revoked_key_opens_nothing_even_in_the_middle_of_a_window(ask: Ask) ->
 
 @pytest.mark.parametrize("used", [0, 15])
 def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(ask: Ask, used: int) -> None:
-    key = keys.create("acme", requests_per_minute=20)
+    key = key_store.create("acme", requests_per_minute=20)
     for _ in range(used):
         ask(key)
     with atomic_writes(), ThreadPoolExecutor(50) as crowd:
@@ -139,13 +140,13 @@ def test_fifty_at_once_against_a_limit_of_twenty_pass_exactly_twenty(ask: Ask, u
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.integers(1, 4), waits=st.lists(st.sampled_from([0, 1, 999, 20_000, 59_999, 60_000]), max_size=15))
 def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: int, waits: list[int]) -> None:
-    key = keys.create("acme", requests_per_minute=limit)
+    key = key_store.create("acme", requests_per_minute=limit)
     passed: list[int] = []
     seen, at = Window(limit, 0, 1), 0
     for wait in waits:
         clock.now += wait
         try:
-            caller = keys.authenticate(key, "u2#GET /jobs")
+            caller = key_store.authenticate(key, "u2#GET /jobs")
         except QuotaExceeded as refusal:
             assert seen.left == 0
             assert clock.now < at + seen.resets_in * 1000
@@ -162,11 +163,11 @@ def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: in
 
 
 def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Clock) -> None:
-    key = keys.create("acme", requests_per_minute=2)
-    stranger = keys.create("acme")
+    key = key_store.create("acme", requests_per_minute=2)
+    stranger = key_store.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
     moment = str(of_milliseconds(clock.now))
-    jobs.create(
+    job_store.create(
         Job(
             job_id=UNKNOWN,
             account="acme",
@@ -189,18 +190,18 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
 
 
 def test_two_that_begin_a_window_at_once_are_counted_in_one(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = keys.create("acme", requests_per_minute=2)
-    update = keys._update
+    key = key_store.create("acme", requests_per_minute=2)
+    update = key_store._update
     other: list[Any] = []
 
     def slower(*arguments: Any) -> Any:
-        if arguments[0] is keys._BEGIN and not other:
+        if arguments[0] is key_store._BEGIN and not other:
             other.append(None)
-            other[0] = keys.authenticate(key, "u2#GET /jobs")
+            other[0] = key_store.authenticate(key, "u2#GET /jobs")
         return update(*arguments)
 
-    monkeypatch.setattr(keys, "_update", slower)
-    caller = keys.authenticate(key, "u2#GET /jobs")
+    monkeypatch.setattr(key_store, "_update", slower)
+    caller = key_store.authenticate(key, "u2#GET /jobs")
     assert caller is not None
     assert caller.window is not None
     assert (other[0].window.left, caller.window.left) == (1, 0)

@@ -13,12 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs.events import JobEvent
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.listing import ulid_bounds
-from mediajobs.stores import jobs, keys, names, queue, ranges, rollups
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.ids import ulid_bounds
+from mediajobs.jobs import job_store
+from mediajobs.jobs.events import JobEvent
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.listing import index_query, name_index_store
+from mediajobs.pipeline import admission_service
+from mediajobs.statistics import counter_store
+from mediajobs.timestamps import of_milliseconds
 from tests.doors import load
 from tests.wire import calls
 
@@ -59,7 +63,7 @@ class Api:
 @pytest.fixture
 def api(cloud: None) -> Iterator[Api]:
     with Client(load("api").app) as client:
-        yield Api(client, keys.create("acme", requests_per_minute=100_000))
+        yield Api(client, key_store.create("acme", requests_per_minute=100_000))
 
 
 def create(number: int, account: str = "acme", **fields: Any) -> Job:
@@ -73,7 +77,7 @@ def create(number: int, account: str = "acme", **fields: Any) -> Job:
         updated_at=created,
         **{"filename": NAMES[number % 4], "priority": 1 + number % 3, **fields},
     )
-    jobs.create(job)
+    job_store.create(job)
     return job
 
 
@@ -126,17 +130,17 @@ def test_a_list_is_what_the_model_says(
     ids = [create(number, account, batch_id=f"b{number % 2}").job_id for number in range(9)]
     create(3, f"{account}-stranger")
     for number, status in steps:
-        jobs.transition(ids[number], status)
+        job_store.transition(ids[number], status)
     for job_id in ids:
-        rollups.count(job_id)
-        names.follow(first_event(jobs.get(job_id)))
+        counter_store.count(job_id)
+        name_index_store.follow(first_event(job_store.get(job_id)))
     expected = sorted(
-        (job for job in map(jobs.get, ids) if matches(job, wanted)),
+        (job for job in map(job_store.get, ids) if matches(job, wanted)),
         key=lambda job: place(job, sort_by),
         reverse=order == "desc",
     )
     with Client(load("api").app) as client:
-        api = Api(client, keys.create(account, requests_per_minute=100_000))
+        api = Api(client, key_store.create(account, requests_per_minute=100_000))
         query = {**wanted, "sort_by": sort_by, "sort_order": order, "per_page": size}
         assert api.walk(**query) == [job.job_id for job in expected]
         pages = -(-len(expected) // size)
@@ -149,7 +153,7 @@ def test_a_list_is_what_the_model_says(
 
 def test_the_papers_shape_and_the_link_to_the_next_page(api: Api) -> None:
     for number in range(3):
-        rollups.count(create(number).job_id)
+        counter_store.count(create(number).job_id)
     answer = api.ask("/jobs", {"per_page": 2})
     document = answer.json_body
     assert {"total": 3, "page": 1, "per_page": 2, "total_pages": 2}.items() <= document.items()
@@ -167,7 +171,7 @@ def test_a_cursor_that_was_changed_or_belongs_elsewhere_is_refused(api: Api) -> 
     for number in range(3):
         create(number)
     cursor = api.page(per_page=1)["next_cursor"]
-    stranger = Api(api.client, keys.create("acme"))
+    stranger = Api(api.client, key_store.create("acme"))
     for who, query in (
         (api, {"cursor": cursor[:-2] + ("AA" if cursor[-2:] != "AA" else "BB")}),
         (api, {"cursor": cursor, "status": "failed"}),
@@ -208,7 +212,7 @@ def test_a_query_that_is_not_as_it_should_be_is_422(api: Api, query: dict[str, A
 
 
 def test_a_page_costs_the_same_for_few_jobs_and_for_many(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, reads = ranges._client(), []
+    client, reads = index_query._client(), []
     query = client.query
 
     def counted(**request: Any) -> Any:
@@ -233,7 +237,7 @@ def test_a_page_costs_the_same_for_few_jobs_and_for_many(api: Api, monkeypatch: 
 def test_several_statuses_cost_as_many_reads_however_rare_they_are(api: Api) -> None:
     ended = [create(number).job_id for number in (0, 7, 14, 21, 28)]
     for job_id, status in zip(ended, [Status.FAILED, Status.CANCELLED] * 3, strict=False):
-        jobs.transition(job_id, status)
+        job_store.transition(job_id, status)
     for number in range(30, 60):
         create(number)
     with calls() as sent:
@@ -246,9 +250,9 @@ def test_several_statuses_cost_as_many_reads_however_rare_they_are(api: Api) -> 
 def test_a_page_takes_three_calls_with_its_total_and_the_progress_of_what_runs(api: Api) -> None:
     for number in range(3):
         job = create(number)
-        jobs.transition(job.job_id, Status.QUEUED)
-        queue.admit_waiting("acme")
-        rollups.count(job.job_id)
+        job_store.transition(job.job_id, Status.QUEUED)
+        admission_service.admit_waiting("acme")
+        counter_store.count(job.job_id)
     api.page()  # a key's first request begins its window
     for query in ({}, {"status": "processing"}, {"priority": 2}, {"from_date": "2026-02-25", "to_date": "2026-03-02"}):
         with calls() as sent:
@@ -264,9 +268,9 @@ class TestOfTheLastMinutes:
     def two_hours_of_jobs(self, api: Api) -> None:
         self.now = (time.time_ns() // 1_000_000 - START) // 1000
         for number in (self.now - 7200, self.now - 3600):
-            rollups.count(create(number, priority=3, batch_id="old").job_id)
+            counter_store.count(create(number, priority=3, batch_id="old").job_id)
         recent = [create(self.now - 5 + number, priority=3 + number % 2, batch_id="new") for number in range(4)]
-        rollups.count(recent[0].job_id)
+        counter_store.count(recent[0].job_id)
 
     @pytest.mark.parametrize(
         ("query", "total"),
@@ -297,7 +301,7 @@ class TestOfTheLastMinutes:
     def test_more_than_can_be_counted_is_at_least_what_was_counted(
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ranges, "_FILTERED_READS", (2, 2))
+        monkeypatch.setattr(index_query, "_FILTERED_READS", (2, 2))
         page = api.page(per_page=1)
         assert (page["total"], page["total_relation"]) == (4, "gte")
         page = api.page(per_page=1, batch_id="new")
@@ -318,6 +322,6 @@ def test_a_deep_page_of_large_rows_is_whole(api: Api, monkeypatch: pytest.Monkey
 
 def test_a_total_is_never_less_than_what_is_shown(api: Api) -> None:
     for number in range(3):
-        jobs.transition(create(number).job_id, Status.CANCELLED)  # and nobody has counted it yet
+        job_store.transition(create(number).job_id, Status.CANCELLED)  # and nobody has counted it yet
     page = api.page(status="cancelled", per_page=2)
     assert (len(page["jobs"]), page["total"], page["total_relation"]) == (2, 3, "gte")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mediajobs.signatures import assemble_secret, headers
+from mediajobs.webhooks.signatures import assemble_secret, headers
 
 HERE = Path(__file__).parents[1] / "npm"
 HOME = Path(__file__).parents[2] / ".local" / "npm"

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from mediajobs import clock
 from mediajobs.errors import Stopped
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.progress import TaskProgress
-from mediajobs.stores import clock, jobs, progress, queue
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.pipeline import admission_service
 from statemachine.tasks import context
 from statemachine.tasks.context import StoreReporter
 
@@ -18,10 +20,10 @@ pytestmark = pytest.mark.usefixtures("cloud")
 @pytest.fixture
 def reporter() -> StoreReporter:
     moment = clock.now()
-    jobs.create(
+    job_store.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )
-    queue.admit("acme")
+    admission_service.admit("acme")
     return StoreReporter("J", 1)
 
 
@@ -38,13 +40,13 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def tasks() -> dict[str, TaskProgress]:
-    found = progress.read("J")
+    found = progress_store.read("J")
     assert found is not None
     return found.tasks
 
 
 def sequence() -> int:
-    found = progress.read("J")
+    found = progress_store.read("J")
     assert found is not None
     return found.sequence
 
@@ -77,13 +79,13 @@ def test_a_skipped_task_says_why(reporter: StoreReporter) -> None:
 
 
 def test_nobody_reports_for_an_attempt_that_is_over(reporter: StoreReporter) -> None:
-    jobs.transition("J", Status.CANCELLED)
+    job_store.transition("J", Status.CANCELLED)
     with pytest.raises(Stopped):
         reporter.update(store_source=1)
     with pytest.raises(Stopped):
         reporter.finish("store_source")
-    jobs.transition("J", Status.QUEUED, retry=True)
-    queue.admit("acme")
+    job_store.transition("J", Status.QUEUED, retry=True)
+    admission_service.admit("acme")
     with pytest.raises(Stopped):
         reporter.finish("store_source")
     with pytest.raises(Stopped):

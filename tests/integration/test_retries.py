@@ -9,13 +9,17 @@ import pytest
 from chalice.test import Client, HTTPResponse
 from ulid import ULID
 
+from mediajobs import clock
+from mediajobs.accounts import key_store
+from mediajobs.commands import bulk_retry_service, service
+from mediajobs.commands.bulk_retry_service import Walk
+from mediajobs.commands.schemas import RetryJobs
 from mediajobs.errors import Conflict
-from mediajobs.jobs import Job, source_key
-from mediajobs.life import MAX_ATTEMPTS, Status
-from mediajobs.requests import RetryJobs
-from mediajobs.stores import clock, jobs, keys, retries, steering
-from mediajobs.stores.retries import Walk
-from mediajobs.stores.rows import JOB, JobRow
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.tables import JOB, JobRow
+from mediajobs.storage.object_keys import source_key
 from tests.conftest import SETTINGS
 from tests.doors import load
 from tests.wire import calls
@@ -28,7 +32,7 @@ Ask = Callable[..., HTTPResponse]
 @pytest.fixture
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(body): POST /jobs/retry by the account `acme`."""
-    key = keys.create("acme", requests_per_minute=100_000)
+    key = key_store.create("acme", requests_per_minute=100_000)
     boto3.client("sqs").create_queue(QueueName="chores")
     with Client(load("api").app) as client:
 
@@ -44,10 +48,10 @@ def ended(status: Status, *, with_source: bool = True, account: str = "acme", **
     moment = clock.now()
     values = {"filename": "talk.mp4", "priority": 5, "created_at": moment, "updated_at": moment} | fields
     job = Job.model_validate({"job_id": str(ULID()), "account": account, "status": Status.PENDING} | values)
-    jobs.create(job)
+    job_store.create(job)
     if with_source:
         boto3.client("s3").put_object(Bucket="media", Key=source_key(job.job_id), Body=b"some bytes")
-    jobs.transition(job.job_id, status)
+    job_store.transition(job.job_id, status)
     return job.job_id
 
 
@@ -64,7 +68,7 @@ def done(retried: int, continues: bool = False, **reasons: int) -> dict[str, Any
 
 
 def statuses(*job_ids: str) -> list[Status]:
-    return [jobs.get(job_id).status for job_id in job_ids]
+    return [job_store.get(job_id).status for job_id in job_ids]
 
 
 def messages() -> list[str]:
@@ -88,7 +92,7 @@ def work_off(told: list[str]) -> int:
 
 
 def walk(**wanted: Any) -> Walk:
-    return retries.new("acme", RetryJobs.model_validate({"filter": {}} | wanted))
+    return bulk_retry_service.new("acme", RetryJobs.model_validate({"filter": {}} | wanted))
 
 
 def test_an_empty_filter_means_every_job_that_failed_or_was_cancelled(ask: Ask) -> None:
@@ -123,7 +127,7 @@ def test_a_filter_says_which(ask: Ask, wanted: dict[str, Any], expected: list[in
 def test_from_the_start_is_for_all_of_them(ask: Ask) -> None:
     job_id = ended(Status.FAILED)
     assert counts(ask({"filter": {}, "from": "start"})) == done(1)
-    assert jobs.get(job_id).base_attempt == 2
+    assert job_store.get(job_id).base_attempt == 2
 
 
 def test_what_cannot_be_retried_is_counted_with_its_reason(ask: Ask) -> None:
@@ -134,16 +138,16 @@ def test_what_cannot_be_retried_is_counted_with_its_reason(ask: Ask) -> None:
 
 
 def test_whoever_is_quicker_is_counted(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id, retry = ended(Status.FAILED), steering.retry
+    job_id, retry = ended(Status.FAILED), service.retry
 
     def late(job: Job, *, from_start: bool) -> Job:
         retry(job, from_start=from_start)
         return retry(job, from_start=from_start)
 
-    monkeypatch.setattr(steering, "retry", late)
+    monkeypatch.setattr(service, "retry", late)
     assert counts(ask({"filter": {}})) == done(0, changed_meanwhile=1)
     with pytest.raises(Conflict):
-        retry(jobs.get(job_id), from_start=False)
+        retry(job_store.get(job_id), from_start=False)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ class TestManyMore:
         import chalicelib.steering  # its folder is on the path since `load`
 
         monkeypatch.setattr(chalicelib.steering, "RETRY_SECONDS", 0.0)
-        monkeypatch.setattr(retries, "_PAGE", 2)
+        monkeypatch.setattr(bulk_retry_service, "_PAGE", 2)
 
     def test_what_is_left_follows_by_itself(self, ask: Ask) -> None:
         made = [ended(status) for status in (Status.FAILED, Status.CANCELLED) for _ in range(3)]
@@ -189,7 +193,7 @@ class TestManyMore:
         total = 0
         left: Walk | None = walk()
         while left is not None:
-            found = retries.advance(left, lambda: False)
+            found = bulk_retry_service.advance(left, lambda: False)
             total, left = total + found.reasons["source_never_uploaded"], found.left
         assert total == 5
 
@@ -199,14 +203,16 @@ class TestManyMore:
         told = messages()
         assert work_off(told) > 1
         for job_id in made:
-            jobs.transition(job_id, Status.FAILED)  # again
+            job_store.transition(job_id, Status.FAILED)  # again
         assert work_off(told) > 1
-        assert [(jobs.get(job_id).status, jobs.get(job_id).attempt) for job_id in made] == [(Status.FAILED, 2)] * 4
+        assert [(job_store.get(job_id).status, job_store.get(job_id).attempt) for job_id in made] == [
+            (Status.FAILED, 2)
+        ] * 4
 
     def test_what_ends_after_the_question_is_not_meant(self, ask: Ask) -> None:
         asked = walk().model_copy(update={"asked_at": "2026-01-01T00:00:00.000Z"})
         job_id = ended(Status.FAILED)
         with calls() as sent:
-            assert retries.advance(asked, lambda: True).document.model_dump() == done(0)
+            assert bulk_retry_service.advance(asked, lambda: True).document.model_dump() == done(0)
         assert set(sent) == {"Query"}
         assert statuses(job_id) == [Status.FAILED]

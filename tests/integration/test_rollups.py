@@ -14,30 +14,33 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediajobs import tallies
-from mediajobs.events import JobEvent, event_of
-from mediajobs.jobs import Job
-from mediajobs.life import TERMINAL, Status
-from mediajobs.stores import bulk, jobs, names, rollups
-from mediajobs.stores.rows import DELETED, JOB, DeletedRow, JobRow
-from mediajobs.times import parse, rfc3339
+from mediajobs import timestamps
+from mediajobs.aws import batch_items
+from mediajobs.jobs import contribution, job_store
+from mediajobs.jobs.events import JobEvent, event_of
+from mediajobs.jobs.lifecycle import TERMINAL, Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.tables import DELETED, JOB, DeletedRow, JobRow
+from mediajobs.listing import name_index_store
+from mediajobs.statistics import counter_store, counters, time_blocks
+from mediajobs.timestamps import parse, rfc3339
 from tests.conftest import template
 from tests.doors import load
 
 pytestmark = pytest.mark.usefixtures("cloud")
 START = datetime(2026, 3, 1, tzinfo=UTC)
-ALWAYS = (0, tallies.EPOCH_END - 1)
+ALWAYS = (0, time_blocks.EPOCH_END - 1)
 
 
 def create(job_id: str, account: str, seconds: float = 0, batch_id: str | None = None) -> None:
     moment = rfc3339(START + timedelta(seconds=seconds))
     fields = {"job_id": job_id, "account": account, "batch_id": batch_id, "status": Status.PENDING, "filename": "a"}
-    jobs.create(Job.model_validate(fields | {"created_at": moment, "updated_at": moment}))
+    job_store.create(Job.model_validate(fields | {"created_at": moment, "updated_at": moment}))
 
 
 def of_batch(account: str, batch_id: str) -> Counter[str]:
-    (images,) = bulk.read(rollups.wanted_of_batch(account, batch_id))
-    return rollups.sums(images)
+    (images,) = batch_items.read(counter_store.wanted_of_batch(account, batch_id))
+    return counter_store.sums(images)
 
 
 Heard = tuple[str, JobEvent | None]
@@ -46,11 +49,13 @@ Gone = dict[str, tuple[Job, bool]]  # deleted jobs by id, and whether their file
 
 def recount(ids: list[str], gone: Gone, account: str, first: int, last: int) -> Counter[str]:
     """The same, the slow way."""
-    there = [jobs.get(job_id) for job_id in ids if job_id not in gone]
-    counted = [(job, tallies.of_job(job)) for job in there]
-    counted += [(job, tallies.of_deleted(tallies.of_job(job), files_kept=kept)) for job, kept in gone.values()]
+    there = [job_store.get(job_id) for job_id in ids if job_id not in gone]
+    counted = [(job, contribution.of_job(job)) for job in there]
+    counted += [(job, counters.of_deleted(contribution.of_job(job), files_kept=kept)) for job, kept in gone.values()]
     mine = [each for each in counted if each[0].account == account and each[0].job_id in ids]
-    return +tallies.added(tally for job, tally in mine if first <= tallies.milliseconds(parse(job.created_at)) <= last)
+    return +counters.added(
+        tally for job, tally in mine if first <= timestamps.milliseconds(parse(job.created_at)) <= last
+    )
 
 
 def delete(job_id: str, *, files_kept: bool) -> JobEvent:
@@ -84,15 +89,15 @@ def fulfil(wish: Status | str, job: Job, seed: random.Random, gone: Gone) -> Job
     if wish is Status.COMPLETED:
         complete(job)
     elif isinstance(wish, Status):
-        jobs.transition(job.job_id, wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
+        job_store.transition(job.job_id, wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
     elif job.status not in TERMINAL:
-        jobs.set_priority(job, 1 + seed.randrange(10))
+        job_store.set_priority(job, 1 + seed.randrange(10))
     return None
 
 
 def count_all(events: list[Heard]) -> None:
     for job_id, told in events:
-        rollups.count(job_id, told)
+        counter_store.count(job_id, told)
 
 
 _ROW = {"version": 1, "attempt": 1, "priority": 5, "filename": "a", "updated_at": ""}
@@ -120,50 +125,50 @@ def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
     for number, wish in steps:
         if ids[number] in gone:
             continue
-        events.append((ids[number], fulfil(wish, jobs.get(ids[number]), seed, gone)))
+        events.append((ids[number], fulfil(wish, job_store.get(ids[number]), seed, gone)))
         if seed.getrandbits(1):  # some are handled at once, all of them again later, in any order
-            rollups.count(*events[-1])
+            counter_store.count(*events[-1])
     seed.shuffle(events)
     count_all(events)
     for job_id in gone:  # for copies that come when the table has forgotten what became of the files
         DeletedRow(job_id, DELETED).delete()
     count_all(events)
-    first, last = (tallies.milliseconds(START) + bound for bound in span)
+    first, last = (timestamps.milliseconds(START) + bound for bound in span)
     for account in (f"{run}-0", f"{run}-1"):
-        assert +rollups.read(account, *ALWAYS) == recount(ids, gone, account, *ALWAYS)
-        assert +rollups.read(account, first, last) == recount(ids, gone, account, first, last)
+        assert +counter_store.read(account, *ALWAYS) == recount(ids, gone, account, *ALWAYS)
+        assert +counter_store.read(account, first, last) == recount(ids, gone, account, first, last)
         assert +of_batch(account, "b") == recount(ids[1:], gone, account, *ALWAYS)
 
 
 def test_a_copy_of_the_last_event_that_comes_a_month_later_changes_nothing() -> None:
     create("J", "acme")
-    complete(jobs.get("J"))
+    complete(job_store.get("J"))
     last = delete("J", files_kept=False)
-    assert rollups.count("J", last)
-    counted = rollups.read("acme", *ALWAYS)
+    assert counter_store.count("J", last)
+    counted = counter_store.read("acme", *ALWAYS)
     assert counted["deleted.media_ms"] == 8500
     DeletedRow("J", DELETED).delete()  # by its time to live
-    assert not rollups.count("J", last)
-    assert not rollups.count("J")
-    assert rollups.read("acme", *ALWAYS) == counted
+    assert not counter_store.count("J", last)
+    assert not counter_store.count("J")
+    assert counter_store.read("acme", *ALWAYS) == counted
 
 
 def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.MonkeyPatch) -> None:
     create("J", "acme")
-    read = jobs.get
+    read = job_store.get
     raced: list[str] = []
 
     def slow(job_id: str) -> Job:
         old = read(job_id)
         if not raced:
             raced.append(job_id)
-            jobs.transition(job_id, Status.FAILED)
-            rollups.count(job_id)
+            job_store.transition(job_id, Status.FAILED)
+            counter_store.count(job_id)
         return old
 
-    monkeypatch.setattr("mediajobs.stores.jobs.get", slow)
-    rollups.count("J")
-    assert +rollups.read("acme", *ALWAYS) == {"jobs.failed.5": 1}
+    monkeypatch.setattr("mediajobs.jobs.job_store.get", slow)
+    counter_store.count("J")
+    assert +counter_store.read("acme", *ALWAYS) == {"jobs.failed.5": 1}
 
 
 def record(job_id: str) -> dict[str, Any]:
@@ -182,9 +187,9 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
     for job_id in ids:
         create(job_id, "acme")
     slept: list[float] = []
-    monkeypatch.setattr("mediajobs.stores.rollups.time.sleep", slept.append)
+    monkeypatch.setattr("mediajobs.statistics.counter_store.time.sleep", slept.append)
     monkeypatch.setattr(random, "uniform", lambda _least, most: most)
-    monkeypatch.setattr(rollups, "_written", lambda *_: False)
+    monkeypatch.setattr(counter_store, "_written", lambda *_: False)
     with pytest.raises(BatchProcessingError):  # since all of it failed
         load("rollups").roll_up({"Records": [record(job_id) for job_id in ids]}, None)
     assert len(slept) >= 5 * len(ids)
@@ -193,23 +198,23 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
 
 def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     create("J", "acme")
-    count = rollups.count
+    count = counter_store.count
 
     def broken(job_id: str, told: JobEvent) -> bool:
         if job_id == "K":
             raise TimeoutError
         return count(job_id, told)
 
-    monkeypatch.setattr(rollups, "count", broken)
+    monkeypatch.setattr(counter_store, "count", broken)
     answer = load("rollups").roll_up({"Records": [record("J"), record("K")]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "K"}]}
-    assert +rollups.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
-    assert names.having("acme", "a") == {"J"}
+    assert +counter_store.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
+    assert name_index_store.having("acme", "a") == {"J"}
 
 
 def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    client = bulk._client()
+    client = batch_items._client()
     fetch = client.batch_get_item
 
     def counted(**request: Any) -> Any:
@@ -217,13 +222,13 @@ def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.Mo
         return fetch(**request)
 
     monkeypatch.setattr(client, "batch_get_item", counted)
-    first, last = tallies.milliseconds(START) + 1, tallies.milliseconds(START) + 86_400_000 - 7
+    first, last = timestamps.milliseconds(START) + 1, timestamps.milliseconds(START) + 86_400_000 - 7
     costs = []
     for number in (1, 40):
         for job in range(number):
             create(f"J{number}-{job}", "acme", seconds=job)
-            rollups.count(f"J{number}-{job}")
-        rollups.read("acme", first, last)
+            counter_store.count(f"J{number}-{job}")
+        counter_store.read("acme", first, last)
         costs.append(tuple(calls))
         calls.clear()
     assert costs[0] == costs[1]

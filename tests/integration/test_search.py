@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs.events import JobEvent, event_of
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.stores import bulk, jobs, keys, names
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.aws import batch_items
+from mediajobs.jobs import job_store
+from mediajobs.jobs.events import JobEvent, event_of
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.listing import name_index_store
+from mediajobs.timestamps import of_milliseconds
 from tests.doors import load
 from tests.wire import calls
 
@@ -29,7 +32,7 @@ SORTS = ["created_at", "updated_at", "completed_at", "priority", "filename", "du
 class Api:
     def __init__(self, client: Client, account: str) -> None:
         self.client = client
-        self.key = keys.create(account, requests_per_minute=100_000)
+        self.key = key_store.create(account, requests_per_minute=100_000)
 
     def page(self, search: str, **query: Any) -> dict[str, Any]:
         path = f"/jobs?{urlencode({'search': search} | query, doseq=True)}"
@@ -53,14 +56,14 @@ def create(filename: str, account: str = "acme", seconds: int = 0, **fields: Any
     values = {"account": account, "status": Status.PENDING, "filename": filename} | fields
     values |= {"job_id": str(ULID.from_timestamp(moment / 1000))}
     values |= {"created_at": of_milliseconds(moment), "updated_at": of_milliseconds(moment)}
-    jobs.create(Job.model_validate(values))
+    job_store.create(Job.model_validate(values))
     return str(values["job_id"])
 
 
 def created(filename: str, **fields: Any) -> str:
     """A job of which the index has heard."""
     job_id = create(filename, **fields)
-    names.follow(birth(job_id))
+    name_index_store.follow(birth(job_id))
     return job_id
 
 
@@ -103,14 +106,14 @@ def test_search_equals_a_plain_model(steps: list[tuple[str, bool]], chance: rand
         job_id = create(filename, account, seconds=number)
         events.append(birth(job_id))
         if chance.getrandbits(1):  # some are handled at once, and all of them again later, in any order
-            names.follow(events[-1])
+            name_index_store.follow(events[-1])
         if stays:
             model[job_id] = filename
         else:
             events.append(deleted(job_id))
     chance.shuffle(events)
     for event in events + events[:2]:
-        names.follow(event)
+        name_index_store.follow(event)
     with Client(load("api").app) as client:
         api = Api(client, account)
         for word in ("AN", "ana", "n", "über", "🎬", "~1", ".mp4", "Banana.mp4", "x"):
@@ -124,22 +127,22 @@ def test_a_late_first_event_leaves_nothing_behind_of_a_deleted_job() -> None:
     job_id = create("gone.mp4")
     first, last = birth(job_id), deleted(job_id)
     for event in (first, last, first):
-        names.follow(event)
+        name_index_store.follow(event)
     assert _table("NamesTable").scan()["Items"] == []
 
 
 def test_later_events_write_no_entries() -> None:
     job_id = created("a.mp4")
     before = row(job_id)
-    jobs.set_priority(jobs.get(job_id), 9)
+    job_store.set_priority(job_store.get(job_id), 9)
     raised = event_of(before, row(job_id))
-    jobs.transition(job_id, Status.QUEUED)
+    job_store.transition(job_id, Status.QUEUED)
     queued = event_of(before, row(job_id))
     assert raised is not None
     assert queued is not None
     with calls() as sent:
-        names.follow(raised)
-        names.follow(queued)
+        name_index_store.follow(raised)
+        name_index_store.follow(queued)
     assert sent == []
 
 
@@ -163,7 +166,7 @@ def test_a_word_that_is_longer_than_its_entries_is_checked_on_the_row(api: Api) 
 
 def test_other_filters_and_dates_hold(api: Api) -> None:
     ids = [created(f"talk {n}.mp4", seconds=n, priority=1 + n % 2, batch_id=f"b{n % 3}") for n in range(6)]
-    jobs.transition(ids[4], Status.CANCELLED)
+    job_store.transition(ids[4], Status.CANCELLED)
     assert api.found("talk", priority=2, sort_order="asc") == [ids[1], ids[3], ids[5]]
     assert api.found("talk", batch_id="b1") == [ids[4], ids[1]]
     assert api.found("talk", status="cancelled") == [ids[4]]
@@ -185,20 +188,22 @@ def test_a_list_goes_on_when_its_word_becomes_frequent_or_rare(
         walked: list[str] = []
         cursor: dict[str, str] = {}
         for rare in (first_is_rare, not first_is_rare, first_is_rare):
-            monkeypatch.setattr(names, "RARE", 100 if rare else 2)
+            monkeypatch.setattr(name_index_store, "RARE", 100 if rare else 2)
             page = api.page("talk", per_page=2, **ordered, **cursor)
             assert page["total_relation"] == ("eq" if rare else "gte")
             walked += [job["job_id"] for job in page["jobs"]]
             cursor = {"cursor": page["next_cursor"]}
         assert walked == expected
         assert cursor == {"cursor": None}
-        monkeypatch.setattr(names, "RARE", 100)
+        monkeypatch.setattr(name_index_store, "RARE", 100)
 
 
 def test_as_many_entries_as_are_looked_up_take_twelve_calls(api: Api) -> None:
     """Of jobs that are gone, which costs the same."""
-    ids = [f"{number:026d}" for number in range(names.RARE)]
-    bulk.write("NamesTable", ({"PutRequest": {"Item": names._key("acme#w", f"word/{each}")}} for each in ids))
+    ids = [f"{number:026d}" for number in range(name_index_store.RARE)]
+    batch_items.write(
+        "NamesTable", ({"PutRequest": {"Item": name_index_store._key("acme#w", f"word/{each}")}} for each in ids)
+    )
     api.page("none")  # a key's first request begins its window
     with calls() as sent:
         assert api.page("word", sort_by="filename")["total"] == 0

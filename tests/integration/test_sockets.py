@@ -14,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs import messages
-from mediajobs.ids import split_key
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.messages import MOST_IDS
-from mediajobs.options import Options
-from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import broadcast, clock, jobs, keys, listeners, progress, pushes, slots
+from mediajobs import clock as mediajobs_clock
+from mediajobs.accounts import key_store
+from mediajobs.accounts.api_keys import split_key
+from mediajobs.jobs import concurrency_store, job_store, progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress, fresh
+from mediajobs.live_progress import broadcast_service, messages, push_client, subscriber_store
+from mediajobs.live_progress.messages import MOST_IDS
+from mediajobs.media.options import Options
 from tests.doors import load
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -57,7 +59,7 @@ class Room:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.keys = {account: keys.create(account, requests_per_minute=100_000) for account in ("acme", "other")}
+        self.keys = {account: key_store.create(account, requests_per_minute=100_000) for account in ("acme", "other")}
         config = Config(account_id_endpoint_mode="disabled")
         self._stream = boto3.client("dynamodbstreams", config=config)
         arn = boto3.client("dynamodb").describe_table(TableName="JobsTable")["Table"]["LatestStreamArn"]
@@ -111,9 +113,9 @@ def refusal(code: str) -> ClientError:
 @pytest.fixture
 def room(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Room:
     gateway = Gateway()
-    monkeypatch.setattr(pushes, "gateway", lambda: gateway)
-    monkeypatch.setattr(pushes, "ThreadPoolExecutor", OneByOne)
-    monkeypatch.setattr(broadcast, "_keys", {})
+    monkeypatch.setattr(push_client, "gateway", lambda: gateway)
+    monkeypatch.setattr(push_client, "ThreadPoolExecutor", OneByOne)
+    monkeypatch.setattr(broadcast_service, "_keys", {})
     boto3.client("dynamodb").update_table(
         TableName="JobsTable", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
@@ -134,8 +136,8 @@ class OneByOne:
 
 
 def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
-    job_id, moment = str(ULID()), clock.now()
-    jobs.create(
+    job_id, moment = str(ULID()), mediajobs_clock.now()
+    job_store.create(
         Job(job_id=job_id, account=account, status=status, priority=5, filename="talk.mp4", options=Options(),
             created_at=moment, updated_at=moment)
     )  # fmt: skip
@@ -143,13 +145,15 @@ def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
 
 
 def admit(job_id: str) -> None:
-    begun = fresh(["validate_video", "transcode_360p"], attempt=jobs.get(job_id).attempt, now=clock.now())
-    jobs.transition(job_id, Status.PROCESSING, admission=slots.Admission(9, 9, begun))
+    begun = fresh(
+        ["validate_video", "transcode_360p"], attempt=job_store.get(job_id).attempt, now=mediajobs_clock.now()
+    )
+    job_store.transition(job_id, Status.PROCESSING, admission=concurrency_store.Admission(9, 9, begun))
 
 
 def report(job_id: str, percent: float) -> None:
     task = TaskProgress(status="running", progress=percent)
-    progress.report(job_id, jobs.get(job_id).attempt, {"transcode_360p": task})
+    progress_store.report(job_id, job_store.get(job_id).attempt, {"transcode_360p": task})
 
 
 def items_of(job_id: str) -> set[str]:
@@ -168,9 +172,9 @@ def test_only_a_good_key_connects_from_the_header_or_the_query(room: Room) -> No
     assert room.connect("b", headers={"x-API-key": room.keys["acme"]}) == 200
     for event in ({"headers": None, "queryStringParameters": None}, {"headers": {"X-API-Key": "mj_nonsense"}}):
         assert room.connect("c", **event) == 401
-    keys.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
+    key_store.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
     assert room.connect("d") == 401
-    tight = keys.create("acme", requests_per_minute=1)
+    tight = key_store.create("acme", requests_per_minute=1)
     assert [room.connect(name, headers={"X-API-Key": tight}) for name in ("e", "f")] == [200, 429]
 
 
@@ -184,7 +188,7 @@ def test_a_listener_hears_the_present_state_then_each_change_and_the_end_once(ro
     for percent in (10, 20):
         report(job_id, percent)
         room.flow()
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress"] * 4 + ["complete"]
     sequences = [sequence for _, sequence in room.gateway.frames("a")]
@@ -200,7 +204,7 @@ def test_who_comes_late_or_again_is_told_where_the_job_is_now(room: Room) -> Non
         room.subscribe("a", job_id)
         room.flow()
     assert room.gateway.frames("a") == [("progress", 1_000_000)] * 2
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     room.connect("b")
     room.subscribe("b", job_id)
@@ -215,7 +219,7 @@ def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
         room.connect(name)
         room.subscribe(name, job_id)
     room.flow()
-    assert {listener.heard for listener in listeners.of_job(job_id).listeners} == {1_000_000}
+    assert {listener.heard for listener in subscriber_store.of_job(job_id).listeners} == {1_000_000}
     room.connect("late")
     room.subscribe("late", job_id)
     room.flow()
@@ -227,17 +231,17 @@ def test_who_retries_at_the_end_and_listens_again_hears_of_it(room: Room) -> Non
     room.connect("a")
     room.subscribe("a", job_id)
     room.flow()
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
 
     def at_once(_: str) -> None:
         room.gateway.before_post = lambda _: None
-        jobs.transition(job_id, Status.QUEUED, retry=True)
+        job_store.transition(job_id, Status.QUEUED, retry=True)
         room.subscribe("a", job_id)
 
     room.gateway.before_post = at_once  # while the function still tells the end
     for _ in range(2):
         room.flow()
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete", "progress", "complete"]
     assert items_of(job_id) == {"job", "told"}
@@ -250,7 +254,7 @@ def test_unsubscribed_is_silent(room: Room) -> None:
     room.flow()
     room.say("a", {"action": "unsubscribe", "job_ids": [one, UNKNOWN, "nonsense"]})
     for job_id in (one, other):
-        jobs.transition(job_id, Status.CANCELLED)
+        job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [frame["data"]["job_id"] for frame in room.gateway.heard["a"] if frame["event"] == "complete"] == [other]
 
@@ -265,12 +269,12 @@ def test_all_is_what_runs_and_whatever_comes(room: Room) -> None:
     assert {frame["data"]["job_id"] for frame in room.gateway.heard["a"]} == {running}
     later = created()
     for job_id in (later, waiting, theirs, running):
-        jobs.transition(job_id, Status.CANCELLED)
+        job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     ends = [frame["data"]["job_id"] for frame in room.gateway.heard["a"] if frame["event"] == "complete"]
     assert sorted(ends) == sorted([later, waiting, running])
     room.say("a", {"action": "unsubscribe", "all": True})
-    jobs.transition(created(), Status.CANCELLED)
+    job_store.transition(created(), Status.CANCELLED)
     room.flow()
     assert len([frame for frame in room.gateway.heard["a"] if frame["event"] == "complete"]) == 3
 
@@ -280,7 +284,7 @@ def test_somebody_elses_job_and_no_job_are_refused_alike(room: Room) -> None:
     room.connect("a")
     for job_id in (theirs, UNKNOWN, "nonsense"):
         room.subscribe("a", job_id)
-    jobs.transition(theirs, Status.CANCELLED)
+    job_store.transition(theirs, Status.CANCELLED)
     room.flow()
     first, *others = [json.loads(json.dumps(frame).replace(name, "ID")) for frame, name in
                       zip(room.gateway.heard["a"], (theirs, UNKNOWN, "nonsense"), strict=True)]  # fmt: skip
@@ -313,7 +317,7 @@ def test_what_makes_no_sense_is_answered_and_the_socket_stays(room: Room) -> Non
 
 
 def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediajobs.stores.subscriptions.MOST_JOBS", 2)
+    monkeypatch.setattr("mediajobs.live_progress.subscription_service.MOST_JOBS", 2)
     one, two, three = created(), created(), created()
     room.connect("a")
     room.subscribe("a", one, two)
@@ -323,9 +327,9 @@ def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatc
 
 
 def test_who_says_too_much_in_a_minute_is_closed_and_told_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediajobs.stores.connections.MOST_MESSAGES", 3)
+    monkeypatch.setattr("mediajobs.live_progress.connection_store.MOST_MESSAGES", 3)
     clock = [6000.0]
-    monkeypatch.setattr("mediajobs.stores.connections.time.time", lambda: clock[0])
+    monkeypatch.setattr("mediajobs.live_progress.connection_store.time.time", lambda: clock[0])
     for name in ("a", "b"):
         room.connect(name)
     for _ in range(2):
@@ -367,15 +371,15 @@ def test_who_is_gone_is_forgotten_whether_it_says_so_or_not(room: Room) -> None:
 
 
 def test_a_revoked_key_hears_no_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id, other_key = created(), keys.create("acme")
+    job_id, other_key = created(), key_store.create("acme")
     room.connect("a")
     room.connect("b", headers={"X-API-Key": other_key})
     room.subscribe("a", job_id)
     room.subscribe("b", job_id)
     room.flow()
-    keys.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
-    monkeypatch.setattr(broadcast, "_keys", {})  # ten seconds later
-    jobs.transition(job_id, Status.CANCELLED)
+    key_store.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
+    monkeypatch.setattr(broadcast_service, "_keys", {})  # ten seconds later
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [1, 2]
     assert room.gateway.closed == {"a"}
@@ -387,7 +391,7 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
     room.connect("a")
     room.subscribe("a", job_id)
     room.flow()
-    jobs.remove(jobs.transition(job_id, Status.CANCELLED).job, with_leftovers=False)
+    job_store.remove(job_store.transition(job_id, Status.CANCELLED).job, with_leftovers=False)
     records = room.read()
     room.flow(records)
     room.flow(records)
@@ -397,11 +401,11 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
 
 def test_deleting_a_job_that_ended_long_ago_is_no_news(room: Room) -> None:
     job_id = created()
-    ended = jobs.transition(job_id, Status.CANCELLED).job
+    ended = job_store.transition(job_id, Status.CANCELLED).job
     room.flow()  # nobody listens
     room.connect("a")
     room.say("a", {"action": "subscribe", "all": True})
-    jobs.remove(ended, with_leftovers=False)
+    job_store.remove(ended, with_leftovers=False)
     room.flow()
     assert room.gateway.frames("a") == []
 
@@ -419,7 +423,7 @@ def test_a_push_that_fails_is_made_again_and_holds_up_nobody(room: Room) -> None
             raise refusal("LimitExceededException")
 
     room.gateway.before_post = fail
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("b")] == ["progress", "complete"]
     for _ in range(2):
@@ -457,7 +461,7 @@ def test_pushes_that_fail_now_and_then_are_forgiven(room: Room) -> None:
     room.gateway.before_post = fail
     for wanted_status in (Status.QUEUED, Status.CANCELLED):
         failing["a"] = 4
-        jobs.transition(job_id, wanted_status)
+        job_store.transition(job_id, wanted_status)
         for _ in range(5):
             room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "progress", "complete"]
@@ -467,16 +471,16 @@ def test_who_cannot_be_cut_off_holds_up_nobody(room: Room, monkeypatch: pytest.M
     def fail(_: str) -> None:
         raise refusal("LimitExceededException")
 
-    job_id, bad = created(), keys.create("acme")
+    job_id, bad = created(), key_store.create("acme")
     room.connect("a")
     room.connect("b", headers={"X-API-Key": bad})
     for name in ("a", "b"):
         room.subscribe(name, job_id)
     room.flow()
-    keys.revoke((split_key(bad) or ("", ""))[0])
-    monkeypatch.setattr(broadcast, "_keys", {})  # ten seconds later
+    key_store.revoke((split_key(bad) or ("", ""))[0])
+    monkeypatch.setattr(broadcast_service, "_keys", {})  # ten seconds later
     room.gateway.before_close = fail
-    jobs.transition(job_id, Status.CANCELLED)
+    job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [2, 1]
     assert {item["holder"]["S"] for item in connections()} == {"a"}
@@ -498,7 +502,7 @@ def test_duplicates_late_batches_and_crashes_leave_growing_frames_and_the_end(ro
         lambda: report(job_id, 30),
         lambda: room.subscribe(names[1], job_id),
         lambda: report(job_id, 60),
-        lambda: jobs.transition(job_id, Status.FAILED),
+        lambda: job_store.transition(job_id, Status.FAILED),
     ]
     for name in names:
         room.connect(name)
@@ -538,7 +542,7 @@ def interrupted(room: Room, batch: list[dict[str, Any]], where: str) -> bool:
         raise Crash
 
     with pytest.MonkeyPatch.context() as patched, suppress(Crash):
-        patched.setattr(listeners, where, die)
+        patched.setattr(subscriber_store, where, die)
         room.flow(batch)
         return False
     return True
@@ -549,15 +553,15 @@ def test_a_failure_of_the_table_gives_the_records_back_and_the_other_jobs_go_on(
     room.connect("a")
     room.subscribe("a", broken, whole)
     records = room.read()
-    told = listeners.of_job
+    told = subscriber_store.of_job
 
-    def fail(job_id: str) -> listeners.Partition:
+    def fail(job_id: str) -> subscriber_store.Partition:
         if job_id == broken:
             raise refusal("ProvisionedThroughputExceededException")
         return told(job_id)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(listeners, "of_job", fail)
+        patched.setattr(subscriber_store, "of_job", fail)
         answer = load("progress").progress({"Records": records}, None)
     first = next(r for r in records if r["dynamodb"]["Keys"]["job_id"]["S"] == broken)["dynamodb"]["SequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": first}]}

@@ -10,17 +10,21 @@ import pytest
 from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 
-from mediajobs import life
+from mediajobs.accounts import key_store
+from mediajobs.aws import batch_items
+from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, Stopped
-from mediajobs.jobs import manifest_key, output_prefix, source_key
-from mediajobs.life import Status, Verdict
-from mediajobs.manifests import TaskManifest
-from mediajobs.progress import TaskProgress
-from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import briefs, bulk, jobs, keys, leftovers, pipeline, progress, queue, slots, steering
-from mediajobs.stores.objects import Objects
-from mediajobs.stores.rows import DELETED, DeletedRow, JobRow
-from mediajobs.times import parse
+from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store
+from mediajobs.jobs.lifecycle import Status, Verdict
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
+from mediajobs.listing import summary_query
+from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.source import AudioFacts, SourceFacts
+from mediajobs.pipeline import admission_service, steps_service
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.object_keys import manifest_key, output_prefix, source_key
+from mediajobs.timestamps import parse
 from tests.doors import load
 from tests.wire import calls
 
@@ -36,7 +40,7 @@ Ask = Callable[..., HTTPResponse]
 @pytest.fixture
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(method, path, body, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = keys.create("acme")
+    mine = key_store.create("acme")
     with Client(load("api").app) as client:
 
         def send(method: str, path: str, body: Any = None, key: str = mine) -> HTTPResponse:
@@ -66,25 +70,25 @@ def pending(ask: Ask, **fields: Any) -> str:
 def queued(ask: Ask, **fields: Any) -> str:
     job_id = pending(ask, **fields)
     put(source_key(job_id))
-    jobs.transition(job_id, Status.QUEUED, attempt=1)
+    job_store.transition(job_id, Status.QUEUED, attempt=1)
     return job_id
 
 
 def running(ask: Ask, **fields: Any) -> str:
     """Admitted and validated."""
     job_id = queued(ask, **fields)
-    assert job_id in queue.admit("acme")
-    jobs.record_source(job_id, 1, FACTS)
-    progress.report(job_id, 1, {name: done() for name in ("validate_video", "store_source")})
-    jobs.transition(job_id, Status.TRANSCODING, attempt=1)
+    assert job_id in admission_service.admit("acme")
+    job_store.record_source(job_id, 1, FACTS)
+    progress_store.report(job_id, 1, {name: done() for name in ("validate_video", "store_source")})
+    job_store.transition(job_id, Status.TRANSCODING, attempt=1)
     return job_id
 
 
 def ended(ask: Ask, status: Status) -> str:
     job_id = running(ask)
     if status is Status.COMPLETED:
-        jobs.transition(job_id, Status.UPLOADING, attempt=1)
-    jobs.transition(job_id, status, attempt=1, changes={"error": FAILURE} if status is Status.FAILED else {})
+        job_store.transition(job_id, Status.UPLOADING, attempt=1)
+    job_store.transition(job_id, status, attempt=1, changes={"error": FAILURE} if status is Status.FAILED else {})
     return job_id
 
 
@@ -117,14 +121,14 @@ class TestCancel:
         document = ok(ask("GET", f"/jobs/{job_id}"))
         assert document["status"] == "cancelled"
         assert document["completed_at"]
-        assert slots.running("acme") == slots.running() == frozenset()
-        assert queue.admit("acme") == []
+        assert concurrency_store.running("acme") == concurrency_store.running() == frozenset()
+        assert admission_service.admit("acme") == []
 
     @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
     def test_a_finished_job_is_not_cancelled(self, ask: Ask, status: Status) -> None:
         job_id = ended(ask, status)
         assert detail(ask("POST", f"/jobs/{job_id}/cancel"), 400) == f"Cannot cancel job with status: {status}"
-        assert jobs.get(job_id).status is status
+        assert job_store.get(job_id).status is status
 
     def test_it_costs_four_calls_at_most(self, ask: Ask) -> None:
         job_id = running(ask)
@@ -134,10 +138,10 @@ class TestCancel:
 
     def test_it_loses_cleanly_against_completion(self, ask: Ask) -> None:
         job_id = running(ask)
-        seen = jobs.get(job_id)
-        jobs.transition(job_id, Status.UPLOADING, attempt=1)
-        jobs.transition(job_id, Status.COMPLETED, attempt=1)
-        outcome = steering.cancel(seen)
+        seen = job_store.get(job_id)
+        job_store.transition(job_id, Status.UPLOADING, attempt=1)
+        job_store.transition(job_id, Status.COMPLETED, attempt=1)
+        outcome = service.cancel(seen)
         assert (outcome.verdict, outcome.job.status) == (Verdict.ILLEGAL, Status.COMPLETED)
 
     def test_it_wins_cleanly_against_completion_and_takes_the_manifest_back(
@@ -147,12 +151,12 @@ class TestCancel:
         write = Objects.write_json
 
         def late(self: Objects, key: str, value: Any) -> None:
-            steering.cancel(jobs.get(job_id))
+            service.cancel(job_store.get(job_id))
             write(self, key, value)
 
         monkeypatch.setattr(Objects, "write_json", late)
-        pipeline.publish(job_id, 1)
-        assert jobs.get(job_id).status is Status.CANCELLED
+        steps_service.publish(job_id, 1)
+        assert job_store.get(job_id).status is Status.CANCELLED
         assert lying("outputs/") == []
 
     def test_a_half_made_upload_is_forgotten(self, ask: Ask) -> None:
@@ -176,7 +180,7 @@ class TestRetry:
         told = {"code": FAILURE["code"], "message": FAILURE["message"], "failed_task": FAILURE["task"]}
         assert earlier["error"] == (told if status is Status.FAILED else None)
         assert (document["attempt"], document["error"], document["completed_at"]) == (2, None, None)
-        assert queue.admit("acme") == [job_id]
+        assert admission_service.admit("acme") == [job_id]
 
     @pytest.mark.parametrize("make", [pending, queued, running])
     def test_a_job_that_goes_on_is_not_retried(self, ask: Ask, make: Callable[[Ask], str]) -> None:
@@ -187,7 +191,7 @@ class TestRetry:
 
     def test_there_are_five_attempts(self, ask: Ask) -> None:
         job_id = ended(ask, Status.FAILED)
-        for attempt in range(2, life.MAX_ATTEMPTS + 1):
+        for attempt in range(2, lifecycle.MAX_ATTEMPTS + 1):
             assert ok(ask("POST", f"/jobs/{job_id}/retry"), 202)["attempt"] == attempt
             ok(ask("POST", f"/jobs/{job_id}/cancel"))
         assert "5 attempts" in detail(ask("POST", f"/jobs/{job_id}/retry"), 409)
@@ -195,14 +199,14 @@ class TestRetry:
         assert [attempt["attempt"] for attempt in earlier] == [1, 2, 3, 4]
 
     def test_two_retries_at_once_make_one_attempt(self, ask: Ask) -> None:
-        seen = jobs.get(ended(ask, Status.FAILED))
-        steering.retry(seen, from_start=False)
+        seen = job_store.get(ended(ask, Status.FAILED))
+        service.retry(seen, from_start=False)
         with pytest.raises(Conflict, match="quicker"):
-            steering.retry(seen, from_start=False)
-        jobs.transition(seen.job_id, Status.CANCELLED)
+            service.retry(seen, from_start=False)
+        job_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="quicker"):
-            steering.retry(seen, from_start=False)
-        assert jobs.get(seen.job_id).attempt == 2
+            service.retry(seen, from_start=False)
+        assert job_store.get(seen.job_id).attempt == 2
 
     @pytest.mark.parametrize("body", [{"from": "middle"}, {"start": True}, {"origin": "start"}, [], 7])
     def test_an_odd_wish_is_refused(self, ask: Ask, body: Any) -> None:
@@ -211,15 +215,15 @@ class TestRetry:
     def test_a_source_that_never_came_has_a_cure_and_one_that_came_late_is_taken(self, ask: Ask) -> None:
         job_id = pending(ask, size_bytes=900)
         ok(ask("POST", f"/jobs/{job_id}/cancel"))
-        assert jobs.get(job_id).size_bytes is None, "nothing is stored: nothing counts"
+        assert job_store.get(job_id).size_bytes is None, "nothing is stored: nothing counts"
         assert "Create a new job" in detail(ask("POST", f"/jobs/{job_id}/retry"), 409)
         put(source_key(job_id), b"12345")
         ok(ask("POST", f"/jobs/{job_id}/retry"), 202)
-        assert jobs.get(job_id).size_bytes == 5
+        assert job_store.get(job_id).size_bytes == 5
 
     def test_the_new_attempt_begins_with_what_is_done(self, ask: Ask) -> None:
         job_id = running(ask)
-        progress.report(job_id, 1, {"transcribe_video": done(), "transcode_360p": done()})
+        progress_store.report(job_id, 1, {"transcribe_video": done(), "transcode_360p": done()})
         ok(ask("POST", f"/jobs/{job_id}/cancel"))
         ok(ask("POST", f"/jobs/{job_id}/retry"), 202)
         for _ in range(2):  # in the queue, and once it is admitted
@@ -229,16 +233,16 @@ class TestRetry:
                 "validate_video", "store_source", "transcribe_video",
             }, "media ended half way: all of it is run again"  # fmt: skip
             assert document["overall_progress"] == 25
-            queue.admit("acme")
+            admission_service.admit("acme")
 
     def test_from_the_start_nothing_of_earlier_attempts_counts(self, ask: Ask) -> None:
         job_id = ended(ask, Status.FAILED)
         ok(ask("POST", f"/jobs/{job_id}/retry", {"from": "start"}), 202)
-        assert jobs.get(job_id).base_attempt == 2
+        assert job_store.get(job_id).base_attempt == 2
         for _ in range(2):
             document = ok(ask("GET", f"/jobs/{job_id}"))
             assert document["progress"]["overall_progress"] == 0
-            queue.admit("acme")
+            admission_service.admit("acme")
 
     def test_manifests_of_attempts_that_do_not_count_are_not_published(self, ask: Ask) -> None:
         job_id = ended(ask, Status.FAILED)
@@ -246,10 +250,10 @@ class TestRetry:
             manifest = TaskManifest(task=task, attempt=attempt, outputs=[], absent=[{"name": task, "reason": "x"}])
             Objects.from_environment().write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
         ok(ask("POST", f"/jobs/{job_id}/retry", {"from": "start"}), 202)
-        queue.admit("acme")
-        jobs.transition(job_id, Status.TRANSCODING, attempt=2)
-        pipeline.publish(job_id, 2)
-        assert jobs.get(job_id).outputs.keys() == {"transcribe"}
+        admission_service.admit("acme")
+        job_store.transition(job_id, Status.TRANSCODING, attempt=2)
+        steps_service.publish(job_id, 2)
+        assert job_store.get(job_id).outputs.keys() == {"transcribe"}
 
 
 class TestPriority:
@@ -259,45 +263,45 @@ class TestPriority:
         assert ok(ask("PATCH", f"/jobs/{first}/priority", {"priority": 1}))["status"] == "queued"
         places = [ok(ask("GET", f"/jobs/{job}"))["progress"]["queue_position"] for job in (third, second, first)]
         assert places == [1, 2, 3]
-        assert queue.admit("acme") == [third, second]
+        assert admission_service.admit("acme") == [third, second]
 
     def test_it_holds_from_before_the_upload(self, ask: Ask) -> None:
         early, late = pending(ask), pending(ask)
         ok(ask("PATCH", f"/jobs/{late}/priority", {"priority": 8}))
         for job_id in (early, late):
-            jobs.transition(job_id, Status.QUEUED, attempt=1)
-        assert queue.admit("acme") == [late, early]
+            job_store.transition(job_id, Status.QUEUED, attempt=1)
+        assert admission_service.admit("acme") == [late, early]
 
     def test_a_change_between_read_and_write_of_the_queueing_is_not_lost(self, ask: Ask) -> None:
         job_id = pending(ask)
-        stale = jobs.get(job_id)
+        stale = job_store.get(job_id)
         ok(ask("PATCH", f"/jobs/{job_id}/priority", {"priority": 10}))
-        jobs.transition(job_id, Status.QUEUED, attempt=1, known=stale)
+        job_store.transition(job_id, Status.QUEUED, attempt=1, known=stale)
         (row,) = JobRow.waiting.query("acme")
-        assert row.queue_rank == life.queue_rank(10, job_id)
+        assert row.queue_rank == lifecycle.queue_rank(10, job_id)
 
     def test_a_running_job_goes_on_and_says_so(self, ask: Ask) -> None:
         job_id = running(ask)
         answer = ok(ask("PATCH", f"/jobs/{job_id}/priority", {"priority": 10}))
         assert "already runs" in answer["message"]
-        assert jobs.get(job_id).status is Status.TRANSCODING
+        assert job_store.get(job_id).status is Status.TRANSCODING
         assert list(JobRow.waiting.query("acme")) == []
 
     def test_a_job_that_is_admitted_meanwhile_does_not_come_back_into_the_queue(self, ask: Ask) -> None:
-        seen = jobs.get(queued(ask))
-        queue.admit("acme")
-        assert jobs.set_priority(seen, 9).status is Status.PROCESSING
+        seen = job_store.get(queued(ask))
+        admission_service.admit("acme")
+        assert job_store.set_priority(seen, 9).status is Status.PROCESSING
         assert list(JobRow.waiting.query("acme")) == []
         assert JobRow.get(seen.job_id, "job").queue_rank is None
 
     def test_a_job_that_ends_or_goes_meanwhile_is_not_touched(self, ask: Ask) -> None:
-        seen = jobs.get(queued(ask))
-        jobs.transition(seen.job_id, Status.CANCELLED)
+        seen = job_store.get(queued(ask))
+        job_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="cancelled"):
-            jobs.set_priority(seen, 9)
-        steering.delete(jobs.get(seen.job_id), with_files=False)
+            job_store.set_priority(seen, 9)
+        service.delete(job_store.get(seen.job_id), with_files=False)
         with pytest.raises(NotFound):
-            jobs.set_priority(seen, 9)
+            job_store.set_priority(seen, 9)
         assert items_of(seen.job_id) == []
 
     @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
@@ -324,7 +328,7 @@ class TestDelete:
         assert not boto3.client("s3").list_multipart_uploads(Bucket="media").get("Uploads")
         assert items_of(job_id) == [DELETED]
         assert list(JobRow.waiting.query("acme")) == []
-        assert slots.running("acme") == slots.running() == frozenset()
+        assert concurrency_store.running("acme") == concurrency_store.running() == frozenset()
 
     def test_every_route_answers_404_afterwards(self, ask: Ask) -> None:
         job_id = ended(ask, Status.COMPLETED)
@@ -349,14 +353,14 @@ class TestDelete:
         job_id = running(ask)
         ok(ask("DELETE", f"/jobs/{job_id}?delete_files=false"))
         with pytest.raises(Stopped):
-            progress.report(job_id, 1, {"transcode_360p": TaskProgress(status="running", progress=7)})
+            progress_store.report(job_id, 1, {"transcode_360p": TaskProgress(status="running", progress=7)})
         with pytest.raises(Stopped):
-            jobs.record_source(job_id, 1, FACTS)
+            job_store.record_source(job_id, 1, FACTS)
         with pytest.raises(NotFound):
-            jobs.transition(job_id, Status.UPLOADING, attempt=1)
-        pipeline.fail(job_id, 1, error="TaskCrashed")
-        pipeline.publish(job_id, 1)
-        assert progress.is_over(job_id, 1)
+            job_store.transition(job_id, Status.UPLOADING, attempt=1)
+        steps_service.fail(job_id, 1, error="TaskCrashed")
+        steps_service.publish(job_id, 1)
+        assert progress_store.is_over(job_id, 1)
         assert items_of(job_id) == []
 
     def test_a_late_publication_takes_its_manifest_back(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,47 +368,47 @@ class TestDelete:
         write = Objects.write_json
 
         def late(self: Objects, key: str, value: Any) -> None:
-            steering.delete(jobs.get(job_id), with_files=True)
+            service.delete(job_store.get(job_id), with_files=True)
             write(self, key, value)
 
         monkeypatch.setattr(Objects, "write_json", late)
-        pipeline.publish(job_id, 1)
+        steps_service.publish(job_id, 1)
         assert lying() == []
 
     def test_a_retry_between_does_not_save_half_a_job(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = ended(ask, Status.FAILED)
-        remove, retries = jobs.remove, [1]
+        remove, retries = job_store.remove, [1]
 
         def late(job: Any, **how: Any) -> bool:
             if retries:
                 retries.pop()
                 put(source_key(job_id))
-                steering.retry(jobs.get(job_id), from_start=False)
-                assert queue.admit("acme") == [job_id]
+                service.retry(job_store.get(job_id), from_start=False)
+                assert admission_service.admit("acme") == [job_id]
             return remove(job, **how)
 
-        monkeypatch.setattr(jobs, "remove", late)
+        monkeypatch.setattr(job_store, "remove", late)
         ok(ask("DELETE", f"/jobs/{job_id}"))
         assert items_of(job_id) == [DELETED]
-        assert slots.running("acme") == slots.running() == frozenset()
+        assert concurrency_store.running("acme") == concurrency_store.running() == frozenset()
 
     def test_files_that_come_late_are_swept_up(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = ended(ask, Status.COMPLETED)
         ok(ask("DELETE", f"/jobs/{job_id}"))
         put(source_key(job_id))
-        assert steering.remove_leftovers() == [], "its upload URL is still good"
+        assert service.remove_leftovers() == [], "its upload URL is still good"
         due = parse(DeletedRow.get(job_id, DELETED).queue_rank.partition("#")[0])
         assert due > datetime.now(UTC) + timedelta(hours=1, minutes=59)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#x")])
-        assert steering.remove_leftovers() == [job_id]
+        assert service.remove_leftovers() == [job_id]
         assert lying() == []
-        assert leftovers.due() == []
+        assert cleanup_store.due() == []
 
 
 class TestBatchStatus:
     def test_each_id_has_its_entry_in_order(self, ask: Ask) -> None:
         first, second = running(ask, priority=7), pending(ask, filename="other.mov")
-        theirs = keys.create("zeta")
+        theirs = key_store.create("zeta")
         foreign = ok(ask("POST", "/jobs", {"filename": "a.mp4"}, key=theirs), 201)["job_id"]
         wanted = [second, UNKNOWN, first, foreign, "nonsense", second]
         entries = ok(ask("POST", "/jobs/batch-status", {"job_ids": wanted}))["jobs"]
@@ -439,13 +443,13 @@ class TestBatchStatus:
     def test_what_the_table_did_not_get_to_is_asked_for_again(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = pending(ask)
         table = _Busy(times=2)
-        monkeypatch.setattr(bulk, "_client", lambda: table)
+        monkeypatch.setattr(batch_items, "_client", lambda: table)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
-        assert briefs.read([job_id], account="acme")[0].job_id == job_id
+        assert summary_query.read([job_id], account="acme")[0].job_id == job_id
         assert table.asked == 3
         table.times = 1000
         with pytest.raises(ClientError, match="unprocessed"):
-            briefs.read([job_id], account="acme")
+            summary_query.read([job_id], account="acme")
         assert table.asked < 20
 
 
@@ -474,8 +478,8 @@ class _Busy:
 )
 def test_nobody_steers_the_jobs_of_others(ask: Ask, method: str, path: str, body: Any) -> None:
     job_id = running(ask)
-    before = jobs.get(job_id)
-    detail(ask(method, f"/jobs/{job_id}{path}", body, key=keys.create("zeta")), 403)
+    before = job_store.get(job_id)
+    detail(ask(method, f"/jobs/{job_id}{path}", body, key=key_store.create("zeta")), 403)
     detail(ask(method, f"/jobs/{UNKNOWN}{path}", body), 404)
     detail(ask(method, f"/jobs/nonsense{path}", body), 404)
-    assert jobs.get(job_id) == before
+    assert job_store.get(job_id) == before

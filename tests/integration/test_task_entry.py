@@ -6,14 +6,18 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from mediajobs import clock
+from mediajobs.commands import service
 from mediajobs.errors import JobError, Stopped
-from mediajobs.job_document import job_document
-from mediajobs.jobs import Job, source_key
-from mediajobs.life import Status
-from mediajobs.manifests import TaskManifest
-from mediajobs.progress import TaskProgress
-from mediajobs.source import AudioFacts, SourceFacts
-from mediajobs.stores import clock, jobs, pipeline, progress, queue, steering
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.presenter import job_document
+from mediajobs.jobs.progress import TaskProgress
+from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.source import AudioFacts, SourceFacts
+from mediajobs.pipeline import admission_service, steps_service
+from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import __main__ as entry
 from statemachine.tasks.context import load as load_context
 from tests.doors import load
@@ -25,10 +29,10 @@ ARGUMENTS = ["media", "--job-id", "J", "--attempt", "1"]
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
     moment = clock.now()
-    jobs.create(
+    job_store.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )
-    queue.admit("acme")
+    admission_service.admit("acme")
 
 
 def media_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -41,14 +45,14 @@ def media_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 def test_a_bad_source_is_not_tried_again_and_the_job_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, JobError("undecodable", "Export the file again.", task="transcode_720p"))
     assert entry.main(ARGUMENTS) == entry.BAD_INPUT
-    pipeline.fail("J", 1, error="BadInput")
-    job = jobs.get("J")
+    steps_service.fail("J", 1, error="BadInput")
+    job = job_store.get("J")
     assert job.status is Status.FAILED
     assert job.error is not None
     assert (job.error.code, job.error.message, job.error.task) == (
         "undecodable", "Export the file again.", "transcode_720p",
     )  # fmt: skip
-    found = progress.read("J")
+    found = progress_store.read("J")
     assert found is not None
     told = found.tasks["transcode_720p"]
     assert (told.status, told.note) == ("failed", "Export the file again.")
@@ -59,7 +63,7 @@ def test_what_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert entry.main(ARGUMENTS) == entry.TRY_AGAIN
     media_raises(monkeypatch, EndpointConnectionError(endpoint_url="https://s3"))
     assert entry.main(ARGUMENTS) == entry.TRY_AGAIN
-    found = progress.read("J")
+    found = progress_store.read("J")
     assert found is not None
     assert found.failure is not None
     assert found.failure.code == "dependency_unavailable"
@@ -73,25 +77,25 @@ def test_a_dead_database_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_task_that_nobody_wants_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, Stopped())
     assert entry.main(ARGUMENTS) == entry.STOPPED
-    jobs.transition("J", Status.CANCELLED)
+    job_store.transition("J", Status.CANCELLED)
     assert entry.main(ARGUMENTS) == entry.STOPPED
 
 
 def test_a_crash_is_named_without_its_traceback() -> None:
-    pipeline.fail("J", 1, error="TaskCrashed")
-    job = jobs.get("J")
+    steps_service.fail("J", 1, error="TaskCrashed")
+    job = job_store.get("J")
     assert job.error is not None
     assert job.error.code == "task_crashed"
     assert "Traceback" not in job.error.message
 
 
 def test_a_task_that_crashed_before_its_first_report_is_named_and_shown_as_failed() -> None:
-    progress.report("J", 1, {"store_source": TaskProgress(status="completed", progress=100)})
-    progress.report("J", 1, {"transcode_720p": TaskProgress(status="running", progress=40)})
+    progress_store.report("J", 1, {"store_source": TaskProgress(status="completed", progress=100)})
+    progress_store.report("J", 1, {"transcode_720p": TaskProgress(status="running", progress=40)})
     failure = {"Error": "transcribe", "Cause": "TaskCrashed"}
     for _ in range(2):
         load("steps").step({"step": "fail", "job_id": "J", "attempt": 1, "failure": failure}, None)
-    job, found = jobs.get_with_progress("J")
+    job, found = job_store.get_with_progress("J")
     assert job.error is not None
     assert (job.version, job.error.code, job.error.task) == (3, "task_crashed", "transcribe_video")
     assert found is not None
@@ -106,11 +110,11 @@ def test_a_task_that_crashed_before_its_first_report_is_named_and_shown_as_faile
 
 
 def test_a_late_failure_of_an_earlier_attempt_marks_nothing() -> None:
-    jobs.transition("J", Status.CANCELLED)
-    jobs.transition("J", Status.QUEUED, retry=True)
-    queue.admit("acme")
-    pipeline.fail("J", 1, error="media", cause="TaskCrashed")
-    job, found = jobs.get_with_progress("J")
+    job_store.transition("J", Status.CANCELLED)
+    job_store.transition("J", Status.QUEUED, retry=True)
+    admission_service.admit("acme")
+    steps_service.fail("J", 1, error="media", cause="TaskCrashed")
+    job, found = job_store.get_with_progress("J")
     assert (job.status, job.error) == (Status.PROCESSING, None)
     assert found is not None
     assert found.failure is None
@@ -138,7 +142,7 @@ def test_the_end_of_an_execution_fails_its_job_once(ending: dict[str, Any], code
     event |= {"time": "t", "id": "i", "resources": []}
     for _ in range(2):
         load("steps").execution_ended(event, None)
-    job = jobs.get("J")
+    job = job_store.get("J")
     assert (job.status, job.version) == (Status.FAILED, 3)
     assert job.error is not None
     assert (job.error.code, job.error.task) == (code, task)
@@ -167,7 +171,7 @@ class TestValidationOnce:
         retry(from_start=False)
         assert validate(2) == entry.DONE
         assert ran == [1]
-        found = progress.read("J")
+        found = progress_store.read("J")
         assert found is not None
         assert found.tasks["validate_video"].status == found.tasks["store_source"].status == "completed"
 
@@ -197,7 +201,7 @@ def test_what_earlier_attempts_made_counts_unless_the_job_began_anew() -> None:
 
 def test_a_task_of_a_deleted_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, AssertionError("it began"))
-    steering.delete(jobs.get("J"), with_files=False)
+    service.delete(job_store.get("J"), with_files=False)
     assert entry.main(ARGUMENTS) == entry.STOPPED
 
 
@@ -210,6 +214,6 @@ def upload(body: bytes) -> None:
 
 
 def retry(*, from_start: bool) -> None:
-    steering.cancel(jobs.get("J"))
-    steering.retry(jobs.get("J"), from_start=from_start)
-    queue.admit("acme")
+    service.cancel(job_store.get("J"))
+    service.retry(job_store.get("J"), from_start=from_start)
+    admission_service.admit("acme")

@@ -6,12 +6,15 @@ import pytest
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
 
+from mediajobs import clock
 from mediajobs.errors import Stopped
-from mediajobs.jobs import Job
-from mediajobs.life import Status, Verdict, tasks_for
-from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import clock, jobs, progress, queue, slots, waiting
-from mediajobs.stores.rows import JobRow
+from mediajobs.jobs import concurrency_store, job_store, progress_store, waiting_account_store
+from mediajobs.jobs.lifecycle import Status, Verdict
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import TaskProgress, fresh
+from mediajobs.jobs.tables import JobRow
+from mediajobs.media.tasks import tasks_for
+from mediajobs.pipeline import admission_service
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -30,23 +33,23 @@ def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
 
 
 def queued(job_id: str, *, account: str = "acme", priority: int = 5) -> None:
-    jobs.create(job(job_id, account=account, priority=priority))
-    jobs.transition(job_id, Status.QUEUED, attempt=1)
+    job_store.create(job(job_id, account=account, priority=priority))
+    job_store.transition(job_id, Status.QUEUED, attempt=1)
 
 
 def test_a_stored_job_reads_back_as_it_was() -> None:
     wanted = job("A").model_copy(update={"user_metadata": {"a": [1, None]}, "batch_id": "b", "size_bytes": 7})
-    jobs.create(wanted)
-    assert jobs.get("A") == wanted
+    job_store.create(wanted)
+    assert job_store.get("A") == wanted
 
 
 def test_the_higher_priority_starts_first_then_the_older() -> None:
     queued("1", priority=5)
     queued("2", priority=9)
     queued("3", priority=5)
-    assert queue.admit("acme") == ["2", "1"]
-    assert queue.position(jobs.get("3")) == 1
-    assert slots.running("acme") == {"1", "2"}
+    assert admission_service.admit("acme") == ["2", "1"]
+    assert admission_service.position(job_store.get("3")) == 1
+    assert concurrency_store.running("acme") == {"1", "2"}
 
 
 def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> None:
@@ -54,61 +57,61 @@ def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> Non
         queued(job_id, account="acme")
     for job_id in ("3", "4"):
         queued(job_id, account="zeta")
-    assert queue.admit("acme") == ["1", "2"]
-    assert queue.admit("zeta") == ["3"]
-    assert waiting.read().deferred == {"zeta"}
-    jobs.transition("1", Status.FAILED, attempt=1)
-    assert queue.admit_waiting() == ["4"]
-    assert slots.running("acme") == {"2"}
-    assert slots.running("zeta") == {"3", "4"}
-    assert slots.running() == {"2", "3", "4"}
+    assert admission_service.admit("acme") == ["1", "2"]
+    assert admission_service.admit("zeta") == ["3"]
+    assert waiting_account_store.read().deferred == {"zeta"}
+    job_store.transition("1", Status.FAILED, attempt=1)
+    assert admission_service.admit_waiting() == ["4"]
+    assert concurrency_store.running("acme") == {"2"}
+    assert concurrency_store.running("zeta") == {"3", "4"}
+    assert concurrency_store.running() == {"2", "3", "4"}
 
 
 def test_a_second_copy_and_a_late_event_change_nothing() -> None:
     queued("1")
-    queue.admit("acme")
-    before = jobs.get("1")
-    assert jobs.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
-    assert jobs.transition("1", Status.PROCESSING, attempt=1).verdict is Verdict.ALREADY
-    assert jobs.transition("1", Status.TRANSCODING, attempt=2).verdict is Verdict.STALE
-    assert jobs.get("1") == before
+    admission_service.admit("acme")
+    before = job_store.get("1")
+    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
+    assert job_store.transition("1", Status.PROCESSING, attempt=1).verdict is Verdict.ALREADY
+    assert job_store.transition("1", Status.TRANSCODING, attempt=2).verdict is Verdict.STALE
+    assert job_store.get("1") == before
 
 
 def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> None:
     queued("1")
-    jobs.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
-    assert jobs.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
-    outcome = jobs.transition("1", Status.QUEUED, retry=True)
+    job_store.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
+    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
+    outcome = job_store.transition("1", Status.QUEUED, retry=True)
     assert outcome.verdict is Verdict.GO
     assert (outcome.job.attempt, outcome.job.error, outcome.job.completed_at) == (2, None, None)
-    assert queue.admit("acme") == ["1"]
+    assert admission_service.admit("acme") == ["1"]
 
 
 def test_a_task_is_told_to_stop_by_its_next_report() -> None:
     queued("1")
-    queue.admit("acme")
-    progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=10)})
-    jobs.transition("1", Status.CANCELLED)
+    admission_service.admit("acme")
+    progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=10)})
+    job_store.transition("1", Status.CANCELLED)
     with pytest.raises(Stopped):
-        progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=20)})
+        progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=20)})
 
 
 def test_a_report_of_a_second_run_never_takes_progress_back() -> None:
     queued("1")
-    queue.admit("acme")
-    progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
-    progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=3)})
-    found = progress.read("1")
+    admission_service.admit("acme")
+    progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
+    progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=3)})
+    found = progress_store.read("1")
     assert found is not None
     assert found.tasks["transcode_360p"].progress == 60
-    assert found.tasks.keys() == fresh(tasks_for(jobs.get("1").options), attempt=1, now="").tasks.keys()
+    assert found.tasks.keys() == fresh(tasks_for(job_store.get("1").options), attempt=1, now="").tasks.keys()
 
 
 def test_the_document_and_its_progress_are_read_together() -> None:
     queued("1")
-    assert jobs.get_with_progress("1")[1] is None
-    queue.admit("acme")
-    found, reported = jobs.get_with_progress("1")
+    assert job_store.get_with_progress("1")[1] is None
+    admission_service.admit("acme")
+    found, reported = job_store.get_with_progress("1")
     assert found.status is Status.PROCESSING
     assert reported is not None
     assert reported.attempt == 1
@@ -116,32 +119,32 @@ def test_the_document_and_its_progress_are_read_together() -> None:
 
 def test_a_task_that_is_behind_does_not_mute_the_others() -> None:
     queued("1")
-    queue.admit("acme")
-    progress.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
+    admission_service.admit("acme")
+    progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=60)})
     both = {"transcode_360p": TaskProgress(status="running", progress=3), "prepare_hls": TaskProgress(progress=4)}
-    progress.report("1", 1, both | {"no_task_of_this_job": TaskProgress(progress=5)})
-    found = progress.read("1")
+    progress_store.report("1", 1, both | {"no_task_of_this_job": TaskProgress(progress=5)})
+    found = progress_store.read("1")
     assert found is not None
     assert (found.tasks["transcode_360p"].progress, found.tasks["prepare_hls"].progress) == (60, 4)
     assert "no_task_of_this_job" not in found.tasks
 
 
 def test_a_job_is_admitted_although_the_index_does_not_show_it_yet() -> None:
-    jobs.create(job("1"))
-    moved = jobs.transition("1", Status.QUEUED, attempt=1).job
+    job_store.create(job("1"))
+    moved = job_store.transition("1", Status.QUEUED, attempt=1).job
     JobRow("1", "job").update([JobRow.queue.remove(), JobRow.queue_rank.remove()])  # as an index that lags behind
     assert moved.status is Status.QUEUED
-    assert queue.admit("acme") == []
-    assert queue.admit_waiting("acme", job_id="1") == ["1"]
+    assert admission_service.admit("acme") == []
+    assert admission_service.admit_waiting("acme", job_id="1") == ["1"]
 
 
 def test_who_meets_a_full_system_is_remembered_whoever_asked() -> None:
     for number in range(4):
         queued(str(number), account=f"account{number}")
-    assert len(queue.admit_waiting()) == 3
-    assert len(waiting.read().deferred) == 1
-    assert queue.admit_waiting("account9") == []
-    assert len(waiting.read().deferred - {"account9"}) == 1
+    assert len(admission_service.admit_waiting()) == 3
+    assert len(waiting_account_store.read().deferred) == 1
+    assert admission_service.admit_waiting("account9") == []
+    assert len(waiting_account_store.read().deferred - {"account9"}) == 1
 
 
 @pytest.mark.parametrize("refused", ["Query", "GetItem", "TransactWriteItems"])
@@ -158,8 +161,8 @@ def test_who_waits_is_remembered_where_admission_breaks_off(refused: str) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "make_request", throttled)
         with pytest.raises((ClientError, ExceptionGroup)):
-            queue.admit_waiting()
-    assert queue.admit_waiting() == ["1"]
+            admission_service.admit_waiting()
+    assert admission_service.admit_waiting() == ["1"]
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
@@ -178,53 +181,53 @@ def test_who_waits_is_remembered_where_admission_is_killed(monkeypatch: pytest.M
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queue, "_admit_in_order", kill)
-        patch.setattr(waiting, "defer", kill)  # who is killed does nothing any more
+        patch.setattr(admission_service, "_admit_in_order", kill)
+        patch.setattr(waiting_account_store, "defer", kill)  # who is killed does nothing any more
         with pytest.raises(Killed):
-            queue.admit_waiting("acme", job_id="1")
+            admission_service.admit_waiting("acme", job_id="1")
     later(monkeypatch, 120)
-    assert queue.admit_waiting() == ["1"]
+    assert admission_service.admit_waiting() == ["1"]
 
 
 def test_a_sweep_that_the_index_shows_nothing_yet_forgets_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     queued("1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(JobRow.waiting), "query", lambda *_, **__: iter(()))
-        assert queue.admit_waiting() == []
+        assert admission_service.admit_waiting() == []
     later(monkeypatch, 120)
-    assert queue.admit_waiting() == ["1"]
+    assert admission_service.admit_waiting() == ["1"]
 
 
 def test_a_note_outlives_the_events_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes before the job is queued; whoever looks in between finds nothing, and the job's own event is lost."""
-    waiting.note("acme")
-    assert queue.admit_waiting("zeta") == []
-    assert queue.admit_waiting("acme") == []
+    waiting_account_store.note("acme")
+    assert admission_service.admit_waiting("zeta") == []
+    assert admission_service.admit_waiting("acme") == []
     queued("1")
     later(monkeypatch, 120)
-    assert queue.admit_waiting() == ["1"]
+    assert admission_service.admit_waiting() == ["1"]
 
 
 def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     queued("1")
-    assert queue.admit_waiting() == ["1"]
+    assert admission_service.admit_waiting() == ["1"]
     later(monkeypatch, 30)
-    assert queue.admit_waiting() == []
-    assert waiting.read().accounts == {"acme"}
+    assert admission_service.admit_waiting() == []
+    assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
-    noted = waiting.read().noted["acme"]
-    waiting.note("acme")
-    waiting.forget("acme", noted)  # a sweep that read the note before
-    assert waiting.read().accounts == {"acme"}
+    noted = waiting_account_store.read().noted["acme"]
+    waiting_account_store.note("acme")
+    waiting_account_store.forget("acme", noted)  # a sweep that read the note before
+    assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
-    assert queue.admit_waiting() == []
-    assert waiting.read().accounts == set()
+    assert admission_service.admit_waiting() == []
+    assert waiting_account_store.read().accounts == set()
 
 
 def test_one_whose_admission_fails_keeps_no_other_from_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     queued("1", account="acme")
     queued("2", account="zeta")
-    start = queue._start
+    start = admission_service._start
 
     def failing(job_id: str) -> bool:
         if job_id == "1":
@@ -232,9 +235,9 @@ def test_one_whose_admission_fails_keeps_no_other_from_a_slot(monkeypatch: pytes
         return start(job_id)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queue, "_start", failing)
+        patch.setattr(admission_service, "_start", failing)
         for _ in range(3):  # in any order
             with pytest.raises(ExceptionGroup):
-                queue.admit_waiting()
-    assert slots.running() == {"2"}
-    assert queue.admit_waiting("zeta") == ["1"]
+                admission_service.admit_waiting()
+    assert concurrency_store.running() == {"2"}
+    assert admission_service.admit_waiting("zeta") == ["1"]

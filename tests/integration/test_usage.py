@@ -12,10 +12,12 @@ import boto3
 import pytest
 from chalice.test import Client, HTTPResponse
 
-from mediajobs.limits import QuotaExceeded
-from mediajobs.stores import clients, jobs, keys, usage
-from mediajobs.stores.keys import Caller
-from mediajobs.usage import counter
+from mediajobs.accounts import key_store, usage_store
+from mediajobs.accounts.key_store import Caller
+from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.accounts.usage import counter
+from mediajobs.aws import dynamodb
+from mediajobs.jobs import job_store
 from tests.doors import load
 from tests.wire import atomic_writes, calls
 
@@ -42,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("mediajobs.stores.clock.milliseconds", made)
+    monkeypatch.setattr("mediajobs.clock.milliseconds", made)
     return made
 
 
@@ -60,7 +62,7 @@ def ask(cloud: None) -> Iterator[Ask]:
 
 
 def key_of(limit: int = 10_000) -> str:
-    return keys.create("acme", requests_per_minute=limit)
+    return key_store.create("acme", requests_per_minute=limit)
 
 
 def item(key: str) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def days(key: str) -> dict[str, int]:
 
 
 def enter(key: str, what: str = GET) -> Caller:
-    caller = keys.authenticate(key, what)
+    caller = key_store.authenticate(key, what)
     assert caller is not None
     return caller
 
@@ -124,7 +126,7 @@ def test_a_crash_is_counted_as_one(ask: Ask, monkeypatch: pytest.MonkeyPatch) ->
     def crash(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(jobs, "get_with_progress", crash)
+    monkeypatch.setattr(job_store, "get_with_progress", crash)
     key = key_of()
     assert ask(key, f"GET /jobs/{UNKNOWN}").status_code == 500
     by_route = ask(key, "GET /usage").json_body["requests"]["by_day"][0]["by_route"]
@@ -153,7 +155,7 @@ def test_who_is_refused_is_not_counted(ask: Ask) -> None:
     full = item(key)
     assert ask(key).status_code == 429
     assert item(key) == full
-    keys.revoke(key.split("_")[1])
+    key_store.revoke(key.split("_")[1])
     assert ask(key).status_code == 401
     assert sum(days(key).values()) == 2
 
@@ -235,7 +237,7 @@ def test_a_crowd_at_midnight_loses_nothing_whatever_their_clocks_say(clock: Cloc
 def test_one_that_counts_while_the_day_is_moved_is_not_lost(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of()
     enter(key)
-    begin_day, late = usage.begin_day, [MIDNIGHT - 1, MIDNIGHT - 1]
+    begin_day, late = usage_store.begin_day, [MIDNIGHT - 1, MIDNIGHT - 1]
 
     def slower(*arguments: Any) -> None:
         if late:
@@ -244,7 +246,7 @@ def test_one_that_counts_while_the_day_is_moved_is_not_lost(clock: Clock, monkey
             clock.now = MIDNIGHT
         begin_day(*arguments)
 
-    monkeypatch.setattr(usage, "begin_day", slower)
+    monkeypatch.setattr(usage_store, "begin_day", slower)
     clock.now = MIDNIGHT
     enter(key)
     assert days(key) == {"2026-11-23": 3, "2026-11-24": 1}
@@ -254,7 +256,7 @@ def test_a_day_that_others_keep_from_ending_goes_on_and_nobody_is_refused(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = key_of()
-    monkeypatch.setattr(usage, "begin_day", lambda *_: None)
+    monkeypatch.setattr(usage_store, "begin_day", lambda *_: None)
     clock.now = MIDNIGHT
     assert enter(key).today.date == "2026-11-23"
 
@@ -262,8 +264,8 @@ def test_a_day_that_others_keep_from_ending_goes_on_and_nobody_is_refused(
 def test_a_day_is_moved_once_though_two_mean_to(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of()
     enter(key)
-    begin_day = usage.begin_day
-    monkeypatch.setattr(usage, "begin_day", lambda *arguments: (begin_day(*arguments), begin_day(*arguments)))
+    begin_day = usage_store.begin_day
+    monkeypatch.setattr(usage_store, "begin_day", lambda *arguments: (begin_day(*arguments), begin_day(*arguments)))
     clock.now = MIDNIGHT
     enter(key)
     assert days(key) == {"2026-11-23": 1, "2026-11-24": 1}
@@ -274,8 +276,8 @@ def test_an_answer_after_midnight_is_put_right_on_the_day_of_its_request(clock: 
     caller = enter(key)
     clock.now = MIDNIGHT
     enter(key)
-    usage.correct(caller.key_id, caller.today.date, GET, counter("GET /jobs", 404))
-    (over,) = usage.read(caller.key_id, "2026-11-01", "2026-11-30")
+    usage_store.correct(caller.key_id, caller.today.date, GET, counter("GET /jobs", 404))
+    (over,) = usage_store.read(caller.key_id, "2026-11-01", "2026-11-30")
     assert over.counts == {GET: 0, counter("GET /jobs", 404): 1}
     assert days(key) == {"2026-11-23": 0, "2026-11-24": 1}
 
@@ -296,7 +298,7 @@ def test_a_request_waits_for_a_transaction_on_its_key(clock: Clock, monkeypatch:
     from botocore.exceptions import ClientError
 
     key = key_of()
-    client = clients.dynamodb()
+    client = dynamodb.dynamodb()
     send, refusals = client.update_item, [1, 1]
 
     def busy(**request: Any) -> Any:
@@ -329,7 +331,7 @@ def test_the_item_that_every_request_writes_stays_small(clock: Clock) -> None:
         asked = counter(routes[number % len(routes)], 200)
         caller = enter(key, asked)
         if number % 3 == 0:
-            usage.correct(caller.key_id, caller.today.date, asked, counter(routes[number % len(routes)], 404))
+            usage_store.correct(caller.key_id, caller.today.date, asked, counter(routes[number % len(routes)], 404))
     assert size(item(key)) < 4096
     clock.now = MIDNIGHT
     enter(key)
@@ -342,9 +344,9 @@ def test_what_is_counted_is_neither_in_the_index_nor_in_the_way_of_the_keys_owne
     index = boto3.client("dynamodb").scan(TableName="KeysTable", IndexName="accounts")["Items"]
     assert index[0].keys() <= {"key_id", "account", "created_at", "requests_per_minute", "revoked_at"}
     key_id = key.split("_")[1]
-    keys.limit(key_id, 1)
-    assert [(found.key_id, found.requests_per_minute) for found in keys.of_account("acme")] == [(key_id, 1)]
+    key_store.limit(key_id, 1)
+    assert [(found.key_id, found.requests_per_minute) for found in key_store.of_account("acme")] == [(key_id, 1)]
     with pytest.raises(QuotaExceeded):
-        keys.authenticate(key, GET)
-    keys.revoke(key_id)
-    assert keys.authenticate(key, GET) is None
+        key_store.authenticate(key, GET)
+    key_store.revoke(key_id)
+    assert key_store.authenticate(key, GET) is None

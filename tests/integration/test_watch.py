@@ -11,10 +11,13 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from mediajobs import clock
+from mediajobs.commands import service
 from mediajobs.errors import Stopped
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.stores import clock, jobs, queue, steering
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.pipeline import admission_service
 from statemachine.tasks import watch
 from statemachine.tasks.context import StoreReporter
 
@@ -35,10 +38,10 @@ with watch.watched("J", 1) as over:
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
     moment = clock.now()
-    jobs.create(
+    job_store.create(
         Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
     )
-    queue.admit("acme")
+    admission_service.admit("acme")
 
 
 @pytest.fixture
@@ -61,9 +64,9 @@ def soon(condition: Callable[[], object]) -> bool:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda: steering.cancel(jobs.get("J")),
-        lambda: steering.delete(jobs.get("J"), with_files=False),
-        lambda: jobs.transition("J", Status.FAILED, attempt=1),
+        lambda: service.cancel(job_store.get("J")),
+        lambda: service.delete(job_store.get("J"), with_files=False),
+        lambda: job_store.transition("J", Status.FAILED, attempt=1),
     ],
     ids=["cancelled", "deleted", "failed"],
 )
@@ -81,15 +84,15 @@ def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], An
 
 def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
     with watch.watched("J", 1):
-        steering.cancel(jobs.get("J"))
+        service.cancel(job_store.get("J"))
         assert soon(lambda: quick)
     assert quick == [watch.STOPPED]
 
 
 def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
-    steering.cancel(jobs.get("J"))
-    jobs.transition("J", Status.QUEUED, retry=True)
-    queue.admit("acme")
+    service.cancel(job_store.get("J"))
+    job_store.transition("J", Status.QUEUED, retry=True)
+    admission_service.admit("acme")
     with watch.watched("J", 1) as old, watch.watched("J", 2) as new:
         assert old.wait(5)
         assert not new.is_set()
@@ -103,7 +106,7 @@ def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.Monk
         time.sleep(0.5)
         assert not over.is_set()
         monkeypatch.setenv("JOBS_TABLE", "JobsTable")
-        steering.cancel(jobs.get("J"))
+        service.cancel(job_store.get("J"))
         assert over.wait(5), "it still looks"
 
 

@@ -10,10 +10,9 @@ import pytest
 from moto.dynamodb.responses import DynamoHandler
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from mediajobs import signatures
 from mediajobs.errors import Conflict, NotFound
-from mediajobs.stores import deliveries, due, flights, webhooks
-from mediajobs.webhooks import DEFAULT_EVENTS, MOST_ENDPOINTS
+from mediajobs.webhooks import delivery_store, endpoint_concurrency_store, endpoint_store, overdue_service, signatures
+from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MOST_ENDPOINTS
 from tests.conftest import template
 from tests.receivers import answer, receiver
 from tests.webhook_room import MINUTE, Room, furnish
@@ -29,11 +28,11 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 
 
 def test_what_was_made_is_found_again() -> None:
-    made = webhooks.create("acme", url=URL, now=NOW, description="mine")
-    assert made == webhooks.get("acme", made.webhook_id)
+    made = endpoint_store.create("acme", url=URL, now=NOW, description="mine")
+    assert made == endpoint_store.get("acme", made.webhook_id)
     assert (made.events, made.enabled, len(made.secrets)) == (DEFAULT_EVENTS, True, 1)
-    other = webhooks.create("acme", url=URL, now=NOW)
-    assert webhooks.of_account("acme") == sorted([made, other], key=lambda each: each.webhook_id)
+    other = endpoint_store.create("acme", url=URL, now=NOW)
+    assert endpoint_store.of_account("acme") == sorted([made, other], key=lambda each: each.webhook_id)
     assert made.secrets != other.secrets
 
 
@@ -48,43 +47,45 @@ def test_an_account_has_ten_at_most_however_many_are_made_at_once(monkeypatch: p
 
     def make(_: int) -> bool:
         try:
-            webhooks.create("acme", url=URL, now=NOW)
+            endpoint_store.create("acme", url=URL, now=NOW)
         except Conflict:
             return False
         return True
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(make, range(16))) == 10
-    assert len(webhooks.of_account("acme")) == 10
-    webhooks.delete("acme", webhooks.of_account("acme")[0].webhook_id)
-    webhooks.create("acme", url=URL, now=NOW)
+    assert len(endpoint_store.of_account("acme")) == 10
+    endpoint_store.delete("acme", endpoint_store.of_account("acme")[0].webhook_id)
+    endpoint_store.create("acme", url=URL, now=NOW)
     with pytest.raises(Conflict, match="Delete one"):
-        webhooks.create("acme", url=URL, now=NOW)
+        endpoint_store.create("acme", url=URL, now=NOW)
 
 
 def test_what_is_changed_is_changed_and_the_rest_stays() -> None:
-    made = webhooks.create("acme", url=URL, now=NOW, description="mine")
-    changed = webhooks.change("acme", made.webhook_id, {"events": ("job.progress",), "description": None}, NOW + MINUTE)
-    assert changed == webhooks.get("acme", made.webhook_id)
+    made = endpoint_store.create("acme", url=URL, now=NOW, description="mine")
+    changed = endpoint_store.change(
+        "acme", made.webhook_id, {"events": ("job.progress",), "description": None}, NOW + MINUTE
+    )
+    assert changed == endpoint_store.get("acme", made.webhook_id)
     assert (changed.events, changed.description, changed.url) == (("job.progress",), None, URL)
     assert changed.secrets == made.secrets
 
 
 def test_strangers_find_nothing_and_change_nothing() -> None:
-    made = webhooks.create("acme", url=URL, now=NOW)
+    made = endpoint_store.create("acme", url=URL, now=NOW)
     for attempt in (
-        lambda: webhooks.get("other", made.webhook_id),
-        lambda: webhooks.change("other", made.webhook_id, {"url": "https://evil.example/"}, NOW),
-        lambda: webhooks.rotate("other", made.webhook_id, NOW),
-        lambda: webhooks.delete("other", made.webhook_id),
-        lambda: webhooks.get("acme", "endpoints"),  # what counts them is none
-        lambda: webhooks.change("acme", "endpoints", {"url": URL}, NOW),
-        lambda: webhooks.delete("acme", "endpoints"),
+        lambda: endpoint_store.get("other", made.webhook_id),
+        lambda: endpoint_store.change("other", made.webhook_id, {"url": "https://evil.example/"}, NOW),
+        lambda: endpoint_store.rotate("other", made.webhook_id, NOW),
+        lambda: endpoint_store.delete("other", made.webhook_id),
+        lambda: endpoint_store.get("acme", "endpoints"),  # what counts them is none
+        lambda: endpoint_store.change("acme", "endpoints", {"url": URL}, NOW),
+        lambda: endpoint_store.delete("acme", "endpoints"),
     ):
         with pytest.raises(NotFound):
             attempt()
-    assert webhooks.get("acme", made.webhook_id) == made
-    assert webhooks.of_account("other") == []
+    assert endpoint_store.get("acme", made.webhook_id) == made
+    assert endpoint_store.of_account("other") == []
 
 
 def verifies(secret: str, sent: dict[str, str], body: str) -> bool:
@@ -97,25 +98,25 @@ def verifies(secret: str, sent: dict[str, str], body: str) -> bool:
 
 def test_an_old_secret_signs_for_a_day_beside_the_new_one() -> None:
     now = datetime.now(UTC)
-    made = webhooks.create("acme", url=URL, now=now)
+    made = endpoint_store.create("acme", url=URL, now=now)
     before = made.secrets[0].secret
-    rotated = webhooks.rotate("acme", made.webhook_id, now - timedelta(hours=23))
+    rotated = endpoint_store.rotate("acme", made.webhook_id, now - timedelta(hours=23))
     after = rotated.secrets[0].secret
     sent = signatures.headers("msg_1", now, "{}", rotated.signing(now))
     assert verifies(before, sent, "{}")
     assert verifies(after, sent, "{}")
     assert rotated.signing(now + timedelta(hours=2)) == [after]
-    again = webhooks.rotate("acme", made.webhook_id, now + timedelta(hours=2))
+    again = endpoint_store.rotate("acme", made.webhook_id, now + timedelta(hours=2))
     assert [each.secret for each in again.secrets][1:] == [after]  # the expired one is forgotten
 
 
 def test_secrets_do_not_pile_up() -> None:
-    made = webhooks.create("acme", url=URL, now=NOW)
+    made = endpoint_store.create("acme", url=URL, now=NOW)
     for _ in range(9):
-        webhooks.rotate("acme", made.webhook_id, NOW)
+        endpoint_store.rotate("acme", made.webhook_id, NOW)
     with pytest.raises(Conflict, match="oldest has expired"):
-        webhooks.rotate("acme", made.webhook_id, NOW)
-    assert len(webhooks.rotate("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
+        endpoint_store.rotate("acme", made.webhook_id, NOW)
+    assert len(endpoint_store.rotate("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
 
 
 def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:
@@ -124,10 +125,10 @@ def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:
         room.tell(room.event())
         assert room.one()
         room.queues.messages.clear()
-        assert due.sweep(room.clock()) == 0  # it is given some time
+        assert overdue_service.sweep(room.clock()) == 0  # it is given some time
         room.clock.turn(room.clock() + 3 * MINUTE)
-        assert due.sweep(room.clock()) == 1
-        assert due.sweep(room.clock() + MINUTE) == 0
+        assert overdue_service.sweep(room.clock()) == 1
+        assert overdue_service.sweep(room.clock() + MINUTE) == 0
         room.work()
     assert room.log(endpoint)[0].status == "delivered"
 
@@ -137,23 +138,23 @@ def test_what_goes_to_a_deleted_endpoint_ends(room: Room) -> None:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
         assert room.one()
-        webhooks.delete("acme", endpoint.webhook_id)
+        endpoint_store.delete("acme", endpoint.webhook_id)
         room.work()
     assert site.requests == []
     assert [(each.status, each.reason) for each in room.log(endpoint)] == [("failed", "webhook_deleted")]
-    assert webhooks.of_account("acme") == []  # and does not come back
+    assert endpoint_store.of_account("acme") == []  # and does not come back
 
 
 def test_a_delivery_is_sent_a_hundred_times_at_most(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(delivery_store, "MOST_ATTEMPTS", 2)
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
         room.work()
-        deliveries.redeliver(room.log(endpoint)[0], room.clock())
+        delivery_store.redeliver(room.log(endpoint)[0], room.clock())
         room.work()
         with pytest.raises(Conflict, match="as often as may be"):
-            deliveries.redeliver(room.log(endpoint)[0], room.clock())
+            delivery_store.redeliver(room.log(endpoint)[0], room.clock())
 
 
 def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,4 +178,4 @@ def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -
 def test_the_slow_endpoints_of_one_account_leave_most_workers_to_the_others() -> None:
     hints = template()["Resources"]["AttemptsFunction"]["Properties"]["Events"]["Due"]["Properties"]
     _condition, _at_home, workers = hints["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
-    assert workers / 2 >= MOST_ENDPOINTS * flights.MOST  # at worst each holds one alone
+    assert workers / 2 >= MOST_ENDPOINTS * endpoint_concurrency_store.MOST  # at worst each holds one alone

@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 
-from mediajobs.deliveries import SCHEDULE, Delivery
-from mediajobs.stores import attempts, claims, deliveries, flights, hints, outward, webhooks
-from mediajobs.stores.hints import Hint
-from mediajobs.times import parse
+from mediajobs.outbound import http_client
+from mediajobs.timestamps import parse
+from mediajobs.webhooks import (
+    attempt_queue,
+    delivery_lease_store,
+    delivery_service,
+    delivery_store,
+    endpoint_concurrency_store,
+    endpoint_store,
+)
+from mediajobs.webhooks.attempt_queue import Hint
+from mediajobs.webhooks.delivery import Delivery
+from mediajobs.webhooks.retry_policy import SCHEDULE
 from tests import receivers
 from tests.receivers import Behaviour, answer, receiver
 from tests.webhook_room import MINUTE, Room, furnish, message
@@ -74,7 +83,7 @@ def test_events_are_told_to_whom_they_concern(room: Room) -> None:
         moves = room.endpoint(site.url, events=("job.progress", "job.cancelled"))
         other = room.endpoint(site.url, account="other")
         off = room.endpoint(site.url)
-        webhooks.change("acme", off.webhook_id, {"enabled": False}, room.clock())
+        endpoint_store.change("acme", off.webhook_id, {"enabled": False}, room.clock())
         for version, status in enumerate(["queued", "processing", "uploading", "failed", "cancelled", "deleted"]):
             room.tell(room.event(status=status, version=version, error={"message": "No.", "code": "no"}))
         room.work()
@@ -103,7 +112,7 @@ def test_events_are_told_to_whom_they_concern(room: Room) -> None:
 def test_whatever_is_no_answer_of_2xx_is_tried_again(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, error: str, status: int | None
 ) -> None:
-    monkeypatch.setattr(attempts, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", 0.5)
     with receiver(behaviour, answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
@@ -122,7 +131,7 @@ def test_whatever_is_no_answer_of_2xx_is_tried_again(
 def test_of_an_endless_answer_its_status_counts_and_its_beginning_is_kept(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
 ) -> None:
-    monkeypatch.setattr(outward, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "_BODY_SECONDS", 0.3)
     with receiver(behaviour) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
@@ -146,7 +155,7 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
             assert wait <= gap <= wait * 1.1 + 60  # to the sweep's next minute
         assert timedelta(hours=75) < parse(delivery.completed_at or "") - began < timedelta(hours=84)
 
-        done = deliveries.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock())
+        done = delivery_store.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock())
         room.work()
     assert (done.count, done.place) == (1, None)
     assert [each.status for each in room.log(endpoint)] == ["delivered"]
@@ -184,16 +193,16 @@ def test_410_disables_at_once_and_what_waits_has_failed_and_can_be_recovered(roo
         room.work()
         room.tell(room.event("K"))
         room.work()
-        disabled = webhooks.get("acme", endpoint.webhook_id)
+        disabled = endpoint_store.get("acme", endpoint.webhook_id)
         assert not disabled.enabled
         assert "410" in (disabled.disabled_reason or "")
         room.pass_time(timedelta(minutes=5))
         assert {each.job_id: each.reason for each in room.log(endpoint)} == {"J": "webhook_disabled", "K": "gone"}
         assert len(site.requests) == 2
 
-        enabled = webhooks.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
+        enabled = endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
         assert (enabled.enabled, enabled.disabled_reason) == (True, None)
-        deliveries.recover(endpoint.webhook_id, room.clock() - DAY, room.clock())
+        delivery_store.recover(endpoint.webhook_id, room.clock() - DAY, room.clock())
         room.work()
     assert [each.status for each in room.log(endpoint)] == ["delivered", "delivered"]
 
@@ -205,9 +214,9 @@ def test_five_days_of_nothing_but_failure_disable(room: Room) -> None:
         room.pass_time(3 * DAY)
         room.tell(room.event("K"))
         room.pass_time(1.5 * DAY)
-        assert webhooks.get("acme", endpoint.webhook_id).enabled
+        assert endpoint_store.get("acme", endpoint.webhook_id).enabled
         room.pass_time(2 * DAY)
-    disabled = webhooks.get("acme", endpoint.webhook_id)
+    disabled = endpoint_store.get("acme", endpoint.webhook_id)
     assert not disabled.enabled
     assert "2026-03-01T12:00" in (disabled.disabled_reason or "")
 
@@ -228,35 +237,45 @@ def test_only_an_unbroken_row_of_failures_counts(
     began = room.clock()
     for number, hour in enumerate(hours):
         room.clock.turn(began + timedelta(hours=hour))
-        flight = flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        flights.leave(flight, room.clock(), delivered=number == well)
-    assert webhooks.get("acme", endpoint.webhook_id).enabled == enabled
+        flight = endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.leave(flight, room.clock(), delivered=number == well)
+    assert endpoint_store.get("acme", endpoint.webhook_id).enabled == enabled
 
 
 def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/old")
     for _ in range(3):
-        flights.leave(flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE), room.clock(), delivered=False)
+        endpoint_concurrency_store.leave(
+            endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE),
+            room.clock(),
+            delivered=False,
+        )
         room.clock.turn(room.clock() + 1.9 * DAY)
-    on_its_way = flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    on_its_way = endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
     assert on_its_way.endpoint.failing_since is not None
-    changed = webhooks.change("acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock())
-    flights.leave(on_its_way, room.clock(), delivered=False)
-    flights.disable(on_its_way.endpoint, "410", room.clock())
-    assert webhooks.get("acme", endpoint.webhook_id) == changed
-    places = [flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE) for _ in range(flights.MOST)]
+    changed = endpoint_store.change("acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock())
+    endpoint_concurrency_store.leave(on_its_way, room.clock(), delivered=False)
+    endpoint_concurrency_store.disable(on_its_way.endpoint, "410", room.clock())
+    assert endpoint_store.get("acme", endpoint.webhook_id) == changed
+    places = [
+        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        for _ in range(endpoint_concurrency_store.MOST)
+    ]
     assert on_its_way.place in {each.place for each in places}  # it was given back
 
 
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/")
-    entered = [flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE) for _ in range(flights.MOST)]
-    with pytest.raises(flights.Full):
-        flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-    flights.leave(entered[2], room.clock(), delivered=True)
-    assert flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
+    entered = [
+        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        for _ in range(endpoint_concurrency_store.MOST)
+    ]
+    with pytest.raises(endpoint_concurrency_store.Full):
+        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    endpoint_concurrency_store.leave(entered[2], room.clock(), delivered=True)
+    assert endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
     room.clock.turn(room.clock() + MINUTE)  # the lease of a dead function is over
-    flights.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
 
 
 def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Room) -> None:
@@ -265,7 +284,7 @@ def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Roo
         room.tell(room.event())
         room.work()
         (delivery,) = room.log(endpoint)
-        again = deliveries.redeliver(delivery, room.clock())
+        again = delivery_store.redeliver(delivery, room.clock())
         assert again.status == "pending"
         room.work()
 
@@ -276,7 +295,7 @@ def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Roo
 def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_made_again(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish = claims.finish
+    finish = delivery_lease_store.finish
     deaths = iter([True])
 
     def killed(*arguments: Any) -> None:
@@ -284,7 +303,7 @@ def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_mad
             raise TimeoutError
         finish(*arguments)
 
-    monkeypatch.setattr(claims, "finish", killed)
+    monkeypatch.setattr(delivery_lease_store, "finish", killed)
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
@@ -301,7 +320,7 @@ def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_mad
 def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
-        made = deliveries.test(endpoint, room.clock())
+        made = delivery_store.test(endpoint, room.clock())
         well = json.dumps(Hint("acme", endpoint.webhook_id, made.delivery_id)._asdict())
         done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
     assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
@@ -309,10 +328,10 @@ def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
 
 
 def test_a_sweep_that_dies_forgets_few_hints(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries, "shard_of", lambda _: "due#0")
+    monkeypatch.setattr(delivery_store, "shard_of", lambda _: "due#0")
     endpoint = room.endpoint("http://127.0.0.1:1/")
     for _ in range(12):
-        deliveries.test(endpoint, room.clock())
+        delivery_store.test(endpoint, room.clock())
     room.queues.messages.clear()  # all hints are lost
     room.clock.turn(room.clock() + 3 * MINUTE)
     with monkeypatch.context() as patch:
@@ -359,11 +378,11 @@ def test_a_replay_tells_no_endpoint_of_what_happened_before_it_was_made(room: Ro
 def test_a_test_event_is_sent_and_logged(room: Room) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url, events=("job.failed",))
-        made = deliveries.test(endpoint, room.clock())
+        made = delivery_store.test(endpoint, room.clock())
         room.work()
 
     assert json.loads(site.requests[0].body)["event"] == "webhook.test"
-    assert deliveries.get(endpoint.webhook_id, made.delivery_id).status == "delivered"
+    assert delivery_store.get(endpoint.webhook_id, made.delivery_id).status == "delivered"
 
 
 def test_one_that_is_down_is_left_alone_for_a_minute_and_then_asked_by_one(room: Room) -> None:
@@ -395,7 +414,7 @@ def test_a_hint_at_what_is_not_due_does_not_take_the_place_of_the_one_that_asks(
         for each, outcome in ((told, "not due"), (waits, "delivered")):
             with ThreadPoolExecutor(1) as another:  # who may ask is a matter of threads
                 hint = Hint("acme", each.webhook_id, each.delivery_id)
-                assert another.submit(attempts.make, hint, room.clock).result() == outcome
+                assert another.submit(delivery_service.make, hint, room.clock).result() == outcome
 
 
 def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(room: Room) -> None:
@@ -404,7 +423,7 @@ def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(ro
         for number in range(30):
             room.tell(room.event(f"J{number}"))
         room.work()
-        webhooks.change("acme", endpoint.webhook_id, {"enabled": False}, room.clock())
+        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": False}, room.clock())
         room.pass_time(timedelta(minutes=5))
     assert {(each.status, each.reason) for each in room.log(endpoint)} == {("failed", "webhook_disabled")}
     assert len(site.requests) == 5
@@ -419,7 +438,7 @@ def test_what_was_never_tried_is_sent_minutes_after_the_endpoint_is_back(room: R
         untried = [each.delivery_id for each in room.log(endpoint) if not each.attempts]
         assert len(untried) > 10
         room.pass_time(timedelta(minutes=6))
-    assert {deliveries.get(endpoint.webhook_id, each).status for each in untried} == {"delivered"}
+    assert {delivery_store.get(endpoint.webhook_id, each).status for each in untried} == {"delivered"}
 
 
 def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
@@ -433,13 +452,16 @@ def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
     seen: list[Any] = []
     place: dict[str, Any] | None = None
     for _ in range(3):
-        page = deliveries.page(endpoint.webhook_id, limit=2, place=place)
+        page = delivery_store.page(endpoint.webhook_id, limit=2, place=place)
         seen += [each.job_id for each in page.deliveries]
         place = page.place
     assert seen == ["J4", "J3", "J2", "J1", "J0"]
-    assert [each.job_id for each in deliveries.page(endpoint.webhook_id, event="job.failed").deliveries] == ["J3", "J1"]
-    assert [each.job_id for each in deliveries.page(endpoint.webhook_id, job_id="J2").deliveries] == ["J2"]
-    assert deliveries.page(endpoint.webhook_id, status="failed").deliveries == []
+    assert [each.job_id for each in delivery_store.page(endpoint.webhook_id, event="job.failed").deliveries] == [
+        "J3",
+        "J1",
+    ]
+    assert [each.job_id for each in delivery_store.page(endpoint.webhook_id, job_id="J2").deliveries] == ["J2"]
+    assert delivery_store.page(endpoint.webhook_id, status="failed").deliveries == []
 
 
 def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
@@ -448,11 +470,11 @@ def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
         for number in range(5):
             room.tell(room.event(f"J{number}"))
         room.work()
-        webhooks.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
+        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
         since = room.clock() - DAY
-        begun = deliveries.recover(endpoint.webhook_id, since, room.clock(), most=2)
+        begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), most=2)
         assert begun.count == 2
         assert begun.place is not None
-        hints.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.place)
+        attempt_queue.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.place)
         room.work()
     assert {each.status for each in room.log(endpoint)} == {"delivered"}

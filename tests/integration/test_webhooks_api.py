@@ -12,7 +12,8 @@ import pytest
 from chalice.test import Client, HTTPResponse
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from mediajobs.stores import deliveries, keys
+from mediajobs.accounts import key_store
+from mediajobs.webhooks import delivery_store
 from tests.doors import load
 from tests.receivers import Receiver, answer, receiver
 from tests.webhook_room import MINUTE, Room, furnish
@@ -55,13 +56,13 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 
 @pytest.fixture
 def theirs(cloud: None) -> str:
-    return keys.create("other")
+    return key_store.create("other")
 
 
 @pytest.fixture
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(method, path, body, status=…, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = keys.create("acme")
+    mine = key_store.create("acme")
     with Client(API) as client:
 
         def send(method: str, path: str, body: Any = None, **options: Any) -> HTTPResponse:
@@ -318,7 +319,7 @@ def test_a_recovery_takes_page_after_page_and_then_goes_on_by_itself(
     ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
 ) -> None:
     monkeypatch.setattr(deliveries_noun, "RECOVER_SECONDS", seconds)
-    monkeypatch.setattr(deliveries, "recover", functools.partial(deliveries.recover, most=1))
+    monkeypatch.setattr(delivery_store, "recover", functools.partial(delivery_store.recover, most=1))
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
         for job_id in "ABC":

@@ -14,8 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediajobs.stores import webhooks
-from mediajobs.times import rfc3339
+from mediajobs.timestamps import rfc3339
+from mediajobs.webhooks import endpoint_store
 from tests.doors import load
 from tests.receivers import Receiver, Request, answer, receiver
 from tests.webhook_room import Queues, Room, furnish
@@ -148,7 +148,7 @@ def test_every_end_of_a_job_arrives_with_one_id_and_the_log_tells_the_truth(seed
         world.pass_time(timedelta(days=4), until=lambda: _all_delivered(world, endpoints, len(ends)))
         logs = {endpoint.url: world.log(endpoint) for endpoint in endpoints}
         for endpoint in endpoints:  # the next example is another world
-            webhooks.delete("acme", endpoint.webhook_id)
+            endpoint_store.delete("acme", endpoint.webhook_id)
 
     for url, log in logs.items():
         assert {(each.job_id, each.event) for each in log} == {(job_id, f"job.{end}") for job_id, end in ends.items()}

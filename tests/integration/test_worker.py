@@ -14,7 +14,7 @@ import pytest
 from infra.local import emulator, processes
 from infra.local.checks import free_port
 from infra.local.home import ROOT, Home
-from mediajobs.stores import workers
+from mediajobs.health import worker_store
 from statemachine.worker.claims import Claim, Claims
 from statemachine.worker.processes import started_at
 from tests.conftest import make_tables
@@ -263,7 +263,7 @@ def test_each_worker_gives_a_sign_of_life_and_takes_it_back(
     monkeypatch.setenv("COUNTERS_TABLE", "CountersTable")
 
     def alive() -> int:
-        return len(workers.alive(counters, time.time()))
+        return len(worker_store.alive(counters, time.time()))
 
     def names() -> set[str]:
         item = counters.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}}).get("Item", {})
@@ -273,7 +273,7 @@ def test_each_worker_gives_a_sign_of_life_and_takes_it_back(
     others = names()
     first = worker("--claims", str(tmp_path / "a"))
     until(lambda: alive() == 1)
-    (sign,) = workers.alive(counters, time.time())
+    (sign,) = worker_store.alive(counters, time.time())
     assert sign.disk.total >= sign.disk.free > 0
     own = names() - others
     second = worker("--claims", str(tmp_path / "b"))

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from mediajobs.options import Options
-from mediajobs.source import AudioFacts, SourceFacts, VideoFacts
-from mediajobs.stores.objects import Objects
+from mediajobs.media.options import Options
+from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import media
 from statemachine.tasks.context import Context
 from tests.media.room import Recorder

@@ -16,8 +16,9 @@ from statistics import quantiles
 from websockets.asyncio.client import ClientConnection
 
 from infra.local import Stack, down, up
-from mediajobs.progress import TaskProgress, fresh
-from mediajobs.stores import clock, progress
+from mediajobs import clock
+from mediajobs.jobs import progress_store
+from mediajobs.jobs.progress import TaskProgress, fresh
 from tests.e2e.conftest import Api
 from tests.e2e.listeners import hear, listener, say
 
@@ -44,7 +45,7 @@ async def measure(stack: Stack, listeners: int, reports: int, pause: float) -> l
     """Milliseconds, of each arrival."""
     api = Api(stack.api_url, stack.api_key or "")
     job_id = (await asyncio.to_thread(api.create, filename="bench.mp4"))["job_id"]
-    progress.row_of(job_id, fresh(["validate_video"], attempt=1, now=clock.now())).save()
+    progress_store.row_of(job_id, fresh(["validate_video"], attempt=1, now=clock.now())).save()
     async with AsyncExitStack() as crowd:
         coming = [listener(stack.ws_url or "", api.key) for _ in range(listeners)]
         sockets = await asyncio.gather(*map(crowd.enter_async_context, coming))
@@ -69,7 +70,7 @@ async def arrival(socket: ClientConnection, sequence: int) -> float:
 
 def report(job_id: str, percent: float) -> float:
     """When it was written."""
-    progress.report(job_id, 1, {"validate_video": TaskProgress(status="running", progress=percent)})
+    progress_store.report(job_id, 1, {"validate_video": TaskProgress(status="running", progress=percent)})
     return time.perf_counter()
 
 

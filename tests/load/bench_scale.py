@@ -23,16 +23,21 @@ from urllib.parse import urlencode
 from chalice.test import Client
 from ulid import ULID
 
-from mediajobs import suffixes, tallies
-from mediajobs.jobs import Job
-from mediajobs.life import RUNNING, Status, queue_rank, tasks_for
-from mediajobs.listing import SORTS, folded, keys_of
-from mediajobs.progress import fresh
-from mediajobs.source import AudioFacts, SourceFacts, VideoFacts
-from mediajobs.stores import clients, jobs, keys
-from mediajobs.stores.progress import row_of
-from mediajobs.stores.rows import JobRow
-from mediajobs.times import of_milliseconds
+from mediajobs.accounts import key_store
+from mediajobs.aws import dynamodb
+from mediajobs.jobs import contribution, job_store
+from mediajobs.jobs.index_keys import folded, keys_of
+from mediajobs.jobs.lifecycle import RUNNING, Status, queue_rank
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import fresh
+from mediajobs.jobs.progress_store import row_of
+from mediajobs.jobs.tables import JobRow
+from mediajobs.listing import name_index
+from mediajobs.listing.index_plan import SORTS
+from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
+from mediajobs.media.tasks import tasks_for
+from mediajobs.statistics import time_blocks
+from mediajobs.timestamps import of_milliseconds
 from tests.conftest import SETTINGS, make_tables
 from tests.doors import load
 from tests.load import peer
@@ -118,7 +123,7 @@ def main(few: int, many: int) -> None:
     os.environ.update(
         SETTINGS | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}", "POWERTOOLS_LOG_LEVEL": "ERROR"}
     )
-    app, client = load("api").app, clients.dynamodb()  # made for this endpoint
+    app, client = load("api").app, dynamodb.dynamodb()  # made for this endpoint
     peer.teach(client)
     meter, history = Meter(client), History(round(1000 * time.time()) - 600_000)
     costs = []
@@ -153,7 +158,7 @@ class History:
             job = self._job(number)
             self.ids.append(job.job_id)
             yield from _rows(job)
-            name = suffixes.entries(ACCOUNT, job.job_id, folded(job.filename))
+            name = name_index.entries(ACCOUNT, job.job_id, folded(job.filename))
             yield from (("NamesTable", {"part": {"S": part}, "entry": {"S": entry}}) for part, entry in name)
             self._count(job, self.end - number * STEP)
         self.loaded = size
@@ -189,8 +194,8 @@ class History:
 
     def _count(self, job: Job, moment: int) -> None:
         """As mediajobs.stores.rollups does it, one transaction after the other."""
-        tally = tallies.of_job(job)
-        owners = [(f"account#{ACCOUNT}", block) for block in tallies.blocks_of(moment)]
+        tally = contribution.of_job(job)
+        owners = [(f"account#{ACCOUNT}", block) for block in time_blocks.blocks_of(moment)]
         if job.batch_id:
             owners.append((f"batch#{ACCOUNT}#{job.batch_id}", "all"))
         for owner in owners:
@@ -202,9 +207,9 @@ class Account:
 
     def __init__(self, http: Client, meter: Meter, history: History) -> None:
         self._http, self._meter, self._history = http, meter, history
-        self._key = keys.create(ACCOUNT, requests_per_minute=1_000_000)
+        self._key = key_store.create(ACCOUNT, requests_per_minute=1_000_000)
         window = {"#ends": "window_ends", "#used": "window_used"}
-        clients.dynamodb().update_item(
+        dynamodb.dynamodb().update_item(
             TableName=SETTINGS["KEYS_TABLE"],
             Key={"key_id": {"S": self._key.split("_")[1]}},
             UpdateExpression="SET #ends = :ends, #used = :none",
@@ -280,7 +285,7 @@ class Account:
 
 def _rows(job: Job) -> Iterator[peer.Line]:
     """The job's row as the stores would have written it, and its progress where it runs."""
-    row = JobRow(**jobs._attributes(job), **keys_of(job))
+    row = JobRow(**job_store._attributes(job), **keys_of(job))
     if job.status is Status.QUEUED:
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     yield "JobsTable", row.serialize()

@@ -23,10 +23,10 @@ import boto3
 
 from infra.local import checks, emulator, processes
 from infra.local.home import Home
-from mediajobs.events import JobEvent
-from mediajobs.stores import attempts, fanout, hints, webhooks
-from mediajobs.times import rfc3339
-from mediajobs.webhooks import Endpoint
+from mediajobs.jobs.events import JobEvent
+from mediajobs.timestamps import rfc3339
+from mediajobs.webhooks import attempt_queue, delivery_service, endpoint_store, fan_out_service
+from mediajobs.webhooks.endpoints import Endpoint
 from tests import receivers
 from tests.conftest import make_tables
 from tests.receivers import Request, receiver
@@ -99,12 +99,12 @@ def main(events: int) -> None:
 def _round(account: str, events: int, *, dead: bool) -> tuple[float, list[float]]:
     """Seconds until the live receivers have everything, and each arrival's since the beginning."""
     messages, arrivals, over = Messages(), Arrivals(events * LIVE), threading.Event()
-    hints._client = lambda: messages  # type: ignore[assignment]
+    attempt_queue._client = lambda: messages  # type: ignore[assignment]
     with ExitStack() as stack:
         sites = [stack.enter_context(receiver(arrivals.live)) for _ in range(LIVE)]
         if dead:
             sites.append(stack.enter_context(receiver(receivers.silence)))
-        made = [webhooks.create(account, url=site.url, now=_now()) for site in sites]
+        made = [endpoint_store.create(account, url=site.url, now=_now()) for site in sites]
         for number in range(events):
             messages.put(_event(account, number).model_dump_json())
         began = time.monotonic()
@@ -135,9 +135,9 @@ def _work(messages: Messages, over: threading.Event) -> None:
         if body is None:
             continue
         if "webhook_id" in json.loads(body):
-            attempts.make(hints.read(body), _now)
+            delivery_service.make(attempt_queue.read(body), _now)
         else:
-            fanout.fan_out(JobEvent.model_validate_json(body), _now())
+            fan_out_service.fan_out(JobEvent.model_validate_json(body), _now())
 
 
 def _event(account: str, number: int) -> JobEvent:
@@ -149,7 +149,7 @@ def _event(account: str, number: int) -> JobEvent:
 
 def _forget(account: str, made: list[Endpoint]) -> None:
     for endpoint in made:
-        webhooks.delete(account, endpoint.webhook_id)
+        endpoint_store.delete(account, endpoint.webhook_id)
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from mediajobs.stores.objects import Objects
+from mediajobs.storage.bucket_store import Objects
 from tests.media import room, samples
 
 

@@ -7,9 +7,9 @@ from itertools import count
 from pathlib import Path
 
 from mediajobs.errors import Stopped
-from mediajobs.manifests import Output, TaskManifest
-from mediajobs.options import Options
-from mediajobs.stores.objects import Objects
+from mediajobs.media.manifests import Output, TaskManifest
+from mediajobs.media.options import Options
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import media, validate
 from statemachine.tasks.context import Context
 

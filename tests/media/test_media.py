@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mediajobs.errors import JobError
-from mediajobs.options import Options
-from mediajobs.stores.objects import Objects
+from mediajobs.media.options import Options
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import media, runner
 from tests.media import room, samples
 from tests.media.room import Made

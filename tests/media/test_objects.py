@@ -11,9 +11,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from mediajobs.stores import objects as bucket
-from mediajobs.stores import sink as uploads
-from mediajobs.stores.objects import Objects, Stored
+from mediajobs.storage import bucket_store, streaming_upload_client
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.streaming_upload_client import Stored
 
 BODY = random.Random(1).randbytes(17 << 20)  # two parts and a bit  # noqa: S311
 
@@ -34,7 +34,7 @@ def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: Objects) -> 
     assert objects.client.head_object(Bucket=objects.bucket, Key="large")["ContentType"] == "video/mp4"
 
 
-@pytest.mark.parametrize("size", [0, 1, uploads.PART - 1])
+@pytest.mark.parametrize("size", [0, 1, streaming_upload_client.PART - 1])
 def test_a_small_body_is_one_put(objects: Objects, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(objects.client, "create_multipart_upload", lambda **_: pytest.fail("multipart"))
     sink = objects.sink("small", "text/plain")
@@ -56,8 +56,8 @@ def test_an_aborted_upload_leaves_nothing(objects: Objects) -> None:
 
 def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: Objects) -> None:
     sink = objects.sink("forgotten", "video/mp4")
-    sink.write(BODY[: uploads.PART])
-    while sink.uploaded < uploads.PART:
+    sink.write(BODY[: streaming_upload_client.PART])
+    while sink.uploaded < streaming_upload_client.PART:
         time.sleep(0.01)
     objects.abort_uploads("forgotten")
     sink.abort()
@@ -70,7 +70,7 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(objects: Objects, monkeypa
 
     monkeypatch.setattr(objects.client, "upload_part", fail)
     sink = objects.sink("failed", "video/mp4")
-    sink.write(BODY[: uploads.PART])
+    sink.write(BODY[: streaming_upload_client.PART])
     with pytest.raises(ConnectionError):
         sink.close()
     assert objects.size("failed") is None
@@ -78,7 +78,7 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(objects: Objects, monkeypa
 
 
 def test_writing_waits_while_the_storage_is_slow(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "PART", 1 << 10)
+    monkeypatch.setattr(streaming_upload_client, "PART", 1 << 10)
     gate = threading.Event()
     monkeypatch.setattr(objects.client, "upload_part", lambda **_: (gate.wait(10), {"ETag": "x"})[1])
     sink = objects.sink("waiting", "video/mp4")
@@ -86,7 +86,7 @@ def test_writing_waits_while_the_storage_is_slow(objects: Objects, monkeypatch: 
     writer.start()
     writer.join(0.3)
     assert writer.is_alive()
-    assert len(sink._parts) == uploads.WORKERS
+    assert len(sink._parts) == streaming_upload_client.WORKERS
     gate.set()
     writer.join(10)
     assert not writer.is_alive()
@@ -152,4 +152,4 @@ def test_an_endpoint_of_ones_own_is_addressed_by_path(monkeypatch: pytest.Monkey
 
 
 def test_a_name_of_nothing_but_control_characters_still_saves() -> None:
-    assert bucket.attachment("\r\n") == "attachment; filename=\"download\"; filename*=UTF-8''download"
+    assert bucket_store.attachment("\r\n") == "attachment; filename=\"download\"; filename*=UTF-8''download"

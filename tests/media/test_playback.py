@@ -6,8 +6,8 @@ from pathlib import Path
 import m3u8
 import pytest
 
-from mediajobs import hls
-from mediajobs.stores.objects import Objects
+from mediajobs.media import hls_playlists
+from mediajobs.storage.bucket_store import Objects
 from tests.media import samples
 from tests.media.room import Made
 
@@ -18,8 +18,10 @@ def master(whole: Made) -> str:
     objects = whole.context.objects
     renditions = [output for output in whole.manifest.outputs if output.fragments]
     for rendition in renditions:
-        publish(objects, f"{rendition.name}.m3u8", hls.media(rendition, whole.url(rendition.name)))
-    return publish(objects, "master.m3u8", hls.master(renditions, lambda name: objects.presigned_get(f"{name}.m3u8")))
+        publish(objects, f"{rendition.name}.m3u8", hls_playlists.media(rendition, whole.url(rendition.name)))
+    return publish(
+        objects, "master.m3u8", hls_playlists.master(renditions, lambda name: objects.presigned_get(f"{name}.m3u8"))
+    )
 
 
 def publish(objects: Objects, key: str, text: str) -> str:
@@ -62,11 +64,11 @@ def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Made
 
 def test_the_playlists_are_what_another_reader_expects(whole: Made) -> None:
     renditions = [output for output in whole.manifest.outputs if output.fragments]
-    variants = m3u8.loads(hls.master(renditions, lambda name: f"{name}.m3u8")).playlists
+    variants = m3u8.loads(hls_playlists.master(renditions, lambda name: f"{name}.m3u8")).playlists
     assert [v.stream_info.resolution for v in variants] == [(640, 360), (1280, 720)]
     assert [v.stream_info.frame_rate for v in variants] == [14.985, 14.985]
     assert all(v.stream_info.bandwidth >= v.stream_info.average_bandwidth > 0 for v in variants)
-    playlist = m3u8.loads(hls.media(renditions[0], "360p.mp4"))
+    playlist = m3u8.loads(hls_playlists.media(renditions[0], "360p.mp4"))
     assert playlist.is_endlist
     assert playlist.target_duration == 4
     assert sum(segment.duration for segment in playlist.segments) == pytest.approx(9, abs=0.1)

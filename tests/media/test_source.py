@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.stores import outward
-from mediajobs.stores.objects import Objects, Stored
+from mediajobs.outbound import http_client
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks import fetch, source
 from statemachine.tasks.context import Context
 from tests.media import sites
@@ -59,7 +60,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A certificate that is trusted; of the loopback, 127.0.0.1 alone counts as public."""
     certificate = sites.certificate_for(tmp_path, "127.0.0.1", "127.0.0.2")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setattr(outward, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(http_client, "is_public", lambda address: address == "127.0.0.1")
     return certificate
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.stores import sink
-from mediajobs.stores.objects import Objects
+from mediajobs.storage import streaming_upload_client
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import limits, media, probe, runner
 from statemachine.tasks.context import Context
 from tests.media import room, samples
@@ -51,7 +51,7 @@ def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> room
 
 
 def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink, "PART", 16 << 10)  # so that parts are up by then
+    monkeypatch.setattr(streaming_upload_client, "PART", 16 << 10)  # so that parts are up by then
     seen: list[str] = []
 
     def look() -> bool:
@@ -107,7 +107,7 @@ def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: Context, monkeypatch
     def fail(*_: object) -> None:
         raise ConnectionError("no storage")
 
-    monkeypatch.setattr(sink.Sink, "write", fail)
+    monkeypatch.setattr(streaming_upload_client.Sink, "write", fail)
     with pytest.raises(ConnectionError):
         run_with(slow, lambda _: False)
     assert children("ffmpeg") == []

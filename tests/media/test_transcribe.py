@@ -12,9 +12,9 @@ import webvtt
 
 from infra import models
 from mediajobs.errors import JobError, Stopped
-from mediajobs.manifests import TaskManifest
-from mediajobs.options import Options, Transcription
-from mediajobs.stores.objects import Objects
+from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.options import Options, Transcription
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import audio, speech, transcribe
 from statemachine.tasks.context import Context
 from tests.media.room import Recorder, job, keys, validated

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mediajobs.errors import JobError, Stopped
-from mediajobs.source import SourceFacts
-from mediajobs.stores.objects import Objects
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import limits, validate
 from tests.media import room, samples
 

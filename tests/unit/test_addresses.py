@@ -1,6 +1,6 @@
 import pytest
 
-from mediajobs.addresses import is_public
+from mediajobs.public_addresses import is_public
 
 PUBLIC = [
     "1.1.1.1",

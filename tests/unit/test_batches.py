@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.batches import estimate, overall_progress
-from mediajobs.life import RUNNING, Status
+from mediajobs.jobs.lifecycle import RUNNING, Status
+from mediajobs.listing.batch_progress import estimate, overall_progress
 
 
 def counts(**known: int) -> dict[Status, int]:

@@ -9,33 +9,37 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from mediajobs.stores import attempts, executions, health, hints, pushes, uploads
-from mediajobs.stores.objects import Objects
-from mediajobs.stores.rows import connection
-from mediajobs.uploads import Part
+from mediajobs.aws.dynamodb import connection
+from mediajobs.health import check_service
+from mediajobs.live_progress import push_client
+from mediajobs.pipeline import executions_client
+from mediajobs.storage import presigned_upload_store
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.upload_plan import Part
+from mediajobs.webhooks import attempt_queue, delivery_service
 from tests.conftest import ROOT, SETTINGS, template
 
 REQUEST_SECONDS = 29  # then the gateway answers by itself
 LONGEST_PAUSE = 1  # second, before the first retry
 REST = 5  # seconds, for what else there is to do
-STORES = ROOT / "layers" / "python" / "mediajobs" / "stores"
+STORES = ROOT / "layers" / "python" / "mediajobs"
 FOR_BODIES: dict[str, Callable[[], Any]] = {
     "objects": lambda: Objects("media").client,
-    "uploads": lambda: uploads._joining(),
+    "uploads": lambda: presigned_upload_store._joining(),
 }
 FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "rows": lambda: connection().client,
-    "attempts": lambda: attempts._circuits().client,
+    "attempts": lambda: delivery_service._circuits().client,
     "objects": lambda: Objects("media").quick,
-    "uploads": lambda: uploads._client(),
-    "executions": lambda: executions._client(),
-    "hints": lambda: hints._client(),
-    "pushes": lambda: pushes.gateway(),
-    "health": lambda: health._made()["dynamodb"],
+    "uploads": lambda: presigned_upload_store._client(),
+    "executions": lambda: executions_client._client(),
+    "hints": lambda: attempt_queue._client(),
+    "pushes": lambda: push_client.gateway(),
+    "health": lambda: check_service._made()["dynamodb"],
 }
 URLS: dict[str, Callable[[], str]] = {
-    "PUT": lambda: uploads.single("sources/A/source", None)["url"],
-    "parts": lambda: uploads.in_parts("sources/A/source", "id", [Part(1, 5)], "")["parts"][0]["url"],
+    "PUT": lambda: presigned_upload_store.single("sources/A/source", None)["url"],
+    "parts": lambda: presigned_upload_store.in_parts("sources/A/source", "id", [Part(1, 5)], "")["parts"][0]["url"],
     "GET": lambda: Objects("media").presigned_get("sources/A/source"),
 }
 
@@ -44,13 +48,13 @@ URLS: dict[str, Callable[[], str]] = {
 def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is kept from the test before, nor for the one after."""
     kept = (
-        attempts._circuits,
-        uploads._client,
-        uploads._joining,
-        executions._client,
-        hints._client,
-        pushes.gateway,
-        health._made,
+        delivery_service._circuits,
+        presigned_upload_store._client,
+        presigned_upload_store._joining,
+        executions_client._client,
+        attempt_queue._client,
+        push_client.gateway,
+        check_service._made,
     )
     for variable, value in SETTINGS.items():
         monkeypatch.setenv(variable, value)
@@ -123,4 +127,4 @@ def makers(path: Path) -> list[str]:
 
 
 def test_no_store_makes_clients_of_its_own() -> None:
-    assert [path.name for path in sorted(STORES.glob("*.py")) if makers(path)] == ["clients.py"]
+    assert [path.name for path in sorted(STORES.rglob("*.py")) if makers(path)] == ["clients.py"]

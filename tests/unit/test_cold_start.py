@@ -37,12 +37,12 @@ _FOR_SOME = {
     "concurrent.futures.thread",
     "aws_lambda_powertools.utilities.idempotency",
     "aws_lambda_powertools.utilities.parser",
-    "mediajobs.documents",
-    "mediajobs.jobs",
-    "mediajobs.requests",
-    "mediajobs.stores.jobs",
-    "mediajobs.stores.objects",
-    "mediajobs.usage_documents",
+    "mediajobs.jobs.schemas",
+    "mediajobs.jobs.model",
+    "mediajobs.api.request_types",
+    "mediajobs.jobs.job_store",
+    "mediajobs.storage.bucket_store",
+    "mediajobs.accounts.schemas",
 }
 
 

@@ -5,8 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from mediajobs.deliveries import JITTER, LONGEST_WAIT, MOST_ATTEMPTS, SCHEDULE, Answer, after, attempt, put_off_seconds
-from mediajobs.deliveries import retry_after_seconds as seconds
+from mediajobs.webhooks.delivery import MOST_ATTEMPTS, Answer, attempt
+from mediajobs.webhooks.retry_policy import JITTER, LONGEST_WAIT, SCHEDULE, after, put_off_seconds
+from mediajobs.webhooks.retry_policy import retry_after_seconds as seconds
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

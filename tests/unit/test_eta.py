@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.eta import Rate, estimate, learn
-from mediajobs.progress import TaskProgress
+from mediajobs.jobs.eta import Rate, estimate, learn
+from mediajobs.jobs.progress import TaskProgress
 
 MEDIA = {"transcode_360p": TaskProgress(), "transcode_720p": TaskProgress()}
 BOTH = MEDIA | {"transcribe_video": TaskProgress()}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediajobs.etags import matches
+from mediajobs.api.etags import matches
 
 
 @pytest.mark.parametrize(

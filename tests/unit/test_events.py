@@ -2,7 +2,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from mediajobs.events import event_of
+from mediajobs.jobs.events import event_of
 
 
 def row(**values: Any) -> dict[str, Any]:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs import exports
-from mediajobs.documents import ListedJob
-from mediajobs.exports import Export, beginning, ending, fits, neutral, text
-from mediajobs.life import Status
-from mediajobs.requests import ExportJobs
+from mediajobs.exports import export as exports_export
+from mediajobs.exports.export import Export, ExportJobs, beginning, ending, fits, neutral, text
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.listing.schemas import ListedJob
 
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - the full-width forms
 MOMENT = "2026-03-01T12:00:00.000Z"
@@ -88,7 +87,7 @@ def test_what_a_spreadsheet_would_run_gets_a_quote_before_it(name: str, cell: st
 def test_a_csv_is_rfc_4180() -> None:
     body = beginning("csv") + text("csv", [job('a "b", c.mp4')], first=True) + ending("csv")
     header, line, rest = body.split(b"\r\n")
-    assert header.decode() == ",".join(exports.COLUMNS)
+    assert header.decode() == ",".join(exports_export.COLUMNS)
     assert line.startswith(b'01ARZ3NDEKTSV4RRFFQ69G5FAV,failed,5,"a ""b"", c.mp4",,,2026')
     assert rest == b""
 

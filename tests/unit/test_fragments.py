@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.fragments import FragmentIndex
+from mediajobs.media.fragment_index import FragmentIndex
 
 
 def box(kind: bytes, payload: bytes) -> bytes:

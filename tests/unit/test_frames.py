@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.frames import as_events, frame_of, sequence_of
-from mediajobs.jobs import Job
-from mediajobs.life import TERMINAL, Status
-from mediajobs.options import Options
-from mediajobs.progress import Progress, TaskProgress
+from mediajobs.jobs.lifecycle import TERMINAL, Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import Progress, TaskProgress
+from mediajobs.live_progress.frames import as_events, frame_of, sequence_of
+from mediajobs.media.options import Options
 
 EARLY, LATE = "2026-03-01T12:00:00Z", "2026-03-01T12:00:05Z"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediajobs.health import Disk, Sign, State, fullest, overall
+from mediajobs.health.report import Disk, Sign, State, fullest, overall
 
 HALF = Disk(total=1000, used=500, free=500)
 

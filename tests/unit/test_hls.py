@@ -1,7 +1,7 @@
 """HLS playlists."""
 
-from mediajobs import hls
-from mediajobs.manifests import Fragment, Output
+from mediajobs.media import hls_playlists
+from mediajobs.media.manifests import Fragment, Output
 
 
 def output(name: str, fragments: list[Fragment]) -> Output:
@@ -27,7 +27,7 @@ FRAGMENTS = [Fragment(offset=800, size=50, duration=4.004), Fragment(offset=850,
 
 
 def test_the_media_playlist_addresses_the_one_file_by_ranges() -> None:
-    assert hls.media(output("360p", FRAGMENTS), "https://s3/360p.mp4?X=1").splitlines() == [
+    assert hls_playlists.media(output("360p", FRAGMENTS), "https://s3/360p.mp4?X=1").splitlines() == [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         "#EXT-X-TARGETDURATION:4",
@@ -46,7 +46,7 @@ def test_the_media_playlist_addresses_the_one_file_by_ranges() -> None:
 
 
 def test_the_master_playlist_tells_a_player_what_to_choose_by() -> None:
-    lines = hls.master([output("360p", FRAGMENTS)], lambda name: f"{name}/playlist.m3u8").splitlines()
+    lines = hls_playlists.master([output("360p", FRAGMENTS)], lambda name: f"{name}/playlist.m3u8").splitlines()
     assert lines[:3] == ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     bandwidths = "BANDWIDTH=900000,AVERAGE-BANDWIDTH=500000"
     rest = 'RESOLUTION=640x360,CODECS="avc1.64001e,mp4a.40.2",FRAME-RATE=29.970'
@@ -55,15 +55,15 @@ def test_the_master_playlist_tells_a_player_what_to_choose_by() -> None:
 
 def test_no_segment_is_longer_than_the_target_duration_when_rounded() -> None:
     odd = output("360p", [Fragment(offset=0, size=1, duration=4.5)])
-    assert "#EXT-X-TARGETDURATION:5" in hls.media(odd, "x")
+    assert "#EXT-X-TARGETDURATION:5" in hls_playlists.media(odd, "x")
 
 
 def test_a_short_last_segment_does_not_make_the_peak() -> None:
     steady = [Fragment(offset=0, size=500_000, duration=4.0), Fragment(offset=0, size=500_000, duration=4.0)]
     end = Fragment(offset=0, size=100_000, duration=0.04)
-    assert hls.peak_bandwidth([*steady, end]) == round(600_000 * 8 / 4.04 + 0.5)
-    assert hls.peak_bandwidth(steady) == hls.average_bandwidth(steady) == 1_000_000
+    assert hls_playlists.peak_bandwidth([*steady, end]) == round(600_000 * 8 / 4.04 + 0.5)
+    assert hls_playlists.peak_bandwidth(steady) == hls_playlists.average_bandwidth(steady) == 1_000_000
 
 
 def test_a_single_short_segment_has_its_own_bandwidth() -> None:
-    assert hls.peak_bandwidth([Fragment(offset=0, size=1000, duration=0.5)]) == 16_000
+    assert hls_playlists.peak_bandwidth([Fragment(offset=0, size=1000, duration=0.5)]) == 16_000

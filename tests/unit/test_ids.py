@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs.ids import assemble_key, is_job_id, split_key
+from mediajobs.accounts.api_keys import assemble_key, split_key
+from mediajobs.ids import is_job_id
 
 letters = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs import ladder
-from mediajobs.options import Options
-from mediajobs.source import AudioFacts, SourceFacts, VideoFacts
+from mediajobs.media import ladder
+from mediajobs.media.options import Options
+from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 
 AUDIO = AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000)
 

@@ -2,8 +2,9 @@ from itertools import product
 
 import pytest
 
-from mediajobs.life import MAX_ATTEMPTS, TERMINAL, WEIGHTS, Status, Verdict, judge, queue_rank, tasks_for
-from mediajobs.options import Options, Transcription
+from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, TERMINAL, Status, Verdict, judge, queue_rank
+from mediajobs.media.options import Options, Transcription
+from mediajobs.media.tasks import WEIGHTS, tasks_for
 
 ROAD = ["pending", "queued", "processing", "transcoding", "uploading", "completed"]
 

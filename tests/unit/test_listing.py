@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.jobs import Job
-from mediajobs.life import Status
-from mediajobs.listing import folded, keys_of
+from mediajobs.jobs.index_keys import folded, keys_of
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
 
 JOB_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=255)

@@ -10,12 +10,15 @@ from chalice.test import Client
 from openapi_spec_validator import validate
 from pydantic import BaseModel, ValidationError
 
-from mediajobs.events import event_of
-from mediajobs.life import Status
-from mediajobs.requests import BATCH_ID, CreateJob, RetryJobs
-from mediajobs.webhook_events import TOLD
-from mediajobs.webhook_requests import ListDeliveries
-from mediajobs.webhooks import EVENTS, payload
+from mediajobs.api.request_types import BATCH_ID
+from mediajobs.commands.schemas import RetryJobs
+from mediajobs.jobs.events import event_of
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.schemas import CreateJob
+from mediajobs.webhooks.endpoints import EVENTS
+from mediajobs.webhooks.event_schemas import TOLD
+from mediajobs.webhooks.payloads import payload
+from mediajobs.webhooks.schemas import ListDeliveries
 from tests.doors import load
 
 APP = load("api").app

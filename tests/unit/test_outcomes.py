@@ -1,11 +1,12 @@
 import pytest
 
-from mediajobs import outcomes
-from mediajobs.life import WEIGHTS
-from mediajobs.manifests import Absent, Fragment, Output, TaskManifest
-from mediajobs.options import Options, Transcription
-from mediajobs.progress import STAGES, Failure, Progress, TaskProgress, TaskStatus
-from mediajobs.source import AudioFacts, SourceFacts
+from mediajobs.jobs.model import Failure
+from mediajobs.jobs.progress import Progress, TaskProgress, TaskStatus
+from mediajobs.media.manifests import Absent, Fragment, Output, TaskManifest
+from mediajobs.media.options import Options, Transcription
+from mediajobs.media.source import AudioFacts, SourceFacts
+from mediajobs.media.tasks import STAGES, WEIGHTS
+from mediajobs.pipeline import task_results
 
 AUDIO = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
 SILENT = SourceFacts(container="mp4", duration_seconds=10, size_bytes=9, sha256="0", video=None, audio=None)
@@ -24,19 +25,19 @@ def output(name: str, fragments: int = 0) -> Output:
 
 
 def test_a_silent_source_is_not_transcribed() -> None:
-    assert outcomes.branches(Options(), SILENT) == {"media": True, "transcribe": False}
-    assert outcomes.branches(Options(), SOUNDING) == {"media": True, "transcribe": True}
+    assert task_results.branches(Options(), SILENT) == {"media": True, "transcribe": False}
+    assert task_results.branches(Options(), SOUNDING) == {"media": True, "transcribe": True}
     only_speech = Options(renditions=[], audio=False, thumbnail=False)
-    assert outcomes.branches(only_speech, SOUNDING) == {"media": False, "transcribe": True}
+    assert task_results.branches(only_speech, SOUNDING) == {"media": False, "transcribe": True}
     no_speech = Options(transcription=Transcription(enabled=False))
-    assert outcomes.branches(no_speech, SOUNDING)["transcribe"] is False
+    assert task_results.branches(no_speech, SOUNDING)["transcribe"] is False
 
 
 def test_the_summary_tells_what_was_made_and_why_the_rest_was_not() -> None:
     made = TaskManifest(
         task="media", attempt=1, outputs=[output("360p", 3)], absent=[Absent(name="720p", reason="too small")]
     )
-    found = outcomes.summarise([made])
+    found = task_results.summarise([made])
     assert (found["360p"].available, found["360p"].size_bytes, found["360p"].segments_count) == (True, 10, 3)
     assert (found["720p"].available, found["720p"].reason) == (False, "too small")
 
@@ -46,8 +47,8 @@ def test_a_stage_lasts_as_long_as_the_longest_of_its_tasks() -> None:
     speech = TaskManifest(
         task="transcribe", attempt=1, outputs=[], seconds={"transcribe_video": 2}, facts={"model": "base"}
     )
-    assert outcomes.stage_seconds([media, speech]) == {"media": 5, "transcribe#base": 2}
-    assert outcomes.processing_time([media, speech], 7.5) == {
+    assert task_results.stage_seconds([media, speech]) == {"media": 5, "transcribe#base": 2}
+    assert task_results.processing_time([media, speech], 7.5) == {
         "transcode_360p_seconds": 3, "transcode_720p_seconds": 5, "transcription_seconds": 2, "total_seconds": 7.5,
     }  # fmt: skip
 
@@ -56,13 +57,13 @@ def test_a_failure_is_told_in_the_words_of_the_task_if_it_had_any() -> None:
     told = Failure(code="truncated_source", message="It ends early.", task="validate_video")
     tasks = {"transcode_720p": TaskProgress(status="running"), "validate_video": TaskProgress(status="failed")}
     progress = Progress(attempt=1, tasks=tasks)
-    assert outcomes.why("BadInput", progress.model_copy(update={"failure": told})) == told
+    assert task_results.why("BadInput", progress.model_copy(update={"failure": told})) == told
     overcome = Failure(code="stalled", message="Try again.", task="transcode_720p")
-    assert outcomes.why("TaskCrashed", progress.model_copy(update={"failure": overcome})).code == "task_crashed"
-    silent = outcomes.why("TaskCrashed", progress)
+    assert task_results.why("TaskCrashed", progress.model_copy(update={"failure": overcome})).code == "task_crashed"
+    silent = task_results.why("TaskCrashed", progress)
     assert (silent.code, silent.task) == ("task_crashed", "transcode_720p")
-    assert outcomes.why("States.Runtime", None).code == "pipeline_error"
-    assert "Retry" in outcomes.why("ABORTED", None).message
+    assert task_results.why("States.Runtime", None).code == "pipeline_error"
+    assert "Retry" in task_results.why("ABORTED", None).message
 
 
 def progress_of(**statuses: TaskStatus) -> Progress:
@@ -96,22 +97,22 @@ VALIDATED = completed(*STAGES["validate"])
     ],
 )
 def test_a_stage_that_failed_names_one_of_its_tasks(stage: str, progress: Progress, task: str) -> None:
-    failure = outcomes.why(stage, progress, cause="TaskCrashed")
+    failure = task_results.why(stage, progress, cause="TaskCrashed")
     assert (failure.code, failure.task) == ("task_crashed", task)
-    assert outcomes.why(stage, progress, cause="States.HeartbeatTimeout").code == "worker_lost"
+    assert task_results.why(stage, progress, cause="States.HeartbeatTimeout").code == "worker_lost"
 
 
 def test_without_a_stage_the_only_one_at_work_is_the_one() -> None:
     at_work = progress_of(**VALIDATED, transcode_360p="running", transcode_720p="running")
-    assert outcomes.why("TIMED_OUT", at_work).task == "transcode_360p"
+    assert task_results.why("TIMED_OUT", at_work).task == "transcode_360p"
     both = progress_of(**VALIDATED, transcode_360p="running", transcribe_video="running")
-    assert outcomes.why("TIMED_OUT", both).task is None
-    assert outcomes.why("Lambda.Unknown", progress_of(**VALIDATED), cause="media").task is None
+    assert task_results.why("TIMED_OUT", both).task is None
+    assert task_results.why("Lambda.Unknown", progress_of(**VALIDATED), cause="media").task is None
 
 
 def test_what_one_stage_recorded_is_not_why_another_one_failed() -> None:
     passing = Failure(code="dependency_unavailable", message="It is tried again.", task="transcribe_video")
     progress = progress_of(transcribe_video="failed").model_copy(update={"failure": passing})
-    assert outcomes.why("transcribe", progress, cause="Transient") == passing
-    other = outcomes.why("media", progress, cause="TaskCrashed")
+    assert task_results.why("transcribe", progress, cause="Transient") == passing
+    other = task_results.why("media", progress, cause="TaskCrashed")
     assert (other.code, other.task) == ("task_crashed", "generate_thumbnail")

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs.life import WEIGHTS, Status
-from mediajobs.progress import TaskProgress, current_task, overall
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.progress import TaskProgress, current_task, overall
+from mediajobs.media.tasks import WEIGHTS
 
 percents = st.floats(0, 100)
 RUNNING = (Status.PROCESSING, Status.TRANSCODING, Status.UPLOADING)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from mediajobs.signatures import assemble_secret, headers
-from mediajobs.webhooks import serialise
+from mediajobs.webhooks.payloads import serialise
+from mediajobs.webhooks.signatures import assemble_secret, headers
 
 SECRET, OLD, OTHER = (assemble_secret(bytes([number]) * 32) for number in (1, 2, 3))
 BODY = serialise({"event": "job.completed", "data": {"filename": "Füße.mp4"}, "job_id": "J"})

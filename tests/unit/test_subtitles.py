@@ -8,7 +8,9 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediajobs.subtitles import Segment, Transcript, Word, cues, to_json, to_srt, to_txt, to_vtt, word_count
+from mediajobs.transcripts.cues import cues
+from mediajobs.transcripts.subtitles import to_srt, to_vtt
+from mediajobs.transcripts.transcript import Segment, Transcript, Word, to_json, to_txt, word_count
 
 WORDS = "And so, my fellow Americans, ask not what your country can do for you. Ask what you can do for your country."
 SPEECH = Segment(

@@ -12,7 +12,7 @@ import pytest
 
 from infra import lint, rules, states, templates
 from infra.templates import ROOT, Template
-from mediajobs.stores.delivery_rows import expires
+from mediajobs.webhooks.delivery_tables import expires
 
 Change = Callable[[Any], object]
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediajobs import quotas, usage, usage_documents
+from mediajobs.accounts import quotas, schemas, usage
+from mediajobs.accounts.quotas import Quotas
+from mediajobs.accounts.usage import Day
 from mediajobs.errors import OverQuota
-from mediajobs.quotas import Quotas
-from mediajobs.usage import Day
 
 moments = st.integers(0, 221_845_392_000_000)  # until the year 9000
 
@@ -33,7 +33,7 @@ def test_days_are_in_order_and_empty_ones_are_left_out() -> None:
         Day("2026-11-03", {"u2#GET /a": 0}),
         Day("2026-11-01", {"u3#GET /c": 1}),
     ]
-    told = usage_documents.requests_document(days)
+    told = schemas.requests_document(days)
     assert told.total == 8
     assert [day.date for day in told.by_day] == ["2026-11-01", "2026-11-02"]
     assert told.by_day[1].by_route == {"GET /a": {"2xx": 4}, "GET /b": {"2xx": 2, "4xx": 1}}

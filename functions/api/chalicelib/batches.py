@@ -8,9 +8,9 @@ from chalice.app import Response
 from chalicelib import listing, pages
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import Batch
-from mediajobs.requests import BATCH_ID, ListJobs, Paged
-from mediajobs.stores import batches
+from mediajobs.api.request_types import BATCH_ID, Paged
+from mediajobs.listing import batch_query
+from mediajobs.listing.schemas import Batch, ListJobs
 
 routes = Routes("batches")
 
@@ -22,7 +22,7 @@ def get(asked: Asked, batch_id: str) -> Response:
         raise _missing(batch_id)
     wanted = ListJobs(batch_id=batch_id, **asked.query.model_dump())
     page = listing.read(asked, wanted)
-    batch = batches.read(asked.caller.account, batch_id, page, from_start=wanted.cursor is None)
+    batch = batch_query.read(asked.caller.account, batch_id, page, from_start=wanted.cursor is None)
     total = sum(batch.counts.values())
     if not total:
         raise _missing(batch_id)

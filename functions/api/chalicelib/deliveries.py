@@ -9,20 +9,21 @@ from chalicelib import pages
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Routes, json_answer
 from chalicelib.webhooks import now, own_webhook
-from mediajobs.deliveries import Delivery
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.ids import DELIVERY_ID
-from mediajobs.stores import deliveries, hints
-from mediajobs.times import rfc3339
-from mediajobs.webhook_documents import (
+from mediajobs.timestamps import rfc3339
+from mediajobs.webhooks import attempt_queue, delivery_store
+from mediajobs.webhooks.delivery import Delivery
+from mediajobs.webhooks.endpoints import Endpoint
+from mediajobs.webhooks.schemas import (
     DeliveryDocument,
     DeliveryList,
+    ListDeliveries,
+    RecoverDeliveries,
     RecoveredDeliveries,
     delivery_document,
     listed_delivery,
 )
-from mediajobs.webhook_requests import ListDeliveries, RecoverDeliveries
-from mediajobs.webhooks import Endpoint
 
 RECOVER_SECONDS = 15.0  # the gateway gives up after 29
 
@@ -37,7 +38,7 @@ routes = Routes("webhooks")
 )
 def test(asked: Asked, webhook_id: str) -> Response:
     """Send an event `webhook.test`, whatever the webhook wants to be told. Its delivery says what came of it."""
-    return _accepted(deliveries.test(_enabled(asked, webhook_id), now()))
+    return _accepted(delivery_store.test(_enabled(asked, webhook_id), now()))
 
 
 @routes.route(
@@ -52,7 +53,7 @@ def list_deliveries(asked: Asked, webhook_id: str) -> Response:
     wanted: ListDeliveries = asked.query
     own_webhook(asked, webhook_id)
     which = f"{webhook_id} {wanted.model_dump_json(exclude={'per_page', 'cursor'})}"
-    page = deliveries.page(
+    page = delivery_store.page(
         webhook_id,
         status=wanted.status,
         event=wanted.event,
@@ -81,7 +82,7 @@ def delivery(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
 def redeliver(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
     """Send it again at once, under the same `webhook-id`, also what was delivered."""
     _enabled(asked, webhook_id)
-    return _accepted(deliveries.redeliver(_delivery(webhook_id, delivery_id), now()))
+    return _accepted(delivery_store.redeliver(_delivery(webhook_id, delivery_id), now()))
 
 
 @routes.route(
@@ -95,13 +96,13 @@ def recover(asked: Asked, webhook_id: str) -> Response:
     _enabled(asked, webhook_id)
     since, moment = asked.body.since, now()
     deadline = time.monotonic() + RECOVER_SECONDS
-    done = deliveries.recover(webhook_id, since, moment)
+    done = delivery_store.recover(webhook_id, since, moment)
     count = done.count
     while done.place is not None and time.monotonic() < deadline:
-        done = deliveries.recover(webhook_id, since, moment, place=done.place)
+        done = delivery_store.recover(webhook_id, since, moment, place=done.place)
         count += done.count
     if done.place is not None:
-        hints.hand_on_recovery(webhook_id, rfc3339(since), done.place)
+        attempt_queue.hand_on_recovery(webhook_id, rfc3339(since), done.place)
     document = RecoveredDeliveries(webhook_id=webhook_id, recovered=count, continues=done.place is not None)
     return json_answer(document, HTTPStatus.ACCEPTED)
 
@@ -121,7 +122,7 @@ def _delivery(webhook_id: str, delivery_id: str) -> Delivery:
     if DELIVERY_ID.fullmatch(delivery_id) is None:
         raise missing
     try:
-        return deliveries.get(webhook_id, delivery_id)
+        return delivery_store.get(webhook_id, delivery_id)
     except NotFound as error:
         raise missing from error
 

@@ -12,10 +12,10 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import limits
 from chalicelib.problems import Problem, of_validation
 from chalicelib.routes import Asked, Route
+from mediajobs.accounts.key_store import Caller
+from mediajobs.accounts.rate_limits import Window
+from mediajobs.accounts.usage import Day
 from mediajobs.errors import Conflict, NotFound, OverQuota
-from mediajobs.limits import Window
-from mediajobs.stores.keys import Caller
-from mediajobs.usage import Day
 
 _JSON = "application/json"
 _LARGEST_BODY = 1024 * 1024

@@ -6,8 +6,8 @@ from chalice.app import Response
 
 from chalicelib.owners import checked_id, owned
 from chalicelib.routes import Asked, Routes
-from mediajobs.frames import as_events, frame_of
-from mediajobs.stores import jobs
+from mediajobs.jobs import job_store
+from mediajobs.live_progress.frames import as_events, frame_of
 
 _STREAM = "text/event-stream"
 
@@ -27,7 +27,7 @@ def progress(asked: Asked, job_id: str) -> Response:
     is another than that of `Last-Event-ID`; at the end comes `complete` with it, and after that 204, upon which a
     browser stops asking.
     """
-    job, reported = jobs.get_with_progress(checked_id(job_id))
+    job, reported = job_store.get_with_progress(checked_id(job_id))
     events = as_events(frame_of(owned(asked.caller, job), reported), asked.headers.get("last-event-id"))
     headers: dict[str, str | list[str]] = {"Content-Type": _STREAM, "Cache-Control": "private, no-store"}
     status = HTTPStatus.NO_CONTENT if events is None else HTTPStatus.OK

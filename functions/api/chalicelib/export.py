@@ -7,13 +7,11 @@ from chalice.app import Response
 
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs.documents import ExportedJobs, RunningExport
 from mediajobs.errors import NotFound
-from mediajobs.exports import CONTENT_TYPES, Export, fits
+from mediajobs.exports import export_service, export_store
+from mediajobs.exports.export import CONTENT_TYPES, Export, ExportedJobs, ExportJobs, RunningExport, fits
 from mediajobs.ids import is_job_id
-from mediajobs.requests import ExportJobs
-from mediajobs.stores import exports
-from mediajobs.stores.objects import attachment
+from mediajobs.storage.bucket_store import attachment
 
 SECONDS = 20.0  # the gateway gives up after 29
 _POLL_SECONDS = "5"
@@ -38,13 +36,15 @@ def export(asked: Asked) -> Response:
     202 with a `Location` to ask again.
     """
     deadline = time.monotonic() + SECONDS
-    run = exports.advance(exports.new(asked.caller.account, asked.query), lambda: time.monotonic() < deadline)
+    run = export_service.advance(
+        export_service.new(asked.caller.account, asked.query), lambda: time.monotonic() < deadline
+    )
     if not run.export.ended:
-        exports.hand_over(run)
+        export_service.hand_over(run)
         return _wait(run.export.export_id)
     if not run.export.parts and fits(body := run.rest.decode()):
         return _inline(run.export, body)
-    return _elsewhere(exports.finish(run))
+    return _elsewhere(export_service.finish(run))
 
 
 @routes.route(
@@ -58,12 +58,12 @@ def running_export(asked: Asked, export_id: str) -> Response:
     try:
         if not is_job_id(export_id):  # both are ULIDs
             raise NotFound(export_id)
-        state, found = exports.find(export_id, account=asked.caller.account)
+        state, found = export_store.find(export_id, account=asked.caller.account)
     except NotFound as error:
         detail = f"There is no export {export_id}. They are kept for a day: ask for a new one."
         raise Problem(HTTPStatus.NOT_FOUND, detail) from error
     if state == "ready":
-        return _elsewhere(exports.url(found))
+        return _elsewhere(export_service.url(found))
     if state == "failed":
         detail = "This export could not be finished. Nothing is wrong with your jobs: ask for a new one."
         raise Problem(HTTPStatus.GONE, detail, slug="export-failed")

@@ -8,7 +8,7 @@ from chalice.app import Response
 
 import mediajobs
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import DetailedHealth, Health, Home
+from mediajobs.health.schemas import DetailedHealth, Health, Home
 
 KEPT_SECONDS = 2.0  # everybody may ask, as often as they like: what is behind is asked no oftener than this
 
@@ -49,8 +49,8 @@ def detailed(_asked: Asked) -> Response:
 
 
 def _look() -> DetailedHealth:
-    from mediajobs.health import overall  # no other route needs these
-    from mediajobs.stores.health import look
+    from mediajobs.health.check_service import look
+    from mediajobs.health.report import overall  # no other route needs these
 
     services = look()
     for name, found in services.items():

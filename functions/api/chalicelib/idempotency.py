@@ -12,11 +12,12 @@ from chalice.app import Request, Response
 
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked
+from mediajobs.accounts.key_store import Caller
+from mediajobs.api import idempotency_store
+from mediajobs.api.idempotency_store import Answer, InFlight, OtherRequest
 from mediajobs.errors import NotFound
-from mediajobs.jobs import Job
-from mediajobs.stores import idempotency, jobs
-from mediajobs.stores.idempotency import Answer, InFlight, OtherRequest
-from mediajobs.stores.keys import Caller
+from mediajobs.jobs import job_store
+from mediajobs.jobs.model import Job
 
 HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -33,7 +34,7 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
         raise Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key must have 1 to 255 visible ASCII characters.")
     scope = _scope(request, caller)
     try:
-        kept, replayed = idempotency.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
+        kept, replayed = idempotency_store.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
     except InFlight as error:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -55,13 +56,13 @@ def made_before(asked: Asked, job_id: str) -> Job | None:
     """The job that an earlier run of this request made, and was killed before it could say so. From now on it is
     `job_id` that this request makes."""
     scope = _scope(asked.request, asked.caller)
-    earlier = idempotency.about_to_make(scope, job_id)
+    earlier = idempotency_store.about_to_make(scope, job_id)
     if earlier is None:
         return None
     try:
-        return jobs.get(earlier)
+        return job_store.get(earlier)
     except NotFound:  # it never came so far, or what it made is deleted
-        idempotency.about_to_make(scope, job_id, instead_of=earlier)
+        idempotency_store.about_to_make(scope, job_id, instead_of=earlier)
         return None
 
 

@@ -12,18 +12,21 @@ from chalicelib.doors import redirect
 from chalicelib.owners import checked_id, own_job, owned
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Headers, Routes, json_answer
-from mediajobs import etags, life, tallies
-from mediajobs.documents import CreatedJob, JobDocument, JobStatus
+from mediajobs import clock, timestamps
+from mediajobs.accounts import quota_store
+from mediajobs.api import etags
 from mediajobs.errors import JobError, OverQuota
-from mediajobs.job_document import job_document
-from mediajobs.jobs import Job, source_key
-from mediajobs.life import Status
-from mediajobs.names import OUTPUT_KEYS, download_name
-from mediajobs.requests import CompleteUpload, CreateJob
-from mediajobs.stores import clock, jobs, queue, quotas, uploads
-from mediajobs.stores.objects import Objects, source_size
-from mediajobs.times import parse
-from mediajobs.uploads import parts_for
+from mediajobs.jobs import job_store, lifecycle
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.presenter import job_document
+from mediajobs.jobs.schemas import CompleteUpload, CreatedJob, CreateJob, JobDocument, JobStatus
+from mediajobs.pipeline import admission_service
+from mediajobs.storage import presigned_upload_store
+from mediajobs.storage.bucket_store import Objects, source_size
+from mediajobs.storage.object_keys import OUTPUT_KEYS, download_name, source_key
+from mediajobs.storage.upload_plan import parts_for
+from mediajobs.timestamps import parse
 
 routes = Routes("jobs")
 
@@ -42,7 +45,7 @@ def create(asked: Asked) -> Response:
     moment = clock.now()
     job = Job(
         # Of the same moment as created_at: dates are looked for by either.
-        job_id=str(ULID.from_timestamp(tallies.milliseconds(parse(moment)))),
+        job_id=str(ULID.from_timestamp(timestamps.milliseconds(parse(moment)))),
         account=asked.caller.account,
         status=Status.QUEUED if wanted.source_url else Status.PENDING,
         created_at=moment,
@@ -63,13 +66,13 @@ def complete_upload(asked: Asked, job_id: str) -> Response:
     job = own_job(asked.caller, job_id)
     if job.upload_id is None:
         raise Problem(HTTPStatus.CONFLICT, "This job has no multipart upload: it starts when its source has arrived.")
-    if job.status in life.RETRYABLE:
+    if job.status in lifecycle.RETRYABLE:
         raise Problem(
             HTTPStatus.CONFLICT, f"This job is {job.status}: its upload is not wanted any more. Create it anew."
         )
     if job.status is Status.PENDING:
         try:
-            uploads.complete(source_key(job_id), job.upload_id, asked.body.parts)
+            presigned_upload_store.complete(source_key(job_id), job.upload_id, asked.body.parts)
         except JobError as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message) from error
     return json_answer(JobStatus(job_id=job_id, status=job.status), HTTPStatus.ACCEPTED)
@@ -78,11 +81,11 @@ def complete_upload(asked: Asked, job_id: str) -> Response:
 @routes.route("GET", "/jobs/{job_id}", {HTTPStatus.OK: JobDocument, HTTPStatus.NOT_MODIFIED: None})
 def get(asked: Asked, job_id: str) -> Response:
     """Everything about a job."""
-    job, progress = jobs.get_with_progress(checked_id(job_id))
+    job, progress = job_store.get_with_progress(checked_id(job_id))
     document = job_document(
         owned(asked.caller, job),
         progress,
-        queue_position=queue.position(job),
+        queue_position=admission_service.position(job),
         model=os.environ["DEFAULT_WHISPER_MODEL"],
     )
     etag = f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
@@ -102,7 +105,7 @@ def download(asked: Asked, job_id: str, output: str) -> Response:
     name = download_name(job.filename, output)
     if output == "source":
         return _source(job, name)
-    if job.status not in life.TERMINAL:
+    if job.status not in lifecycle.TERMINAL:
         raise _not_there_yet(job)
     summary = job.outputs.get(output)
     if summary is None or not summary.available:
@@ -113,7 +116,7 @@ def download(asked: Asked, job_id: str, output: str) -> Response:
 
 def _source(job: Job, name: str) -> Response:
     """A job that ended before its source was looked at may have one all the same."""
-    if job.source is None and job.status not in life.TERMINAL:
+    if job.source is None and job.status not in lifecycle.TERMINAL:
         raise _not_there_yet(job)
     if job.source is None and source_size(job.job_id) is None:
         raise Problem(HTTPStatus.NOT_FOUND, "The source of this job never came. Create the job anew.")
@@ -130,14 +133,16 @@ def _made_before(asked: Asked, job_id: str) -> Job | None:
 
 def _make(job: Job) -> Job:
     """Stores it, and begins its multipart upload if it needs one. Raises OverQuota."""
-    quota = quotas.check(job.account, announced=job.size_bytes or 0)
+    quota = quota_store.check(job.account, announced=job.size_bytes or 0)
     if not job.source_url and parts_for(job.size_bytes):
-        job = job.model_copy(update={"upload_id": uploads.begin(source_key(job.job_id), job.content_type)})
+        job = job.model_copy(
+            update={"upload_id": presigned_upload_store.begin(source_key(job.job_id), job.content_type)}
+        )
     try:
-        jobs.create(job, quota=quota)
+        job_store.create(job, quota=quota)
     except OverQuota:  # others took the last places meanwhile
         if job.upload_id is not None:
-            uploads.abort(source_key(job.job_id), job.upload_id)
+            presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
         raise
     return job
 
@@ -146,9 +151,9 @@ def _upload(job: Job) -> dict[str, Any]:
     """How the client is to upload."""
     key = source_key(job.job_id)
     if job.upload_id is None:
-        return uploads.single(key, job.content_type)
+        return presigned_upload_store.single(key, job.content_type)
     parts = parts_for(job.size_bytes)
-    return uploads.in_parts(key, job.upload_id, parts, f"/jobs/{job.job_id}/upload/complete")
+    return presigned_upload_store.in_parts(key, job.upload_id, parts, f"/jobs/{job.job_id}/upload/complete")
 
 
 def _check_source_url(url: str | None) -> None:

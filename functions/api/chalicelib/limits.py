@@ -7,12 +7,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.problems import Problem
 from chalicelib.routes import Route
-from mediajobs import limits, usage
+from mediajobs.accounts import key_store, rate_limits, usage, usage_store
+from mediajobs.accounts.key_store import Caller
+from mediajobs.accounts.rate_limits import QuotaExceeded, Window
 from mediajobs.errors import Conflict, OverQuota
-from mediajobs.limits import QuotaExceeded, Window
-from mediajobs.stores import keys
-from mediajobs.stores import usage as days
-from mediajobs.stores.keys import Caller
 
 # Registered by the draft that defines the headers.
 _TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -34,7 +32,7 @@ def admit(key: str, route: Route) -> Caller | None:
     """
     counter = usage.counter(f"{route.method} {route.path}", _promised(route))
     try:
-        caller = keys.authenticate(key, counter)
+        caller = key_store.authenticate(key, counter)
     except QuotaExceeded as error:
         _window.set(error.window)
         raise _exceeded(error.window) from error
@@ -57,7 +55,7 @@ def settle(status: int) -> bool:
     if right == counter:
         return True
     try:
-        days.correct(caller.key_id, caller.today.date, counter, right)
+        usage_store.correct(caller.key_id, caller.today.date, counter, right)
     except (BotoCoreError, ClientError, Conflict):
         return False
     return True
@@ -66,7 +64,7 @@ def settle(status: int) -> bool:
 def headers() -> dict[str, str]:
     """For the present answer; none where no key was accepted."""
     window = _window.get()
-    return limits.headers(window) if window else {}
+    return rate_limits.headers(window) if window else {}
 
 
 def over_quota(error: OverQuota) -> Problem:
@@ -89,9 +87,9 @@ def _promised(route: Route) -> int:
 def _exceeded(window: Window) -> Problem:
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
-        f"This key's {window.limit} requests in {limits.WINDOW_SECONDS} seconds are used up. "
+        f"This key's {window.limit} requests in {rate_limits.WINDOW_SECONDS} seconds are used up. "
         f"Try again in {window.resets_in} seconds, or ask for a higher limit.",
         type=_TYPE,
-        violated_policies=[limits.POLICY],
+        violated_policies=[rate_limits.POLICY],
         headers={"Retry-After": str(window.resets_in)},
     )

@@ -8,10 +8,9 @@ from chalice.app import Response
 from chalicelib import pages
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import JobList
-from mediajobs.requests import ListJobs
-from mediajobs.stores import listing, totals
-from mediajobs.stores.listing import Page
+from mediajobs.listing import page_query, total_query
+from mediajobs.listing.index_query import Page
+from mediajobs.listing.schemas import JobList, ListJobs
 
 _DEEPEST = 10_000
 
@@ -23,7 +22,7 @@ def list_jobs(asked: Asked) -> Response:
     """Your jobs, by page or from cursor to cursor."""
     wanted: ListJobs = asked.query
     page = read(asked, wanted)
-    total, documents = totals.told(asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None)
+    total, documents = total_query.told(asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None)
     cursor = next_cursor(asked, wanted, page)
     document = JobList(
         total=total.number,
@@ -48,7 +47,7 @@ def read(asked: Asked, wanted: ListJobs) -> Page:
             detail = "A cursor says where to go on: leave page out."
             raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list")
         place = pages.place(asked, wanted.cursor, of=_list_of(wanted))
-    return listing.page(
+    return page_query.page(
         asked.caller.account,
         wanted.filters,
         sort_by=wanted.sort_by,

@@ -12,7 +12,7 @@ from chalicelib import headers, links
 from chalicelib.parameters import PATH
 from chalicelib.problems import CONTENT_TYPE, ProblemDocument
 from chalicelib.routes import Model, Route
-from mediajobs.webhook_events import TOLD
+from mediajobs.webhooks.event_schemas import TOLD
 
 _REF = "#/components/schemas/{model}"
 _SECURITY = {

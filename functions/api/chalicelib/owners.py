@@ -3,16 +3,16 @@
 from http import HTTPStatus
 
 from chalicelib.problems import Problem
+from mediajobs.accounts.key_store import Caller
 from mediajobs.errors import NotFound
 from mediajobs.ids import is_job_id
-from mediajobs.jobs import Job
-from mediajobs.stores import jobs
-from mediajobs.stores.keys import Caller
+from mediajobs.jobs import job_store
+from mediajobs.jobs.model import Job
 
 
 def own_job(caller: Caller, job_id: str) -> Job:
     """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
-    return owned(caller, jobs.get(checked_id(job_id)))
+    return owned(caller, job_store.get(checked_id(job_id)))
 
 
 def checked_id(job_id: str) -> str:

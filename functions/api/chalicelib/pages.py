@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers
-from mediajobs import cursors
+from mediajobs.api import cursors
 
 
 def place(asked: Asked, cursor: str, *, of: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
-from mediajobs.names import OUTPUT_KEYS
+from mediajobs.storage.object_keys import OUTPUT_KEYS
 
 PATH: dict[str, dict[str, Any]] = {
     "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},

@@ -6,7 +6,7 @@ from typing import Any
 from chalice.app import ChaliceUnhandledError, Response
 from pydantic import Field, ValidationError
 
-from mediajobs.lazy import LazyModel
+from mediajobs.base_model import LazyModel
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chalice.app import Request, Response
 from pydantic import BaseModel
 
-from mediajobs.stores.keys import Caller
+from mediajobs.accounts.key_store import Caller
 
 # Where the API key may be: players and EventSource cannot set headers. None: the route is open to everybody.
 KeyIn = Literal["header", "query"] | None

@@ -5,10 +5,10 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs import tallies
-from mediajobs.requests import Span
-from mediajobs.statistics import Statistics, statistics
-from mediajobs.stores import rollups
+from mediajobs import timestamps
+from mediajobs.api.request_types import Span
+from mediajobs.statistics import counter_store, time_blocks
+from mediajobs.statistics.schemas import Statistics, statistics
 
 routes = Routes("jobs")
 
@@ -17,6 +17,6 @@ routes = Routes("jobs")
 def stats(asked: Asked) -> Response:
     """Statistics of the jobs created in a span of time."""
     span: Span = asked.query
-    first = tallies.milliseconds_up(span.from_date) if span.from_date else 0
-    last = tallies.milliseconds(span.to_date) if span.to_date else tallies.EPOCH_END - 1
-    return json_answer(statistics(rollups.read(asked.caller.account, first, last), span.from_date, span.to_date))
+    first = timestamps.milliseconds_up(span.from_date) if span.from_date else 0
+    last = timestamps.milliseconds(span.to_date) if span.to_date else time_blocks.EPOCH_END - 1
+    return json_answer(statistics(counter_store.read(asked.caller.account, first, last), span.from_date, span.to_date))

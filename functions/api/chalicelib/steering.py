@@ -8,10 +8,22 @@ from chalice.app import Response
 from chalicelib.owners import own_job
 from chalicelib.problems import Problem, ProblemDocument
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs.documents import BatchStatusDocument, CancelledJob, DeletedJob, PrioritisedJob, RetriedJob, RetriedJobs
-from mediajobs.life import RUNNING, Verdict
-from mediajobs.requests import BatchStatus, ChangePriority, DeleteJob, RetryJob, RetryJobs
-from mediajobs.stores import briefs, jobs, retries, steering
+from mediajobs.commands import bulk_retry_service, service
+from mediajobs.commands.schemas import (
+    CancelledJob,
+    ChangePriority,
+    DeletedJob,
+    DeleteJob,
+    PrioritisedJob,
+    RetriedJob,
+    RetriedJobs,
+    RetryJob,
+    RetryJobs,
+)
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import RUNNING, Verdict
+from mediajobs.listing import summary_query
+from mediajobs.listing.schemas import BatchStatus, BatchStatusDocument
 
 RETRY_SECONDS = 15.0  # for many; the gateway gives up after 29
 
@@ -21,7 +33,7 @@ routes = Routes("jobs")
 @routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument})
 def cancel(asked: Asked, job_id: str) -> Response:
     """Cancel a job. Its computing stops within seconds."""
-    outcome = steering.cancel(own_job(asked.caller, job_id))
+    outcome = service.cancel(own_job(asked.caller, job_id))
     if outcome.verdict is Verdict.ILLEGAL:
         detail = f"Cannot cancel job with status: {outcome.job.status}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="job-has-ended")
@@ -31,7 +43,7 @@ def cancel(asked: Asked, job_id: str) -> Response:
 @routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob}, body=RetryJob, body_optional=True)
 def retry(asked: Asked, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
-    job = steering.retry(own_job(asked.caller, job_id), from_start=asked.body.origin == "start")
+    job = service.retry(own_job(asked.caller, job_id), from_start=asked.body.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
 
 
@@ -44,16 +56,18 @@ def retry_many(asked: Asked) -> Response:
     `continues` is true, and the others follow by themselves. Jobs that end after the request are not meant.
     """
     deadline = time.monotonic() + RETRY_SECONDS
-    done = retries.advance(retries.new(asked.caller.account, asked.body), lambda: time.monotonic() < deadline)
+    done = bulk_retry_service.advance(
+        bulk_retry_service.new(asked.caller.account, asked.body), lambda: time.monotonic() < deadline
+    )
     if done.left is not None:
-        retries.hand_over(done.left)
+        bulk_retry_service.hand_over(done.left)
     return json_answer(done.document, HTTPStatus.ACCEPTED)
 
 
 @routes.route("PATCH", "/jobs/{job_id}/priority", {HTTPStatus.OK: PrioritisedJob}, body=ChangePriority)
 def prioritise(asked: Asked, job_id: str) -> Response:
     """Change the place of a job that waits."""
-    job = jobs.set_priority(own_job(asked.caller, job_id), asked.body.priority)
+    job = job_store.set_priority(own_job(asked.caller, job_id), asked.body.priority)
     message = (
         "The job already runs, as fast as it would anyway. The priority counts if it is retried."
         if job.status in RUNNING
@@ -65,11 +79,11 @@ def prioritise(asked: Asked, job_id: str) -> Response:
 @routes.route("DELETE", "/jobs/{job_id}", {HTTPStatus.OK: DeletedJob}, query=DeleteJob)
 def delete(asked: Asked, job_id: str) -> Response:
     """Delete a job, by default with its source and its outputs. One that runs is cancelled first."""
-    count = steering.delete(own_job(asked.caller, job_id), with_files=asked.query.delete_files)
+    count = service.delete(own_job(asked.caller, job_id), with_files=asked.query.delete_files)
     return json_answer(DeletedJob(job_id=job_id, files_deleted=count))
 
 
 @routes.route("POST", "/jobs/batch-status", {HTTPStatus.OK: BatchStatusDocument}, body=BatchStatus)
 def batch_status(asked: Asked) -> Response:
     """How up to 1,000 jobs are, in the order of their ids."""
-    return json_answer(BatchStatusDocument(jobs=briefs.read(asked.body.job_ids, account=asked.caller.account)))
+    return json_answer(BatchStatusDocument(jobs=summary_query.read(asked.body.job_ids, account=asked.caller.account)))

@@ -9,13 +9,13 @@ from chalicelib.doors import key_in_query
 from chalicelib.owners import own_job
 from chalicelib.problems import Problem
 from chalicelib.routes import Asked, Headers, Routes
-from mediajobs import hls
-from mediajobs.job_document import has_hls
-from mediajobs.jobs import manifest_key
-from mediajobs.life import TERMINAL
-from mediajobs.manifests import Output
-from mediajobs.stores.keys import Caller
-from mediajobs.stores.objects import Objects
+from mediajobs.accounts.key_store import Caller
+from mediajobs.jobs.lifecycle import TERMINAL
+from mediajobs.jobs.presenter import has_hls
+from mediajobs.media import hls_playlists
+from mediajobs.media.manifests import Output
+from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.object_keys import manifest_key
 
 _SECONDS = 12 * 3600  # longer than anybody watches in one go
 _PLAYLIST = "application/vnd.apple.mpegurl"
@@ -30,7 +30,7 @@ def master(asked: Asked, job_id: str) -> Response:
     # A player that gave its key in the query gives no header for the next playlist either.
     key = key_in_query(asked.request)
     query = f"?api_key={quote(key)}" if key else ""
-    return _playlist(hls.master(renditions, lambda name: f"{name}/playlist.m3u8{query}"))
+    return _playlist(hls_playlists.master(renditions, lambda name: f"{name}/playlist.m3u8{query}"))
 
 
 @routes.route("GET", "/stream/{job_id}/{rendition}/playlist.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")
@@ -39,7 +39,7 @@ def media(asked: Asked, job_id: str, rendition: str) -> Response:
     objects = Objects.from_environment()
     for output in _renditions(asked.caller, job_id, objects):
         if output.name == rendition:
-            return _playlist(hls.media(output, objects.presigned_get(output.key, expires=_SECONDS)))
+            return _playlist(hls_playlists.media(output, objects.presigned_get(output.key, expires=_SECONDS)))
     raise Problem(HTTPStatus.NOT_FOUND, f"This job has no rendition {rendition}.")
 
 

@@ -5,21 +5,21 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.routes import Asked, Routes, json_answer
-from mediajobs import tallies, usage, usage_documents
-from mediajobs.life import TERMINAL
-from mediajobs.quotas import month_of
-from mediajobs.requests import UsageDays
-from mediajobs.statistics import storage
-from mediajobs.stores import clock, quotas, rollups
-from mediajobs.stores import usage as days
-from mediajobs.stores.keys import Caller
+from mediajobs import clock, timestamps
+from mediajobs.accounts import quota_store, schemas, usage, usage_store
+from mediajobs.accounts.key_store import Caller
+from mediajobs.accounts.quotas import month_of
+from mediajobs.accounts.schemas import UsageDays
+from mediajobs.jobs.lifecycle import TERMINAL
+from mediajobs.statistics import counter_store, counters, time_blocks
+from mediajobs.statistics.schemas import storage
 
 _DAYS = 30
 
 routes = Routes("usage")
 
 
-@routes.route("GET", "/usage", {HTTPStatus.OK: usage_documents.Usage}, query=UsageDays)
+@routes.route("GET", "/usage", {HTTPStatus.OK: schemas.Usage}, query=UsageDays)
 def read(asked: Asked) -> Response:
     """This key's requests by day, and its account's minutes, storage and quotas.
 
@@ -28,19 +28,19 @@ def read(asked: Asked) -> Response:
     """
     caller, moment = asked.caller, clock.milliseconds()
     month = month_of(moment)
-    ever = tallies.with_deleted(rollups.read(caller.account, 0, tallies.EPOCH_END - 1))
-    this_month = tallies.with_deleted(rollups.read(caller.account, month.first, month.last))
-    standing = quotas.read(caller.account)
+    ever = counters.with_deleted(counter_store.read(caller.account, 0, time_blocks.EPOCH_END - 1))
+    this_month = counters.with_deleted(counter_store.read(caller.account, month.first, month.last))
+    standing = quota_store.read(caller.account)
     stored = storage(ever)
     return json_answer(
-        usage_documents.Usage(
+        schemas.Usage(
             key_id=caller.key_id,
             account=caller.account,
-            requests=usage_documents.requests_document(_days(caller, asked.query, moment)),
-            minutes=usage_documents.minutes_document(this_month, month),
+            requests=schemas.requests_document(_days(caller, asked.query, moment)),
+            minutes=schemas.minutes_document(this_month, month),
             storage=stored,
-            limits=usage_documents.limits_document(caller.window),
-            quotas=usage_documents.quotas_document(
+            limits=schemas.limits_document(caller.window),
+            quotas=schemas.quotas_document(
                 standing.quotas,
                 open_jobs=_open_jobs(standing, ever),
                 media_ms=this_month["media_ms"],
@@ -52,15 +52,15 @@ def read(asked: Asked) -> Response:
 
 def _days(caller: Caller, wanted: UsageDays, moment: int) -> list[usage.Day]:
     """Those that are over, and today's, which came with the write that let this request in."""
-    last = tallies.milliseconds(wanted.to_date) if wanted.to_date else moment
-    first = tallies.milliseconds(wanted.from_date) if wanted.from_date else last - (_DAYS - 1) * usage.DAY_MS
+    last = timestamps.milliseconds(wanted.to_date) if wanted.to_date else moment
+    first = timestamps.milliseconds(wanted.from_date) if wanted.from_date else last - (_DAYS - 1) * usage.DAY_MS
     begin, end = usage.date_of(first), usage.date_of(last)
-    over = days.read(caller.key_id, begin, end)
+    over = usage_store.read(caller.key_id, begin, end)
     return [*over, caller.today] if begin <= caller.today.date <= end else over
 
 
-def _open_jobs(standing: quotas.Standing, ever: tallies.Tally) -> int:
+def _open_jobs(standing: quota_store.Standing, ever: counters.Tally) -> int:
     """Exact under a quota; without one, as the statistics know it."""
     if standing.quotas.concurrent_jobs is not None:
         return standing.open_jobs
-    return sum(number for status, number in tallies.jobs_by_status(ever).items() if status not in TERMINAL)
+    return sum(number for status, number in counters.jobs_by_status(ever).items() if status not in TERMINAL)

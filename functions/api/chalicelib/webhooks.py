@@ -12,8 +12,11 @@ from chalicelib.problems import Invalid, Problem
 from chalicelib.routes import Asked, Routes, json_answer
 from mediajobs.errors import NotFound
 from mediajobs.ids import WEBHOOK_ID
-from mediajobs.stores import webhooks
-from mediajobs.webhook_documents import (
+from mediajobs.webhooks import endpoint_store
+from mediajobs.webhooks.endpoints import Endpoint, url_fault
+from mediajobs.webhooks.schemas import (
+    ChangeWebhook,
+    CreateWebhook,
     DeletedWebhook,
     WebhookDocument,
     WebhookList,
@@ -21,8 +24,6 @@ from mediajobs.webhook_documents import (
     webhook_document,
     webhook_with_secret,
 )
-from mediajobs.webhook_requests import ChangeWebhook, CreateWebhook
-from mediajobs.webhooks import Endpoint, url_fault
 
 SECRET = {"Cache-Control": "no-store"}  # of answers that have one in them
 
@@ -37,7 +38,7 @@ def create(asked: Asked) -> Response:
     """
     wanted: CreateWebhook = asked.body
     _check(wanted.url)
-    endpoint = webhooks.create(
+    endpoint = endpoint_store.create(
         asked.caller.account,
         url=wanted.url,
         events=tuple(wanted.events),
@@ -52,7 +53,7 @@ def create(asked: Asked) -> Response:
 @routes.route("GET", "/webhooks", {HTTPStatus.OK: WebhookList})
 def list_webhooks(asked: Asked) -> Response:
     """Your webhooks."""
-    found = webhooks.of_account(asked.caller.account)
+    found = endpoint_store.of_account(asked.caller.account)
     return json_answer(WebhookList(webhooks=[webhook_document(each, now()) for each in found]))
 
 
@@ -72,7 +73,7 @@ def change(asked: Asked, webhook_id: str) -> Response:
     if "url" in changes:
         _check(changes["url"])
     with its(webhook_id):
-        changed = webhooks.change(asked.caller.account, webhook_id, changes, now())
+        changed = endpoint_store.change(asked.caller.account, webhook_id, changes, now())
     return json_answer(webhook_document(changed, now()))
 
 
@@ -80,7 +81,7 @@ def change(asked: Asked, webhook_id: str) -> Response:
 def delete(asked: Asked, webhook_id: str) -> Response:
     """Delete a webhook. What is on its way to it is not sent any more, and its deliveries are not shown any more."""
     with its(webhook_id):
-        webhooks.delete(asked.caller.account, webhook_id)
+        endpoint_store.delete(asked.caller.account, webhook_id)
     return json_answer(DeletedWebhook(webhook_id=webhook_id))
 
 
@@ -88,14 +89,14 @@ def delete(asked: Asked, webhook_id: str) -> Response:
 def rotate_secret(asked: Asked, webhook_id: str) -> Response:
     """Get a new secret. The old one signs beside it for 24 hours more."""
     with its(webhook_id):
-        endpoint = webhooks.rotate(asked.caller.account, webhook_id, now())
+        endpoint = endpoint_store.rotate(asked.caller.account, webhook_id, now())
     return json_answer(webhook_with_secret(endpoint, now()), headers={**SECRET})
 
 
 def own_webhook(asked: Asked, webhook_id: str) -> Endpoint:
     """The caller's webhook. Raises Problem(404), whether it is somebody else's or nobody's."""
     with its(webhook_id):
-        return webhooks.get(asked.caller.account, webhook_id)
+        return endpoint_store.get(asked.caller.account, webhook_id)
 
 
 @contextmanager

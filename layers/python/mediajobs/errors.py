@@ -43,3 +43,15 @@ class OverQuota(Conflict):
         super().__init__(message)
         self.policy = policy
         self.retry_after = retry_after
+
+
+_PATIENCE = 30  # seconds until it is worth asking for a free place again
+
+
+def over_concurrency(limit: int) -> OverQuota:
+    return OverQuota(
+        f"This account may have {limit} jobs that are not finished. Wait until one ends, or cancel one: "
+        "those that wait for their upload count, too.",
+        policy="concurrent-jobs",
+        retry_after=_PATIENCE,
+    )

@@ -1,47 +1,26 @@
 """Identifiers: job ids (ULIDs), those of webhooks (ULIDs with a prefix), and API keys (`mj_<key_id>_<secret>`, the
 secret ending in a checksum)."""
 
-import hashlib
-import hmac
 import re
-import zlib
 
 JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 WEBHOOK_ID = re.compile(f"wh_{JOB_ID.pattern}")
 DELIVERY_ID = re.compile(f"dl_{JOB_ID.pattern}")
-_KEY = re.compile(r"mj_([0-9A-Za-z]{12})_([0-9A-Za-z]{38})")
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def is_job_id(text: str) -> bool:
     return JOB_ID.fullmatch(text) is not None
 
 
-def assemble_key(key_id: str, random: str) -> str:
-    """The whole key from 12 and 32 characters of [0-9A-Za-z]."""
-    return f"mj_{key_id}_{random}{_checksum(key_id + random)}"
+_ENCODING = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ULIDs
+_FIRST, _LAST = "0" * 16, "Z" * 16  # the random parts of the first and the last ULID of a millisecond
 
 
-def split_key(key: str) -> tuple[str, str] | None:
-    """(key id, secret), or None where the form or the checksum is wrong: a typo costs no database read."""
-    match = _KEY.fullmatch(key)
-    if match is None:
-        return None
-    key_id, secret = match.groups()
-    if not hmac.compare_digest(secret[-6:], _checksum(key_id + secret[:-6])):
-        return None
-    return key_id, secret
+def ulid_bounds(first: int | None, last: int | None) -> tuple[str, str]:
+    """The first and the last ULID of a span in ms since 1970; open ends are those of all ULIDs."""
+    return _ulid_time(first or 0) + _FIRST, _ulid_time((1 << 48) - 1 if last is None else last) + _LAST
 
 
-def hash_secret(secret: str) -> str:
-    """SHA-256 in hex. The secret has 190 random bits: a slow hash would add nothing."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _checksum(text: str) -> str:
-    number = zlib.crc32(text.encode())
-    digits = []
-    for _ in range(6):
-        number, rest = divmod(number, 62)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+def _ulid_time(moment: int) -> str:
+    moment = min(max(moment, 0), (1 << 48) - 1)
+    return "".join(_ENCODING[moment >> shift & 31] for shift in range(45, -1, -5))

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from infra.cli.main import app
 from infra.local import StackError
 from infra.models import ModelError
-from mediajobs.stores import keys
+from mediajobs.accounts import key_store
 
 runner = CliRunner()
 
@@ -29,7 +29,7 @@ def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(cloud: No
     result = run("keys", "create", "--account", "blue", "--limit", "7")
 
     assert result.exit_code == 0, result.output
-    caller = keys.authenticate(result.stdout.removesuffix("\n"), "u2#GET /jobs")
+    caller = key_store.authenticate(result.stdout.removesuffix("\n"), "u2#GET /jobs")
     assert caller is not None
     assert caller.account == "blue"
     assert caller.window is not None
@@ -37,8 +37,8 @@ def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(cloud: No
 
 
 def test_keys_are_listed_limited_and_revoked(cloud: None) -> None:
-    first, second = (keys.create("blue") for _ in range(2))
-    keys.create("green")
+    first, second = (key_store.create("blue") for _ in range(2))
+    key_store.create("green")
     key_id = second.split("_")[1]
 
     assert run("keys", "limit", key_id, "9").exit_code == 0
@@ -48,8 +48,8 @@ def test_keys_are_listed_limited_and_revoked(cloud: None) -> None:
     assert [key["key_id"] for key in listed] == [first.split("_")[1], key_id]
     assert [key["requests_per_minute"] for key in listed] == [100, 9]
     assert [key["revoked_at"] is None for key in listed] == [True, False]
-    assert keys.authenticate(second, "u2#GET /jobs") is None
-    assert keys.authenticate(first, "u2#GET /jobs") is not None
+    assert key_store.authenticate(second, "u2#GET /jobs") is None
+    assert key_store.authenticate(first, "u2#GET /jobs") is not None
     shown = run("keys", "list", "--account", "blue").stdout
     assert key_id in shown
     assert "revoked" in shown
@@ -67,14 +67,14 @@ def test_a_key_that_nobody_has_can_neither_be_limited_nor_revoked(cloud: None) -
 
 
 def test_a_revoked_key_gets_no_other_limit(cloud: None) -> None:
-    key_id = keys.create("blue").split("_")[1]
-    keys.revoke(key_id)
+    key_id = key_store.create("blue").split("_")[1]
+    key_store.revoke(key_id)
     result = run("keys", "limit", key_id, "7")
 
     assert result.exit_code == 1
     assert "is revoked" in result.stderr
     assert "mediajobs keys create" in result.stderr
-    assert [key.requests_per_minute for key in keys.of_account("blue")] == [100]
+    assert [key.requests_per_minute for key in key_store.of_account("blue")] == [100]
     assert run("keys", "revoke", key_id).exit_code == 0
 
 

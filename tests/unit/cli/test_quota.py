@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
-from mediajobs.quotas import Quotas
-from mediajobs.stores import quotas
+from mediajobs.accounts import quota_store
+from mediajobs.accounts.quotas import Quotas
 
 runner = CliRunner()
 
@@ -24,7 +24,7 @@ def test_quotas_are_set_one_by_one_shown_and_lifted(cloud: None) -> None:
     assert result.exit_code == 0, result.output
     told = {"account": "blue", "concurrent_jobs": 5, "minutes_per_month": 90, "stored_bytes": None}
     assert json.loads(result.stdout) == told
-    assert quotas.read("blue").quotas == Quotas(concurrent_jobs=5, minutes_per_month=90)
+    assert quota_store.read("blue").quotas == Quotas(concurrent_jobs=5, minutes_per_month=90)
     assert "90" in run().stdout
 
 

@@ -1,0 +1,71 @@
+"""Quotas of an account: what it may have at the same time, use up in a month, and store."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mediajobs.errors import OverQuota, over_concurrency
+from mediajobs.statistics.counters import Tally
+from mediajobs.timestamps import milliseconds
+
+LARGEST_CONCURRENCY = 5000  # the open jobs of an account lie in one item
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """None is unlimited."""
+
+    concurrent_jobs: int | None = None
+    minutes_per_month: int | None = None
+    stored_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Month:
+    """A calendar month in UTC, as `2026-11`; its first and last moment in ms since 1970."""
+
+    name: str
+    first: int
+    last: int
+
+
+def month_of(moment: int) -> Month:
+    """Of a moment in ms since 1970."""
+    here = datetime.fromtimestamp(moment / 1000, UTC)
+    first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return Month(f"{first:%Y-%m}", milliseconds(first), milliseconds(after) - 1)
+
+
+def check_concurrency(quotas: Quotas, open_jobs: int) -> None:
+    """Raises OverQuota where one job more is too many."""
+    limit = quotas.concurrent_jobs
+    if limit is not None and open_jobs >= limit:
+        raise over_concurrency(limit)
+
+
+def check_minutes(quotas: Quotas, this_month: Tally, moment: int) -> None:
+    """Raises OverQuota where the minutes of the month of `moment` (ms since 1970) are used up."""
+    limit = quotas.minutes_per_month
+    if limit is None or this_month.get("media_ms", 0) < limit * 60_000:
+        return
+    month = month_of(moment)
+    raise OverQuota(
+        f"The {limit} minutes of media that this account may have processed in {month.name} are used up. "
+        "Go on next month, or ask for more.",
+        policy="minutes-per-month",
+        retry_after=-((moment - month.last - 1) // 1000),
+    )
+
+
+def check_bytes(quotas: Quotas, stored: int, announced: int) -> None:
+    """Raises OverQuota where what is stored, with what is announced, is too much. All in bytes."""
+    limit = quotas.stored_bytes
+    if limit is None or (stored + announced <= limit and stored < limit):
+        return
+    raise OverQuota(
+        f"This account may store {limit} bytes, and has {stored}"
+        + (f"; {announced} more do not fit" if announced else "")
+        + ". Delete jobs that are done with: DELETE /jobs/{job_id} removes their sources and outputs.",
+        policy="stored-bytes",
+        retry_after=None,
+    )

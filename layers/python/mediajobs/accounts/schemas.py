@@ -1,0 +1,131 @@
+"""The usage document: what a key asked for and what its account has used up, told to its owner."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from mediajobs.accounts.quotas import Month, Quotas
+from mediajobs.accounts.rate_limits import Window
+from mediajobs.accounts.usage import Day, meaning
+from mediajobs.api.request_types import Moment, Span
+from mediajobs.base_model import LazyModel
+from mediajobs.statistics.counters import Tally
+from mediajobs.statistics.schemas import Storage
+
+
+class UsageDays(Span):
+    """`GET /usage`: whole days in UTC, both included."""
+
+    from_date: Annotated[
+        Moment | None,
+        Field(description="The first day; by default the 30th before the end.", examples=["2026-11-01"]),
+    ] = None
+    to_date: Annotated[Moment | None, Field(description="The last day; by default today.", examples=["2026-11-30"])] = (
+        None
+    )
+
+
+class DayDocument(LazyModel):
+    """A day's requests: by route, each by class of the answer, and by class alone."""
+
+    date: str
+    total: int
+    by_route: dict[str, dict[str, int]]
+    by_status_class: dict[str, int]
+
+
+class RequestsDocument(LazyModel):
+    """Of this key. Days without a request are left out."""
+
+    total: int
+    by_day: list[DayDocument]
+
+
+class MinutesDocument(LazyModel):
+    """Minutes of media, of the account's jobs that were created in this month and completed, deleted ones included."""
+
+    month: str
+    transcoded: float
+    transcribed: float
+
+
+class LimitsDocument(LazyModel):
+    """Of this key: what is left of the present window, and the seconds until the next."""
+
+    requests_per_minute: int
+    remaining: int
+    resets_in: int
+
+
+class QuotaDocument(LazyModel):
+    """`limit` is null where there is none."""
+
+    limit: int | None
+    used: int | float
+
+
+class QuotasDocument(LazyModel):
+    """Of the account."""
+
+    concurrent_jobs: QuotaDocument
+    minutes_per_month: QuotaDocument
+    stored_bytes: QuotaDocument
+
+
+class Usage(LazyModel):
+    """`requests` and `limits` are this key's; minutes, storage and quotas its account's."""
+
+    key_id: str
+    account: str
+    requests: RequestsDocument
+    minutes: MinutesDocument
+    storage: Storage
+    limits: LimitsDocument
+    quotas: QuotasDocument
+
+
+def requests_document(days: Iterable[Day]) -> RequestsDocument:
+    told = [_day_document(day) for day in sorted(days, key=lambda day: day.date)]
+    told = [day for day in told if day.total]
+    return RequestsDocument(total=sum(day.total for day in told), by_day=told)
+
+
+def minutes_document(tally: Tally, month: Month) -> MinutesDocument:
+    """`tally`: the account's of this month."""
+    transcoded, transcribed = (minutes(tally.get(name, 0)) for name in ("transcoded_ms", "transcribed_ms"))
+    return MinutesDocument(month=month.name, transcoded=transcoded, transcribed=transcribed)
+
+
+def limits_document(window: Window) -> LimitsDocument:
+    return LimitsDocument(requests_per_minute=window.limit, remaining=window.left, resets_in=window.resets_in)
+
+
+def quotas_document(quotas: Quotas, *, open_jobs: int, media_ms: int, stored: int) -> QuotasDocument:
+    return QuotasDocument(
+        concurrent_jobs=QuotaDocument(limit=quotas.concurrent_jobs, used=open_jobs),
+        minutes_per_month=QuotaDocument(limit=quotas.minutes_per_month, used=minutes(media_ms)),
+        stored_bytes=QuotaDocument(limit=quotas.stored_bytes, used=stored),
+    )
+
+
+def minutes(milliseconds: int) -> float:
+    """To two places."""
+    return round(milliseconds / 60_000, 2)
+
+
+def _day_document(day: Day) -> DayDocument:
+    by_route: dict[str, dict[str, int]] = {}
+    by_class: Counter[str] = Counter()
+    for name, number in sorted(day.counts.items()):
+        if number:
+            status_class, route = meaning(name)
+            by_route.setdefault(route, {})[status_class] = number
+            by_class[status_class] += number
+    return DayDocument(
+        date=day.date,
+        total=sum(by_class.values()),
+        by_route=dict(sorted(by_route.items())),
+        by_status_class=dict(sorted(by_class.items())),
+    )

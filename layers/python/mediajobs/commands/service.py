@@ -1,0 +1,90 @@
+"""What owners do to their jobs: cancel, retry, delete. The job is given as it was just read."""
+
+from typing import Any
+
+from mediajobs import run_each
+from mediajobs.accounts import quota_store
+from mediajobs.errors import Conflict, Refused
+from mediajobs.jobs import cleanup_store, job_store
+from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Verdict
+from mediajobs.jobs.model import Job
+from mediajobs.storage import presigned_upload_store
+from mediajobs.storage.bucket_store import Objects, source_size
+from mediajobs.storage.object_keys import output_prefix, source_key, source_prefix
+
+_TRIES = 5
+
+
+def cancel(job: Job) -> job_store.Outcome:
+    """Ends the job, whatever it does. `illegal` where it had ended already; its tasks stop by the event of this."""
+    outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
+    if outcome.verdict is Verdict.GO and job.status is Status.PENDING and job.upload_id is not None:
+        presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
+    return outcome
+
+
+def retry(job: Job, *, from_start: bool) -> Job:
+    """Begins the next attempt. Raises Conflict where that cannot be: Refused, or somebody was quicker.
+
+    What earlier attempts made is used again where it is whole; with `from_start` none of it counts.
+    """
+    if job.status not in RETRYABLE:
+        raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
+    if job.attempt >= MAX_ATTEMPTS:
+        raise Refused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
+    quota = quota_store.check(job.account)
+    changes = _arrived(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
+    outcome = job_store.transition(
+        job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
+    )
+    if outcome.verdict is not Verdict.GO:
+        raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
+    return outcome.job
+
+
+def delete(job: Job, *, with_files: bool) -> int:
+    """Cancels the job if it runs, and removes it. Gives the number of objects that were deleted.
+
+    The files go first: if that fails, the job is still there to be deleted again. Raises Conflict, NotFound.
+    """
+    for _ in range(_TRIES):
+        if job.status not in TERMINAL:
+            job = cancel(job).job
+        count = remove_files(job.job_id) if with_files else 0
+        if job_store.remove(job, with_leftovers=with_files):
+            return count
+        job = job_store.get(job.job_id)
+    raise Conflict(f"Job {job.job_id} keeps changing. Try again.")
+
+
+def remove_files(job_id: str) -> int:
+    """Deletes everything of a job that lies in the bucket, half-made uploads too. Gives the number of objects."""
+    objects = Objects.from_environment()
+    count = 0
+    for prefix in (source_prefix(job_id), output_prefix(job_id)):
+        objects.abort_uploads(prefix)
+        count += objects.delete_all(prefix)
+    return count
+
+
+def remove_leftovers() -> list[str]:
+    """Looks once more for files of deleted jobs. Gives the ids of those that had some."""
+    return [job_id for job_id, _ in run_each.those(cleanup_store.due(), _remove_leftovers)]
+
+
+def _remove_leftovers(due: tuple[str, str]) -> bool:
+    job_id, rank = due
+    found = remove_files(job_id) > 0
+    cleanup_store.looked_for(job_id, rank)
+    return found
+
+
+def _arrived(job: Job) -> dict[str, Any]:
+    """What is to be noted of a source that came after its job was cancelled. Raises Conflict where none ever came."""
+    if job.source is not None or job.source_url is not None:
+        return {}
+    size = source_size(job.job_id)
+    if size is None:
+        detail = "The source of this job was never uploaded. Create a new job and upload it there."
+        raise Refused("source_never_uploaded", detail)
+    return {"size_bytes": size}

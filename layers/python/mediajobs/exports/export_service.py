@@ -1,0 +1,179 @@
+"""Exports: read page after page, and written into the bucket in parts, by whoever holds the export just then.
+
+One that takes longer than a request may is kept in a table and handed to the queue of chores. Whoever goes on with it
+holds it for a while, so a second copy of its message does nothing.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+from ulid import ULID
+
+from mediajobs.aws import background_queue
+from mediajobs.exports import export as exports_export
+from mediajobs.exports.export import CONTENT_TYPES, Export, ExportJobs
+from mediajobs.exports.export_store import _KEPT_SECONDS, ExportRow, State, _end, _hold, _keep, _row, _state
+from mediajobs.listing import page_query
+from mediajobs.storage.bucket_store import Objects
+
+PART = 5 << 20  # bytes; S3 takes no smaller one, but for the last
+_PAGE = 1000  # jobs
+InTime = Callable[[], bool]
+
+
+class Run(NamedTuple):
+    """How far an export has come; `rest`: the bytes that are in no part yet."""
+
+    export: Export
+    rest: bytes
+
+
+def new(account: str, wanted: ExportJobs) -> Run:
+    return Run(Export(export_id=str(ULID()), account=account, wanted=wanted), exports_export.beginning(wanted.format))
+
+
+def advance(run: Run, in_time: InTime, keep: Callable[[Export], None] = lambda _: None) -> Run:
+    """Reads on to the end, or for a page and as many more as `in_time()` allows. `keep` is called after each part."""
+    export, rest = run.export, bytearray(run.rest)
+    going = not export.ended
+    while going:
+        wanted = export.wanted
+        page = page_query.page(
+            export.account,
+            wanted.filters,
+            sort_by=wanted.sort_by,
+            descending=wanted.sort_order == "desc",
+            limit=_PAGE,
+            place=export.place,
+        )
+        rest += exports_export.text(export.form, page_query.documents(export.account, page.rows), first=not export.rows)
+        rest += exports_export.ending(export.form) if page.place is None else b""
+        export = export.model_copy(
+            update={"place": page.place, "rows": export.rows + len(page.rows), "ended": page.place is None}
+        )
+        if len(rest) >= PART:
+            export = _with_part(export, bytes(rest))
+            rest.clear()
+            keep(export)
+        going = not export.ended and in_time()
+    return Run(export, bytes(rest))
+
+
+def finish(run: Run) -> str:
+    """Makes the file of an export that has ended appear, whole, and gives its presigned URL."""
+    objects, export = Objects.from_environment(), run.export
+    if not export.parts:
+        kind = CONTENT_TYPES[export.form]
+        objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.rest, ContentType=kind)
+        return url(export)
+    if run.rest:
+        export = _with_part(export, run.rest)
+    parts: Any = {"Parts": list(export.parts)}
+    objects.client.complete_multipart_upload(
+        Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", MultipartUpload=parts
+    )
+    return url(export)
+
+
+def url(export: Export) -> str:
+    return Objects.from_environment().presigned_get(export.key, filename=export.filename)
+
+
+def abandon(export: Export) -> None:
+    """Forgets the parts. An upload that is joined or gone is none to forget."""
+    if export.upload_id is None:
+        return
+    objects = Objects.from_environment()
+    try:
+        objects.client.abort_multipart_upload(Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id)
+    except ClientError as error:
+        if not _is_gone(error):
+            raise
+
+
+def hand_over(run: Run) -> None:
+    """Keeps an export that began in a request, and has the chores go on with it."""
+    export = _set_down(run)
+    ExportRow(
+        export.export_id,
+        account=export.account,
+        status="running",
+        export=export.model_dump(mode="json"),
+        held_until=0,
+        heard_at=int(time.time()),
+        expires=int(time.time()) + _KEPT_SECONDS,
+    ).save()
+    background_queue.send_export(export.export_id)
+
+
+def go_on(export_id: str, in_time: InTime, seconds: int) -> State | None:
+    """Goes on with an export that was handed over, for at most `seconds`, and hands it over again if that is too few.
+
+    Gives its state; None where there is none (any more). Raises Held.
+    """
+    held = _hold(export_id, seconds)
+    if held is None:
+        row = _row(export_id)
+        return None if row is None else _state(row)
+    row, holder = held
+    export = Export.model_validate(row.export)
+    try:
+        run = advance(_picked_up(export), in_time, lambda kept: _keep(kept, holder))
+        if run.export.ended:
+            finish(run)
+    except ClientError as error:
+        if not _is_gone(error) or Objects.from_environment().size(export.key) is None:
+            raise
+        run = Run(export.model_copy(update={"ended": True}), b"")  # it was joined by a run that could not say so
+    if run.export.ended:
+        _end(run.export, holder, "ready")
+        return "ready"
+    _keep(_set_down(run), holder, release=True)
+    background_queue.send_export(export_id)
+    return "running"
+
+
+def give_up(export_id: str) -> None:
+    """Says that an export failed, and forgets what was made of it."""
+    held = _hold(export_id, seconds=60, from_anybody=True)
+    if held is not None:
+        export = Export.model_validate(held[0].export)
+        abandon(export)
+        _end(export, held[1], "failed")
+
+
+def _with_part(export: Export, body: bytes) -> Export:
+    """Uploads the next part. The same number again takes the place of what a run that broke off left there."""
+    objects = Objects.from_environment()
+    if export.upload_id is None:
+        begun = objects.client.create_multipart_upload(
+            Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.form]
+        )
+        export = export.model_copy(update={"upload_id": begun["UploadId"]})
+    number = len(export.parts) + 1
+    answer: Any = objects.client.upload_part(
+        Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", PartNumber=number, Body=body
+    )
+    part = {"PartNumber": number} | {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+    return export.model_copy(update={"parts": (*export.parts, part), "rest": None})
+
+
+def _set_down(run: Run) -> Export:
+    """Puts the bytes that are in no part yet beside the file, under a name that no other set of bytes has."""
+    export, objects = run.export, Objects.from_environment()
+    key = f"{export.key}.rest-{len(export.parts)}-{export.rows}"
+    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.rest)
+    return export.model_copy(update={"rest": key})
+
+
+def _picked_up(export: Export) -> Run:
+    if export.rest is None:
+        return Run(export, b"")
+    objects = Objects.from_environment()
+    return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.rest)["Body"].read())
+
+
+def _is_gone(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "NoSuchUpload"

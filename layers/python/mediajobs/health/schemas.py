@@ -1,0 +1,50 @@
+"""Documents of the service and its health."""
+
+from typing import Literal
+
+from mediajobs.base_model import LazyModel, _left_out
+
+
+class Home(LazyModel):
+    service: str = "mediajobs"
+    version: str
+    health: str = "/health"
+    jobs: str = "/jobs"
+
+
+class Health(LazyModel):
+    status: str = "healthy"
+
+
+class ServiceHealth(LazyModel):
+    """How one part of the service is. `workers`: how many live, where workers and not Batch run the tasks."""
+
+    status: Literal["healthy", "warning", "degraded", "unhealthy"]
+    latency_ms: float | None = _left_out()
+    workers: int | None = _left_out()
+
+
+class DiskHealth(ServiceHealth):
+    """The fullest of the workers' disks; where there are no workers, the function's own."""
+
+    total_gb: float | None = _left_out()
+    used_gb: float | None = _left_out()
+    free_gb: float | None = _left_out()
+    free_percent: float | None = _left_out()
+
+
+class ServicesHealth(LazyModel):
+    dynamodb: ServiceHealth
+    s3: ServiceHealth
+    stepfunctions: ServiceHealth
+    eventbridge: ServiceHealth
+    compute: ServiceHealth
+    webhooks: ServiceHealth
+    disk: DiskHealth
+
+
+class DetailedHealth(LazyModel):
+    """`degraded` where a part does not work; else `warning` where one soon may not."""
+
+    overall: Literal["healthy", "warning", "degraded"]
+    services: ServicesHealth

@@ -1,0 +1,235 @@
+"""The job document: a job and what its tasks reported, told to its owner."""
+
+from mediajobs.jobs import eta
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import EarlierAttempt, Job, OutputSummary
+from mediajobs.jobs.progress import Progress, TaskProgress, carried, current_task, overall
+from mediajobs.jobs.schemas import (
+    EarlierAttemptDocument,
+    EarlierAttemptError,
+    ErrorDocument,
+    FileDocument,
+    HlsDocument,
+    JobBrief,
+    JobDocument,
+    OutputsDocument,
+    PlaylistDocument,
+    ProgressDocument,
+    RenditionDocument,
+    SourceDocument,
+    TaskDocument,
+    TranscriptionDocument,
+)
+from mediajobs.media.options import RenditionName
+from mediajobs.media.tasks import tasks_for
+
+_NOT_REQUESTED = "not requested"
+_FORMATS = ("txt", "srt", "vtt", "json")
+_TIMES = (
+    "validation_seconds",
+    "transcode_360p_seconds",
+    "transcode_720p_seconds",
+    "audio_extraction_seconds",
+    "transcription_seconds",
+    "total_seconds",
+)
+
+
+def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
+    """The whole document. `model`: the Whisper model where the job names none."""
+    current = _of_this_attempt(job, progress)
+    tasks = _tasks(job, progress)
+    return JobDocument(
+        job_id=job.job_id,
+        status=job.status,
+        priority=job.priority,
+        batch_id=job.batch_id,
+        attempt=job.attempt,
+        created_at=job.created_at,
+        updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
+        completed_at=job.completed_at,
+        progress=_progress(job, tasks, current, queue_position, model),
+        source=_source(job),
+        outputs=_outputs(job),
+        processing_time={name: job.processing_time.get(name) for name in _TIMES},
+        user_metadata=job.user_metadata,
+        error=_error(job),
+        earlier_attempts=[_earlier(attempt) for attempt in job.earlier],
+    )
+
+
+def job_brief(job: Job, progress: Progress | None) -> JobBrief:
+    """The job in a few words."""
+    current = _of_this_attempt(job, progress)
+    return JobBrief(
+        job_id=job.job_id,
+        status=job.status,
+        priority=job.priority,
+        filename=job.filename,
+        created_at=job.created_at,
+        updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
+        completed_at=job.completed_at,
+        overall_progress=overall(job.status, _tasks(job, progress)),
+    )
+
+
+def time_left(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
+    """(seconds, low, high) until a running job is done; None where nothing is known. `model`: see `job_document`."""
+    current = _of_this_attempt(job, progress)
+    return _estimate(job, current, _tasks(job, current), model) if current else None
+
+
+def whole_time(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
+    """The same for all of it, as if it had just begun."""
+    current = _of_this_attempt(job, progress)
+    if current is None:
+        return None
+    todo = {name: TaskProgress() for name, task in current.tasks.items() if task.status != "skipped"}
+    return _estimate(job, current, todo, model)
+
+
+def _estimate(job: Job, progress: Progress, tasks: dict[str, TaskProgress], model: str) -> tuple[int, int, int] | None:
+    if progress.stopped or job.source is None:
+        return None
+    used = job.options.transcription.model or model
+    return eta.estimate(job.source.duration_seconds, tasks, progress.rates, used)
+
+
+def _of_this_attempt(job: Job, progress: Progress | None) -> Progress | None:
+    return progress if progress is not None and progress.attempt == job.attempt else None
+
+
+def _tasks(job: Job, progress: Progress | None) -> dict[str, TaskProgress]:
+    """The tasks of this attempt; before it was admitted, those to come."""
+    current = _of_this_attempt(job, progress)
+    if current is not None:
+        return {name: _settled(job, task) for name, task in current.tasks.items()}
+    return {name: TaskProgress() for name in tasks_for(job.options)} | carried(progress, job.base_attempt)
+
+
+def _settled(job: Job, task: TaskProgress) -> TaskProgress:
+    """What ran when the job ended early runs no more."""
+    ended_early = job.status in (Status.FAILED, Status.CANCELLED)
+    return task.model_copy(update={"status": "cancelled"}) if ended_early and task.status == "running" else task
+
+
+def _progress(
+    job: Job, tasks: dict[str, TaskProgress], progress: Progress | None, queue_position: int | None, model: str
+) -> ProgressDocument:
+    task = current_task(job.status, tasks)
+    seconds, around = _eta(job, progress, model)
+    return ProgressDocument(
+        current_task=task,
+        current_task_progress=tasks[task].progress if task else None,
+        overall_progress=overall(job.status, tasks),
+        eta_seconds=seconds,
+        eta_range=around,
+        tasks={name: TaskDocument(**value.model_dump()) for name, value in tasks.items()},
+        queue_position=queue_position,
+    )
+
+
+def _eta(job: Job, progress: Progress | None, model: str) -> tuple[int | None, tuple[int, int] | None]:
+    estimate = (0, 0, 0) if job.status is Status.COMPLETED else time_left(job, progress, model)
+    return (estimate[0], estimate[1:]) if estimate else (None, None)
+
+
+def _source(job: Job) -> SourceDocument:
+    facts = job.source
+    video, audio = (facts.video, facts.audio) if facts else (None, None)
+    return SourceDocument(
+        filename=job.filename,
+        size_bytes=facts.size_bytes if facts else job.size_bytes,
+        duration_seconds=facts.duration_seconds if facts else None,
+        resolution=f"{video.width}x{video.height}" if video else None,
+        codec=video.codec if video else audio.codec if audio else None,
+        audio_codec=audio.codec if audio else None,
+        frame_rate=video.frame_rate if video else None,
+        file_hash=facts.sha256 if facts else None,
+    )
+
+
+def _outputs(job: Job) -> OutputsDocument:
+    return OutputsDocument(
+        p360=_rendition(job, "360p"),
+        p720=_rendition(job, "720p"),
+        audio=_file(job, "audio", requested=job.options.audio),
+        thumbnail=_file(job, "thumbnail", requested=job.options.thumbnail),
+        transcription=_transcription(job),
+        hls=HlsDocument(p360=_playlist(job, "360p"), p720=_playlist(job, "720p"), master_url=_master(job)),
+    )
+
+
+def _rendition(job: Job, name: RenditionName) -> RenditionDocument:
+    file = _file(job, name, requested=name in job.options.renditions)
+    source_size = job.source.size_bytes if job.source else None
+    ratio = round(source_size / file.size_bytes, 3) if source_size and file.size_bytes else None
+    return RenditionDocument(**file.model_dump(), compression_ratio=ratio)
+
+
+def _file(job: Job, name: str, *, requested: bool) -> FileDocument:
+    summary = job.outputs.get(name)
+    if summary is None or not summary.available:
+        return FileDocument(available=False, reason=_why_not(summary, requested=requested))
+    return FileDocument(
+        available=True, size_bytes=summary.size_bytes, download_url=f"/jobs/{job.job_id}/download/{name}"
+    )
+
+
+def _transcription(job: Job) -> TranscriptionDocument:
+    wanted = job.options.transcription.enabled
+    summary = job.outputs.get("transcript_txt")
+    if summary is None or not summary.available:
+        no_audio = wanted and job.source is not None and job.source.audio is None
+        reason = "source has no audio" if no_audio else _why_not(summary, requested=wanted)
+        return TranscriptionDocument(available=False, formats=dict.fromkeys(_FORMATS), reason=reason)
+    facts = job.transcription
+    return TranscriptionDocument(
+        available=True,
+        language=facts.get("language"),
+        word_count=facts.get("word_count"),
+        whisper_model=facts.get("model"),
+        formats={form: f"/jobs/{job.job_id}/download/transcript_{form}" for form in _FORMATS},
+    )
+
+
+def has_hls(job: Job) -> bool:
+    return job.options.hls and any(name in job.outputs and job.outputs[name].available for name in ("360p", "720p"))
+
+
+def _playlist(job: Job, name: RenditionName) -> PlaylistDocument:
+    summary = job.outputs.get(name)
+    requested = job.options.hls and name in job.options.renditions
+    if not requested or summary is None or not summary.available:
+        return PlaylistDocument(available=False, reason=_why_not(summary, requested=requested))
+    return PlaylistDocument(
+        available=True,
+        segments_count=summary.segments_count,
+        playlist_url=f"/stream/{job.job_id}/{name}/playlist.m3u8",
+    )
+
+
+def _master(job: Job) -> str | None:
+    return f"/stream/{job.job_id}/master.m3u8" if has_hls(job) else None
+
+
+def _why_not(summary: OutputSummary | None, *, requested: bool) -> str | None:
+    if not requested:
+        return _NOT_REQUESTED
+    return summary.reason if summary else None
+
+
+def _error(job: Job) -> ErrorDocument | None:
+    if job.status is not Status.FAILED or job.error is None:
+        return None
+    return ErrorDocument(
+        message=job.error.message, code=job.error.code, failed_task=job.error.task, retry_count=job.attempt - 1
+    )
+
+
+def _earlier(attempt: EarlierAttempt) -> EarlierAttemptDocument:
+    error = None
+    if attempt.error is not None:
+        failure = attempt.error
+        error = EarlierAttemptError(message=failure.message, code=failure.code, failed_task=failure.task)
+    return EarlierAttemptDocument(**attempt.model_dump(exclude={"error"}), error=error)

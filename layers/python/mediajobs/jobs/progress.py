@@ -1,0 +1,77 @@
+"""How far a job is, computed from what its tasks report."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from mediajobs.base_model import LazyModel
+from mediajobs.jobs.lifecycle import TERMINAL, Status
+from mediajobs.jobs.model import Failure
+from mediajobs.media.tasks import STAGES, WEIGHTS
+
+TaskStatus = Literal["pending", "running", "completed", "skipped", "failed", "cancelled"]
+OVER = frozenset({"completed", "skipped"})
+
+
+class TaskProgress(LazyModel):
+    """One task: percent done, and why it was skipped or what it failed of."""
+
+    status: TaskStatus = "pending"
+    progress: float = 0.0
+    note: str | None = None
+
+
+class Progress(LazyModel):
+    """The tasks of one attempt. `sequence` counts the writes; `rates`: see `mediajobs.eta`."""
+
+    attempt: int
+    tasks: dict[str, TaskProgress]
+    sequence: int = 0
+    updated_at: str = ""
+    stopped: bool = False
+    failure: Failure | None = None
+    rates: dict[str, list[float]] = {}
+
+
+def fresh(
+    names: Iterable[str],
+    *,
+    attempt: int,
+    now: str,
+    rates: dict[str, list[float]] | None = None,
+    done: Mapping[str, TaskProgress] | None = None,
+) -> Progress:
+    """The progress of an attempt that begins. `done`: see `carried`."""
+    tasks = {name: TaskProgress() for name in names} | dict(done or {})
+    return Progress(attempt=attempt, tasks=tasks, updated_at=now, rates=rates or {})
+
+
+def carried(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgress]:
+    """What a retry finds done by an attempt that counts: whole stages, for one that ended half way is run again."""
+    if earlier is None or earlier.attempt < base_attempt:
+        return {}
+    tasks = earlier.tasks
+    over = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in OVER]
+    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in OVER}
+
+
+def overall(status: Status, tasks: dict[str, TaskProgress]) -> int:
+    """Percent of the whole job, by weight, over the tasks that it has; 100 only when completed."""
+    if status is Status.COMPLETED:
+        return 100
+    counted = {name: task for name, task in tasks.items() if task.status != "skipped"}
+    weight = sum(WEIGHTS[name] for name in counted)
+    if not weight:
+        return 0
+    done = sum(WEIGHTS[name] * task.progress for name, task in counted.items())
+    return min(99, math.floor(done / weight))
+
+
+def current_task(status: Status, tasks: dict[str, TaskProgress]) -> str | None:
+    """The heaviest of the running tasks; between two tasks, the next one; none when the job rests."""
+    if status in TERMINAL or status in (Status.PENDING, Status.QUEUED):
+        return None
+    running = [name for name, task in tasks.items() if task.status == "running"]
+    if running:
+        return max(running, key=lambda name: WEIGHTS[name])
+    return next((name for name, task in tasks.items() if task.status == "pending"), None)

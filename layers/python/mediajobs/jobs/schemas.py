@@ -1,0 +1,226 @@
+"""Requests and documents of a job."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, field_validator
+
+from mediajobs.api.request_types import WHOLE, BatchId, Body, Name, Priority
+from mediajobs.api.string_formats import Pattern
+from mediajobs.base_model import LazyModel, _left_out
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.progress import TaskStatus
+from mediajobs.media.options import Options
+from mediajobs.storage.upload_plan import UploadedPart
+
+_METADATA_BYTES = 16 * 1024
+LARGEST_SOURCE = 50 * 2**30  # bytes
+_SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size must be known."
+_SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
+_MEDIA_TYPE = Pattern(r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+$", "write a media type, such as video/mp4")
+_URL = Pattern(
+    r"^(https?|s3)://[^\s/]+/\S*$",
+    "write https://host/path or s3://bucket/key, without spaces (a space in it is %20)",
+)
+
+
+class CreateJob(Body):
+    """`POST /jobs`. With `source_url` nothing is uploaded: the service fetches the source itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"filename": "talk.mp4", "size_bytes": 73_400_320, "content_type": "video/mp4", "priority": 8},
+                {"filename": "talk.mp4", "source_url": "https://example.com/talk.mp4", "batch_id": "2026-11"},
+            ]
+        }
+    )
+
+    filename: Annotated[Name, Field(description="What downloads are called after.")]
+    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE), WHOLE] | None = None
+    content_type: Annotated[str, Field(max_length=127), _MEDIA_TYPE] | None = None
+    source_url: Annotated[str, Field(max_length=2048, description=_SOURCE), _URL] | None = None
+    priority: Priority = 5
+    batch_id: BatchId | None = None
+    user_metadata: Annotated[dict[str, Any], Field(description="Yours to keep; at most 16 KiB as JSON.")] | None = None
+    options: Options = Options()
+
+    @field_validator("user_metadata")
+    @classmethod
+    def _metadata_is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise ValueError("NaN and Infinity are no JSON; write null, or a string") from error
+        if len(written) > _METADATA_BYTES:
+            raise ValueError("it may have at most 16 KiB as JSON")
+        return value
+
+
+class CompleteUpload(Body):
+    """`POST /jobs/{id}/upload/complete`: the parts, as S3 acknowledged them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"parts": [{"part_number": 1, "etag": '"9b2cf535f27731c974343645a3985328"'}]}]}
+    )
+
+    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+
+
+class TaskDocument(LazyModel):
+    status: TaskStatus
+    progress: float
+    note: str | None = None
+
+
+class ProgressDocument(LazyModel):
+    current_task: str | None
+    current_task_progress: float | None
+    overall_progress: int
+    eta_seconds: int | None
+    eta_range: tuple[int, int] | None
+    tasks: dict[str, TaskDocument]
+    queue_position: int | None
+
+
+class SourceDocument(LazyModel):
+    filename: str
+    size_bytes: int | None
+    duration_seconds: float | None
+    resolution: str | None
+    codec: str | None
+    audio_codec: str | None
+    frame_rate: float | None
+    file_hash: str | None
+
+
+class FileDocument(LazyModel):
+    """One output. `reason` says why it is not available."""
+
+    available: bool
+    size_bytes: int | None = None
+    download_url: str | None = None
+    reason: str | None = None
+
+
+class RenditionDocument(FileDocument):
+    """`compression_ratio` is the source's size over the rendition's."""
+
+    compression_ratio: float | None = None
+
+
+class TranscriptionDocument(LazyModel):
+    available: bool
+    language: str | None = None
+    word_count: int | None = None
+    whisper_model: str | None = None
+    formats: dict[str, str | None]
+    reason: str | None = None
+
+
+class PlaylistDocument(LazyModel):
+    available: bool
+    segments_count: int | None = None
+    playlist_url: str | None = None
+    reason: str | None = None
+
+
+class HlsDocument(LazyModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    p360: PlaylistDocument = Field(alias="360p")
+    p720: PlaylistDocument = Field(alias="720p")
+    master_url: str | None
+
+
+class OutputsDocument(LazyModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    p360: RenditionDocument = Field(alias="360p")
+    p720: RenditionDocument = Field(alias="720p")
+    audio: FileDocument
+    thumbnail: FileDocument
+    transcription: TranscriptionDocument
+    hls: HlsDocument
+
+
+class ErrorDocument(LazyModel):
+    message: str
+    code: str
+    failed_task: str | None
+    retry_count: int
+
+
+class EarlierAttemptError(LazyModel):
+    message: str
+    code: str
+    failed_task: str | None
+
+
+class EarlierAttemptDocument(LazyModel):
+    """An attempt that was retried. `started_at` is null where it never left the queue."""
+
+    attempt: int
+    status: Status
+    started_at: str | None
+    completed_at: str | None
+    error: EarlierAttemptError | None
+
+
+class JobDocument(LazyModel):
+    job_id: str
+    status: Status
+    priority: int
+    batch_id: str | None
+    attempt: int
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+    progress: ProgressDocument
+    source: SourceDocument
+    outputs: OutputsDocument
+    processing_time: dict[str, float | None]
+    user_metadata: dict[str, Any] | None
+    error: ErrorDocument | None
+    earlier_attempts: list[EarlierAttemptDocument]
+
+
+class JobStatus(LazyModel):
+    job_id: str
+    status: Status
+
+
+class JobBrief(JobStatus):
+    """A job in a few words. `overall_progress` in percent."""
+
+    priority: int
+    filename: str
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+    overall_progress: int
+
+
+class UploadPart(LazyModel):
+    part_number: int
+    url: str
+    size: int
+
+
+class Upload(LazyModel):
+    """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
+
+    method: str = "PUT"
+    url: str | None = _left_out()
+    headers: dict[str, str] | None = _left_out()
+    parts: list[UploadPart] | None = _left_out()
+    complete_url: str | None = _left_out()
+    expires_at: str
+
+
+class CreatedJob(LazyModel):
+    """`upload` is there unless the source is fetched."""
+
+    job_id: str
+    status: Status
+    upload: Upload | None = _left_out()

@@ -1,0 +1,127 @@
+"""The tables as models. Only the stores beside this module use them."""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from mediajobs.aws.dynamodb import FromEnvironment, TableModel
+
+JOB, PROGRESS, DELETED = "job", "progress", "deleted"
+
+
+class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
+    """The waiting jobs of an account, the next one first; and in queues of their own what is due at a moment."""
+
+    class Meta:
+        index_name = "waiting"
+        projection = KeysOnlyProjection()
+
+    queue = UnicodeAttribute(hash_key=True)
+    queue_rank = UnicodeAttribute(range_key=True)
+
+
+class JobRow(TableModel):
+    """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits, for its turn or for
+    its upload (see mediajobs.stores.pending): they make a sparse index."""
+
+    class Meta:
+        table_name = FromEnvironment("JOBS_TABLE")
+
+    job_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True, default=JOB)
+    account = UnicodeAttribute()
+    status = UnicodeAttribute()
+    version = NumberAttribute()
+    attempt = NumberAttribute()
+    base_attempt = NumberAttribute(null=True)
+    earlier = JSONAttribute(null=True)
+    priority = NumberAttribute()
+    filename = UnicodeAttribute()
+    content_type = UnicodeAttribute(null=True)
+    size_bytes = NumberAttribute(null=True)
+    source_url = UnicodeAttribute(null=True)
+    upload_id = UnicodeAttribute(null=True)
+    batch_id = UnicodeAttribute(null=True)
+    user_metadata = JSONAttribute(null=True)
+    options = JSONAttribute()
+    created_at = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
+    started_at = UnicodeAttribute(null=True)
+    completed_at = UnicodeAttribute(null=True)
+    source = JSONAttribute(null=True)
+    outputs = JSONAttribute(null=True)
+    transcription = JSONAttribute(null=True)
+    processing_time = JSONAttribute(null=True)
+    error = JSONAttribute(null=True)
+    queue = UnicodeAttribute(null=True)
+    queue_rank = UnicodeAttribute(null=True)
+    waiting = WaitingIndex()
+    # What puts the row into the indexes of lists: see mediajobs.listing.
+    updated_key = UnicodeAttribute(null=True)
+    completed_key = UnicodeAttribute(null=True)
+    priority_key = UnicodeAttribute(null=True)
+    filename_key = UnicodeAttribute(null=True)
+    duration_key = UnicodeAttribute(null=True)
+    status_key = UnicodeAttribute(null=True)
+    filename_lower = UnicodeAttribute(null=True)
+    duration_seconds = NumberAttribute(null=True)
+    batch = UnicodeAttribute(null=True)
+
+
+class ProgressRow(TableModel):
+    """Jobs table, item `progress`: small, written often, in no index."""
+
+    class Meta:
+        table_name = FromEnvironment("JOBS_TABLE")
+
+    job_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True, default=PROGRESS)
+    attempt = NumberAttribute()
+    sequence = NumberAttribute()
+    stopped = BooleanAttribute()
+    updated_at = UnicodeAttribute()
+    tasks: MapAttribute[str, Any] = MapAttribute()
+    rates = JSONAttribute(null=True)
+    failure = JSONAttribute(null=True)
+
+
+class DeletedRow(TableModel):
+    """Jobs table, item `deleted`: tells until `expires` (seconds since 1970) that a job was deleted with its files.
+
+    While they are to be looked for it lies in the index of waiting jobs, in a queue of its own, by the moment of that.
+    """
+
+    class Meta:
+        table_name = FromEnvironment("JOBS_TABLE")
+
+    job_id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True, default=DELETED)
+    queue = UnicodeAttribute(null=True)
+    queue_rank = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
+
+
+class CounterRow(TableModel):
+    """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
+    where it has one for concurrent jobs, the ids of its open ones; `rates` what finished jobs taught; `waiting` and
+    `workers` are others' (see mediajobs.stores.waiting and .workers)."""
+
+    class Meta:
+        table_name = FromEnvironment("COUNTERS_TABLE")
+
+    name = UnicodeAttribute(hash_key=True)
+    running = UnicodeSetAttribute(null=True)
+    open = UnicodeSetAttribute(null=True)
+    concurrent_jobs = NumberAttribute(null=True)
+    minutes_per_month = NumberAttribute(null=True)
+    stored_bytes = NumberAttribute(null=True)
+    rates = JSONAttribute(null=True)
+    version = NumberAttribute(null=True)

@@ -1,0 +1,186 @@
+"""Who listens to a job: items in the job's own partition of the Jobs table.
+
+So the stream of the table tells in one order what happens to a job and who has begun to listen to it. None of them has
+an attribute that an index of the table knows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mediajobs.aws import batch_items, dynamodb
+from mediajobs.aws.batch_items import Image
+from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.progress import Progress
+from mediajobs.jobs.tables import JOB, PROGRESS, JobRow, ProgressRow
+from mediajobs.live_progress import connection_store
+from mediajobs.live_progress.connection_store import Connection, Known
+from mediajobs.settings import setting
+
+_LISTENER, _ONCE, _TOLD = "listener#", "#once", "told"
+NOTHING = -1  # a sequence before all; the filter of the stream's reader knows it
+_TOLD_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`heard` is the sequence of the state that it was greeted with, NOTHING before. `once`: it hears of the rest as
+    one who listens to the whole account. `owed` counts the pushes that failed since the last one that did not."""
+
+    connection: Connection
+    once: bool = False
+    owed: int = 0
+    heard: int = NOTHING
+
+    @property
+    def item(self) -> str:
+        return f"{_LISTENER}{self.connection.connection_id}{_ONCE if self.once else ''}"
+
+
+@dataclass
+class Partition:
+    """All that stands with a job. `told`: the sequence of the last state that was told to those who listen."""
+
+    job: Job | None = None
+    progress: Progress | None = None
+    told: int = NOTHING
+    listeners: list[Listener] = field(default_factory=list)
+
+
+def of_job(job_id: str) -> Partition:
+    """One query; a second one where thousands listen."""
+    found = Partition()
+    pages = dynamodb.dynamodb().get_paginator("query").paginate(
+        TableName=_table(),
+        KeyConditionExpression="job_id = :job",
+        ExpressionAttributeValues={":job": {"S": job_id}},
+        ConsistentRead=True,
+    )  # fmt: skip
+    for image in (image for page in pages for image in page["Items"]):
+        item = image["item"]["S"]
+        if item == JOB:
+            found.job = job_of(image)
+        elif item == PROGRESS:
+            found.progress = progress_of(image)
+        elif item == _TOLD:
+            found.told = int(image["sequence"]["N"])
+        elif item.startswith(_LISTENER):
+            found.listeners.append(_listener(image))
+    return found
+
+
+def job_of(image: Image) -> Job:
+    return job_store.as_job(JobRow.from_raw_data(image))
+
+
+def progress_of(image: Image) -> Progress:
+    return progress_store.as_progress(ProgressRow.from_raw_data(image))
+
+
+def listen(job_ids: Iterable[str], listener: Listener) -> None:
+    """From now on; whoever did so already is greeted anew."""
+    batch_items.write(_table(), ({"PutRequest": {"Item": _image(job_id, listener)}} for job_id in job_ids))
+
+
+def owe(job_id: str, listener: Listener) -> None:
+    """It is told again, by way of the stream."""
+    listen([job_id], replace(listener, owed=listener.owed + 1, heard=NOTHING))
+
+
+def greeted(job_id: str, listener: Listener, sequence: int) -> None:
+    """Unless it has gone meanwhile."""
+    _update(
+        _key(job_id, listener.item),
+        UpdateExpression="SET heard = :sequence, owed = :none",
+        ConditionExpression="attribute_exists(job_id)",
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":none": {"N": "0"}},
+    )
+
+
+def remove(job_id: str, listeners: Iterable[Listener]) -> None:
+    _delete((job_id, listener.item) for listener in listeners)
+
+
+def let_go(job_id: str, listener: Listener) -> bool:
+    """Unless it has begun to listen anew since it was read."""
+    try:
+        dynamodb.dynamodb().delete_item(
+            TableName=_table(),
+            Key=_key(job_id, listener.item),
+            ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
+            ExpressionAttributeValues={":heard": {"N": str(listener.heard)}},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
+    _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
+
+
+def forget(known: Known) -> None:
+    """Everything that is kept of a connection that is gone."""
+    unlisten(known.connection.connection_id, known.job_ids)
+    connection_store.forget(known)
+
+
+def set_told(job_id: str, sequence: int) -> None:
+    """Unless somebody told of a later state."""
+    expires = connection_store.expires() + _TOLD_SECONDS
+    _update(
+        _key(job_id, _TOLD),
+        UpdateExpression="SET #sequence = :sequence, expires = :expires",
+        ConditionExpression="attribute_not_exists(job_id) OR #sequence < :sequence",
+        ExpressionAttributeNames={"#sequence": "sequence"},
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":expires": {"N": str(expires)}},
+    )
+
+
+def accounts_of(job_ids: Iterable[str]) -> dict[str, str]:
+    """The accounts of those jobs that there are, a hundred ids to a call."""
+    keys = [_key(job_id, JOB) for job_id in job_ids]
+    [found] = batch_items.read(batch_items.Wanted(_table(), keys, ("job_id", "account"), consistent=True))
+    return {image["job_id"]["S"]: image["account"]["S"] for image in found}
+
+
+def _delete(pairs: Iterable[tuple[str, str]]) -> None:
+    batch_items.write(_table(), ({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs))
+
+
+def _update(key: Image, **expression: Any) -> None:
+    try:
+        dynamodb.dynamodb().update_item(TableName=_table(), Key=key, **expression)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
+def _table() -> str:
+    return setting("JOBS_TABLE")
+
+
+def _key(job_id: str, item: str) -> Image:
+    return {"job_id": {"S": job_id}, "item": {"S": item}}
+
+
+def _image(job_id: str, listener: Listener) -> Image:
+    its = listener.connection
+    # Not `account`: that would put it into the lists of jobs.
+    about = {"connection": {"S": its.connection_id}, "owner": {"S": its.account}, "key_id": {"S": its.key_id}}
+    more = {
+        "once": {"BOOL": listener.once},
+        "owed": {"N": str(listener.owed)},
+        "heard": {"N": str(listener.heard)},
+    }
+    return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expires())}}
+
+
+def _listener(image: Image) -> Listener:
+    connection = Connection(image["connection"]["S"], image["owner"]["S"], image["key_id"]["S"])
+    return Listener(connection, image["once"]["BOOL"], int(image["owed"]["N"]), int(image["heard"]["N"]))

@@ -1,0 +1,57 @@
+"""What a task made: the proof of being complete that it writes last, and the index that HLS playlists are made from."""
+
+from pydantic import ConfigDict
+
+from mediajobs.base_model import LazyModel
+
+
+class _Entry(LazyModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Fragment(_Entry):
+    """One moof/mdat pair of a fragmented MP4: offset and size in bytes, duration in seconds."""
+
+    offset: int
+    size: int
+    duration: float
+
+
+class Output(_Entry):
+    """One object of a job. Bandwidths are measured, in bit/s; `codecs` is RFC 6381 (`avc1.64001f,mp4a.40.2`).
+
+    A rendition carries its HLS index: `init_size` bytes of initialisation segment, then `fragments`.
+    """
+
+    name: str
+    key: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    codecs: str | None = None
+    peak_bandwidth: int | None = None
+    average_bandwidth: int | None = None
+    frame_rate: float | None = None
+    init_size: int | None = None
+    fragments: list[Fragment] = []
+
+
+class Absent(_Entry):
+    """Asked for but not made, and why: `720p`, `source is smaller than 720p`."""
+
+    name: str
+    reason: str
+
+
+class TaskManifest(_Entry):
+    """Everything that one task made. `seconds` is wall time by named task; `facts` what else is worth keeping."""
+
+    task: str
+    attempt: int
+    outputs: list[Output]
+    absent: list[Absent] = []
+    seconds: dict[str, float] = {}
+    facts: dict[str, str | int | float | None] = {}

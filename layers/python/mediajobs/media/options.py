@@ -1,0 +1,37 @@
+"""What a job is asked to make."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, StrictBool
+
+from mediajobs.api.string_formats import Pattern
+from mediajobs.base_model import LazyModel
+
+RenditionName = Literal["360p", "720p"]
+_LANGUAGE = Pattern(
+    r"^[a-z]{2,3}$", "write its code of two or three small letters, such as en, or null: then it is found"
+)
+_MODEL = Pattern(r"^[A-Za-z0-9._-]{1,64}$", "write a model's name, such as base, or null for the service's own choice")
+
+
+class _Closed(LazyModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Transcription(_Closed):
+    """`language` is an ISO 639-1 code, or null to let the model find it; `model` null means the service's default."""
+
+    enabled: StrictBool = True
+    language: Annotated[str, _LANGUAGE] | None = None
+    model: Annotated[str, _MODEL] | None = None
+    task: Literal["transcribe", "translate"] = "transcribe"
+
+
+class Options(_Closed):
+    """Everything by default. HLS is made of the renditions: without any there is none."""
+
+    renditions: list[RenditionName] = ["360p", "720p"]
+    audio: StrictBool = True
+    thumbnail: StrictBool = True
+    hls: StrictBool = True
+    transcription: Transcription = Transcription()

@@ -1,0 +1,174 @@
+"""The bucket: sources and outputs, read by range, written while they are made."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+
+from mediajobs.aws import clients
+from mediajobs.storage.object_keys import source_key
+from mediajobs.storage.streaming_upload_client import Sink, Stored
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CHUNK = 8 << 20  # bytes
+READ_ATTEMPTS = 4
+_MOST_DELETED = 1000  # in a call
+_BROKEN_READ = (HTTPClientError, IncompleteReadError)
+
+
+class Objects:
+    """One S3 bucket. Its clients are made on first use: importing this costs no connection and no credentials."""
+
+    def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
+        self.bucket = bucket
+        if client is not None:
+            self.client = self.quick = client
+
+    @staticmethod
+    def from_environment() -> "Objects":
+        """One for all requests: a client costs a connection, too."""
+        return _bucket(os.environ["MEDIA_BUCKET"])
+
+    @cached_property
+    def client(self) -> "S3Client":
+        """For bodies and copies."""
+        return clients.s3(clients.BODIES)
+
+    @cached_property
+    def quick(self) -> "S3Client":
+        """For all that S3 answers at once, however large the object is."""
+        return clients.s3()
+
+    def presigned_get(self, key: str, *, expires: int = 3600, filename: str | None = None) -> str:
+        """A URL that anybody may GET for `expires` seconds; with `filename` a browser saves it under that name."""
+        params = {"Bucket": self.bucket, "Key": key}
+        if filename is not None:
+            params["ResponseContentDisposition"] = attachment(filename)
+        return self.quick.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
+
+    def size(self, key: str) -> int | None:
+        """Bytes, or None where there is no such object."""
+        try:
+            return self.quick.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def etag(self, key: str) -> str | None:
+        """Changes with the object's content. None where there is no such object."""
+        try:
+            return self.quick.head_object(Bucket=self.bucket, Key=key)["ETag"]
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def read_json(self, key: str) -> Any | None:
+        """The parsed document, or None where there is no such object."""
+        try:
+            body = self.quick.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+        return json.loads(body)
+
+    def write_json(self, key: str, value: Any) -> None:
+        body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        self.quick.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+
+    def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
+        """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
+        condition: Any = {} if etag is None else {"IfMatch": etag}
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            try:
+                answer = self.client.get_object(
+                    Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}", **condition
+                )
+                return answer["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
+                    return b""
+                raise
+            except _BROKEN_READ:
+                if attempt == READ_ATTEMPTS:
+                    raise
+                time.sleep(0.5 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
+        """The whole object in pieces; raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
+        head = self.quick.head_object(Bucket=self.bucket, Key=key)
+        for offset in range(0, head["ContentLength"], size):
+            yield self.read_range(key, offset, size, etag=head["ETag"])
+
+    def upload_file(self, path: Path, key: str, content_type: str) -> Stored:
+        sink = self.sink(key, content_type)
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(CHUNK):
+                    sink.write(piece)
+            return sink.close()
+        except BaseException:  # a kill included: no half-made upload is paid for
+            sink.abort()
+            raise
+
+    def sink(self, key: str, content_type: str) -> Sink:
+        """A streaming upload: write, then close (or abort, which leaves nothing)."""
+        return Sink(self.client, self.bucket, key, content_type)
+
+    def abort_uploads(self, prefix: str) -> None:
+        """Forget the half-made multipart uploads of an earlier run."""
+        pages = self.quick.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
+            self.quick.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes by key, of every object below a prefix."""
+        pages = self.quick.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
+    def delete_all(self, prefix: str) -> int:
+        """Deletes every object below a prefix, which should end with a slash. Gives their number."""
+        keys = list(self.sizes(prefix))
+        for start in range(0, len(keys), _MOST_DELETED):
+            wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
+            answer: Any = self.quick.delete_objects(Bucket=self.bucket, Delete=wanted)
+            if errors := answer.get("Errors"):
+                raise ClientError({"Error": errors[0]}, "DeleteObjects")
+        return len(keys)
+
+    def delete(self, *keys: str) -> None:
+        for key in keys:
+            self.quick.delete_object(Bucket=self.bucket, Key=key)
+
+
+def source_size(job_id: str) -> int | None:
+    """Bytes of a job's source, None where it never came."""
+    key = source_key(job_id)
+    return Objects.from_environment().sizes(key).get(key)
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition (RFC 6266) with a plain fallback and the exact name in UTF-8."""
+    name = "".join(letter for letter in filename if letter.isprintable()) or "download"
+    plain = "".join(letter if letter.isascii() and letter not in '"\\%;/' else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}
+
+
+@cache
+def _bucket(name: str) -> Objects:
+    return Objects(name)

@@ -1,0 +1,85 @@
+"""What webhooks are sent, as documents: for the description of the API. `webhooks.payload` makes them."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from mediajobs.base_model import LazyModel
+
+
+class _Told(LazyModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class TranscriptPaths(_Told):
+    txt: str | None
+    srt: str | None
+    vtt: str | None
+    as_json: str | None = Field(alias="json")
+
+
+class OutputPaths(_Told):
+    """Paths below this API's root; null for what was not made."""
+
+    p360: str | None = Field(alias="360p")
+    p720: str | None = Field(alias="720p")
+    audio: str | None
+    thumbnail: str | None
+    transcription: TranscriptPaths | None
+
+
+class ToldJob(_Told):
+    """`progress` is of the whole job, in percent; null where it is not known any more."""
+
+    filename: str
+    duration_seconds: float | None
+    progress: int | None
+
+
+class ToldCompletion(ToldJob):
+    outputs: OutputPaths
+
+
+class ToldFailure(ToldJob):
+    error: str | None
+    error_code: str | None
+
+
+class JobCompleted(_Told):
+    event: Literal["job.completed"]
+    job_id: str
+    status: Literal["completed"]
+    timestamp: str
+    data: ToldCompletion
+
+
+class JobFailed(_Told):
+    event: Literal["job.failed"]
+    job_id: str
+    status: Literal["failed"]
+    timestamp: str
+    data: ToldFailure
+
+
+class JobCancelled(_Told):
+    event: Literal["job.cancelled"]
+    job_id: str
+    status: Literal["cancelled"]
+    timestamp: str
+    data: ToldJob
+
+
+class JobProgress(_Told):
+    event: Literal["job.progress"]
+    job_id: str
+    status: Literal["processing", "transcoding", "uploading"]
+    timestamp: str
+    data: ToldJob
+
+
+TOLD: dict[str, type[LazyModel]] = {
+    "job.completed": JobCompleted,
+    "job.failed": JobFailed,
+    "job.cancelled": JobCancelled,
+    "job.progress": JobProgress,
+}

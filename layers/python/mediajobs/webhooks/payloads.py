@@ -1,0 +1,95 @@
+"""What webhooks are sent, and the ids of messages and deliveries."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ulid import ULID
+
+from mediajobs.jobs.events import JobEvent
+from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status
+from mediajobs.timestamps import rfc3339
+
+COMPLETED, FAILED, PROGRESS, CANCELLED = "job.completed", "job.failed", "job.progress", "job.cancelled"
+TEST = "webhook.test"
+_TRANSCRIPTS = ("txt", "srt", "vtt", "json")
+_FILES = ("360p", "720p", "audio", "thumbnail")
+
+
+def event_name(status: str) -> str | None:
+    """What a job's new status is to webhooks; None for what they are not told."""
+    if status in TERMINAL:
+        return f"job.{status}"
+    return PROGRESS if status in RUNNING else None
+
+
+def payload(event: JobEvent, progress: int | None) -> dict[str, Any]:
+    """What is sent. `progress`: of the whole job in percent, None where it is not known any more."""
+    name = event_name(event.status)
+    data: dict[str, Any] = {
+        "filename": event.filename,
+        "duration_seconds": event.duration_seconds,
+        "progress": 100 if event.status == Status.COMPLETED else progress,
+    }
+    if name == COMPLETED:
+        data["outputs"] = _outputs(event)
+    if name == FAILED:
+        failure = event.error or {}
+        data |= {"error": failure.get("message"), "error_code": failure.get("code")}
+    return {
+        "event": name,
+        "job_id": event.job_id,
+        "status": event.status,
+        "timestamp": event.updated_at,
+        "data": data,
+    }
+
+
+def test_payload(now: datetime) -> dict[str, Any]:
+    """What `POST /webhooks/{id}/test` sends."""
+    message = "This is a test. Verify the signature, answer 2xx, and your endpoint is ready."
+    return {"event": TEST, "job_id": None, "status": None, "timestamp": rfc3339(now), "data": {"message": message}}
+
+
+def serialise(document: Mapping[str, Any]) -> str:
+    """Once: these are the bytes that are signed and sent, however often. As the paper's json.dumps does it."""
+    return json.dumps(document, sort_keys=True)
+
+
+def message_id(event_id: str, moment: datetime) -> str:
+    """`webhook-id`: one for each event, the same for every endpoint, attempt and copy of the event."""
+    return f"msg_{_derived(moment, event_id)}"
+
+
+def delivery_id(event_id: str, webhook_id: str, moment: datetime) -> str:
+    """The same however often the event comes; later ones sort behind earlier ones."""
+    return f"dl_{_derived(moment, event_id, webhook_id)}"
+
+
+def first_delivery_id(moment: datetime) -> str:
+    """No delivery since then sorts before it."""
+    return f"dl_{ULID.from_bytes(_milliseconds(moment) + bytes(10))}"
+
+
+def _outputs(event: JobEvent) -> dict[str, Any]:
+    """Paths of this API; null for what was not made."""
+
+    def path(name: str) -> str | None:
+        return f"/jobs/{event.job_id}/download/{name}" if name in event.outputs else None
+
+    transcripts = {form: path(f"transcript_{form}") for form in _TRANSCRIPTS}
+    return {
+        **{name: path(name) for name in _FILES},
+        "transcription": transcripts if any(transcripts.values()) else None,
+    }
+
+
+def _derived(moment: datetime, *words: str) -> ULID:
+    digest = hashlib.sha256("\n".join(words).encode()).digest()
+    return ULID.from_bytes(_milliseconds(moment) + digest[:10])
+
+
+def _milliseconds(moment: datetime) -> bytes:
+    return int(moment.timestamp() * 1000).to_bytes(6, "big")
