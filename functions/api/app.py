@@ -7,9 +7,9 @@ from functools import partial
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import elsewhere, limits, nouns
-from chalicelib.doors import door
-from chalicelib.problems import Problem, of_response
+from chalicelib.http import rate_limit, route_table
+from chalicelib.http.handler import door
+from chalicelib.http.problems import Problem, of_response, unknown_route
 from mediajobs.aws import dynamodb
 
 app = Chalice(app_name="api")
@@ -28,9 +28,9 @@ EVERYWHERE = {
     "Vary": "Accept-Encoding",  # the gateway compresses
 }
 
-for call in nouns.calls():
+for call in route_table.calls():
     _, method, path = call
-    app.route(path, methods=[method], content_types=[])(door(app, partial(nouns.find, *call)))
+    app.route(path, methods=[method], content_types=[])(door(app, partial(route_table.find, *call)))
 
 
 @app.middleware("http")
@@ -39,22 +39,22 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
 
     It has the path, never the query, where a key may be.
     """
-    limits.begin()
+    rate_limit.begin()
     path = event.to_original_event().get("path") or event.context["path"]
     try:
         if event.method not in app.routes.get(event.path, ()):
-            raise elsewhere.problem(path, event.method, app.routes)
+            raise unknown_route(path, event.method, app.routes)
         response = of_response(get_response(event), path)
     except Problem as problem:
         if problem.__cause__ is not None and problem.status >= 500:
             logger.error("dependency failed", exc_info=problem.__cause__)
         response = problem.events() if _is_put_off(event, problem) else problem.response(path)
-    if not limits.settle(response.status_code):
+    if not rate_limit.settle(response.status_code):
         logger.warning("a request is counted as what it was not answered with", path=path, status=response.status_code)
     if event.method == "HEAD":
         response.body = ""
     request_id = event.context.get("requestId") or str(uuid.uuid4())
-    response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | limits.headers()
+    response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | rate_limit.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
     return response
 

@@ -1,7 +1,7 @@
 """The command `mediajobs`."""
 
 # isort: off
-from infra.cli import early  # the others take half a second
+from infra.cli import startup_interrupt  # the others take half a second
 
 # isort: on
 import errno
@@ -14,21 +14,21 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from infra.cli import stacks, steering
-from infra.cli.batches import batch
-from infra.cli.demo import demo
-from infra.cli.export import export
-from infra.cli.failures import FAILED, CommandError, of_system, show
-from infra.cli.health import health
-from infra.cli.jobs import download, status, watch
-from infra.cli.keys import keys
-from infra.cli.listing import list_jobs
-from infra.cli.models import models
-from infra.cli.quota import quota
-from infra.cli.stats import stats
-from infra.cli.submit import submit
-from infra.cli.usage import usage
-from infra.cli.webhooks import webhooks
+from infra.cli.commands import job_commands, stack, webhook_deliveries
+from infra.cli.commands.batch import batch
+from infra.cli.commands.demo import demo
+from infra.cli.commands.export import export
+from infra.cli.commands.health import health
+from infra.cli.commands.keys import keys
+from infra.cli.commands.list_jobs import list_jobs
+from infra.cli.commands.models import models
+from infra.cli.commands.quota import quota
+from infra.cli.commands.stats import stats
+from infra.cli.commands.status import download, status, watch
+from infra.cli.commands.submit import submit
+from infra.cli.commands.usage import usage
+from infra.cli.commands.webhooks import webhooks
+from infra.cli.errors import FAILED, CommandError, of_system, show
 
 HELP = "Video in; renditions, audio, HLS, a thumbnail and a transcript out."
 EPILOG = """[dim]For example[/dim]
@@ -90,20 +90,21 @@ app.command(rich_help_panel="Jobs")(submit)
 app.command(rich_help_panel="Jobs")(status)
 app.command(rich_help_panel="Jobs")(watch)
 app.command(rich_help_panel="Jobs")(download)
-app.command(rich_help_panel="Jobs")(steering.cancel)
-app.command(rich_help_panel="Jobs")(steering.retry)
-app.command(rich_help_panel="Jobs")(steering.priority)
-app.command(rich_help_panel="Jobs")(steering.delete)
+app.command(rich_help_panel="Jobs")(job_commands.cancel)
+app.command(rich_help_panel="Jobs")(job_commands.retry)
+app.command(rich_help_panel="Jobs")(job_commands.priority)
+app.command(rich_help_panel="Jobs")(job_commands.delete)
 app.command(rich_help_panel="Jobs")(stats)
 app.command(rich_help_panel="Jobs")(usage)
 app.command("list", rich_help_panel="Jobs")(list_jobs)
 app.command(rich_help_panel="Jobs")(batch)
 app.command(rich_help_panel="Jobs")(export)
+webhook_deliveries.register(webhooks)
 app.add_typer(webhooks, name="webhooks", rich_help_panel="Jobs")
-app.command(rich_help_panel="A stack on this machine")(stacks.up)
-app.command(rich_help_panel="A stack on this machine")(stacks.down)
+app.command(rich_help_panel="A stack on this machine")(stack.up)
+app.command(rich_help_panel="A stack on this machine")(stack.down)
 app.command(rich_help_panel="A stack on this machine")(health)
 app.command(rich_help_panel="A stack on this machine")(quota)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
 app.add_typer(models, name="models", rich_help_panel="A stack on this machine")
-early.loaded()
+startup_interrupt.loaded()

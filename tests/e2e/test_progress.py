@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from infra.local import Stack, emulator
 from tests.e2e.conftest import DEMO, Api
-from tests.e2e.listeners import hear, hear_to_the_end, listener, say, silent
+from tests.support.live_listeners import hear, hear_to_the_end, listener, say, silent
 
 CROWD = 200
 QUICK = {"renditions": ["360p"], "audio": False, "thumbnail": False, "hls": False, "transcription": {"enabled": False}}

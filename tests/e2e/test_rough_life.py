@@ -16,7 +16,7 @@ import requests
 
 from infra.local import Stack, up
 from tests.e2e.conftest import DEMO, TERMINAL, Api, caller
-from tests.media import samples
+from tests.support import media_samples
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 SPEECHLESS = {"transcription": {"enabled": False}}
@@ -45,7 +45,7 @@ def problem(answer: requests.Response, status: int) -> dict[str, Any]:
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(stack: Stack, api: Api, tmp_path: Path) -> None:
-    source = samples.clip(tmp_path / "long.mp4", "1280x720", 20)
+    source = media_samples.clip(tmp_path / "long.mp4", "1280x720", 20)
     job_id = api.submit(source, options=SPEECHLESS)
 
     def encoding(document: dict[str, Any]) -> bool:
@@ -126,7 +126,7 @@ def test_a_source_that_is_no_film_fails_by_name(api: Api, tmp_path: Path, name: 
 
 
 def test_a_source_is_fetched_by_its_url(api: Api, tmp_path: Path) -> None:
-    samples.clip(tmp_path / "small.mp4", "320x180", 2)
+    media_samples.clip(tmp_path / "small.mp4", "320x180", 2)
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -143,7 +143,7 @@ def test_a_source_is_fetched_by_its_url(api: Api, tmp_path: Path) -> None:
 
 def test_a_silent_film_has_no_transcript_and_says_why(api: Api, tmp_path: Path) -> None:
     path = tmp_path / "silent.mp4"
-    samples.ffmpeg(*samples.picture("640x360", 2), *samples.VIDEO, path)
+    media_samples.ffmpeg(*media_samples.picture("640x360", 2), *media_samples.VIDEO, path)
     document = api.finish(api.submit(path))
     assert document["outputs"]["360p"]["available"] is True
     assert document["outputs"]["transcription"]["reason"] == "source has no audio"
@@ -152,7 +152,7 @@ def test_a_silent_film_has_no_transcript_and_says_why(api: Api, tmp_path: Path) 
 
 
 def test_a_large_source_goes_up_in_parts(api: Api, tmp_path: Path) -> None:
-    film = samples.clip(tmp_path / "film.mp4", "320x180", 2)
+    film = media_samples.clip(tmp_path / "film.mp4", "320x180", 2)
     path = tmp_path / "large.mp4"
     padding = 110_000_000 - film.stat().st_size
     with path.open("wb") as file:  # a box that readers skip makes it large

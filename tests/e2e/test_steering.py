@@ -14,7 +14,7 @@ import pytest
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api
 from tests.e2e.test_rough_life import SPEECHLESS, problem, processes_of
-from tests.media import samples
+from tests.support import media_samples
 
 SECONDS_TO_STOP = 5.0
 WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "hls": False}
@@ -23,14 +23,14 @@ WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "hls": False
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Long enough to be caught in the middle of its encoding."""
-    return samples.clip(tmp_path_factory.mktemp("film") / "long.mp4", "1280x720", 24)
+    return media_samples.clip(tmp_path_factory.mktemp("film") / "long.mp4", "1280x720", 24)
 
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half an hour of the demo's words: its first batch of transcription alone takes seconds."""
     path = tmp_path_factory.mktemp("speech") / "speech.m4a"
-    samples.ffmpeg("-stream_loop", "60", "-i", DEMO, "-vn", "-c:a", "copy", path)
+    media_samples.ffmpeg("-stream_loop", "60", "-i", DEMO, "-vn", "-c:a", "copy", path)
     return path
 
 

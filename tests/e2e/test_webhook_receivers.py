@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from infra.cli.main import app
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api, caller
-from tests.receivers import Receiver, answer, receiver
+from tests.support.webhook_receivers import Receiver, answer, receiver
 
 PATIENCE = 60.0
 EVENTS = ["job.completed", "job.failed", "job.cancelled"]

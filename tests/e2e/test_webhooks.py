@@ -16,7 +16,7 @@ from mediajobs.webhooks import delivery_store, endpoint_store
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.endpoints import EVENTS
 from tests.e2e.conftest import caller
-from tests.receivers import answer, receiver
+from tests.support.webhook_receivers import answer, receiver
 
 PATIENCE = 30.0
 ACCOUNT = "told"  # of jobs that no other test ends

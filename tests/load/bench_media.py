@@ -24,7 +24,7 @@ from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import media
 from statemachine.tasks.context import Context
-from tests.media.room import Recorder
+from tests.support.task_context import Recorder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -20,7 +20,7 @@ from mediajobs import clock
 from mediajobs.jobs import progress_store
 from mediajobs.jobs.progress import TaskProgress, fresh
 from tests.e2e.conftest import Api
-from tests.e2e.listeners import hear, listener, say
+from tests.support.live_listeners import hear, listener, say
 
 REPORTS = 200
 CROWD = 200

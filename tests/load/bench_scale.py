@@ -38,9 +38,9 @@ from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 from mediajobs.media.tasks import tasks_for
 from mediajobs.statistics import time_blocks
 from mediajobs.timestamps import of_milliseconds
-from tests.conftest import SETTINGS, make_tables
-from tests.doors import load
 from tests.load import peer
+from tests.support.functions import load
+from tests.support.template import SETTINGS, make_tables
 
 FEW, MANY = 1_000, 100_000
 ROUNDS = 20
@@ -193,7 +193,7 @@ class History:
         )
 
     def _count(self, job: Job, moment: int) -> None:
-        """As mediajobs.stores.rollups does it, one transaction after the other."""
+        """As mediajobs.rollups does it, one transaction after the other."""
         tally = contribution.of_job(job)
         owners = [(f"account#{ACCOUNT}", block) for block in time_blocks.blocks_of(moment)]
         if job.batch_id:

@@ -15,7 +15,7 @@ import numpy as np
 
 from infra import models
 from statemachine.tasks import speech
-from tests.media.samples import output
+from tests.support.media_samples import output
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tests" / "media" / "demo" / "speech.mp4"

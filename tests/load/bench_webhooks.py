@@ -27,9 +27,9 @@ from mediajobs.jobs.events import JobEvent
 from mediajobs.timestamps import rfc3339
 from mediajobs.webhooks import attempt_queue, delivery_service, endpoint_store, fan_out_service
 from mediajobs.webhooks.endpoints import Endpoint
-from tests import receivers
-from tests.conftest import make_tables
-from tests.receivers import Request, receiver
+from tests.support import webhook_receivers
+from tests.support.template import make_tables
+from tests.support.webhook_receivers import Request, receiver
 
 WORKERS = 20
 ROUNDS = 2  # of each kind, in turn
@@ -78,7 +78,7 @@ class Arrivals:
     def live(self, connection: Any, _: Request) -> None:
         with self._lock:
             self.moments.append(time.monotonic())
-        receivers.answer(200)(connection, _)
+        webhook_receivers.answer(200)(connection, _)
         if len(self.moments) == self._count:
             self.all.set()
 
@@ -103,7 +103,7 @@ def _round(account: str, events: int, *, dead: bool) -> tuple[float, list[float]
     with ExitStack() as stack:
         sites = [stack.enter_context(receiver(arrivals.live)) for _ in range(LIVE)]
         if dead:
-            sites.append(stack.enter_context(receiver(receivers.silence)))
+            sites.append(stack.enter_context(receiver(webhook_receivers.silence)))
         made = [endpoint_store.create(account, url=site.url, now=_now()) for site in sites]
         for number in range(events):
             messages.put(_event(account, number).model_dump_json())

@@ -9,7 +9,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from mediajobs.storage.bucket_store import Objects
-from tests.media import room, samples
+from tests.support import media_samples, task_context
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +28,11 @@ def objects() -> Iterator[Objects]:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds, smaller than any rendition; its index comes first."""
     path = tmp_path_factory.mktemp("small") / "small.mp4"
-    return samples.clip(path, "320x180", 2, options=["-movflags", "faststart"])
+    return media_samples.clip(path, "320x180", 2, options=["-movflags", "faststart"])
 
 
 @pytest.fixture(scope="session")
-def whole(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> room.Made:
+def whole(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
     """All outputs of a source of 9 s that is large enough for every rendition."""
     path = tmp_path_factory.mktemp("whole") / "clip.mp4"
-    return room.make(objects, samples.clip(path, "1280x720", 9, "15000/1001"))
+    return task_context.make(objects, media_samples.clip(path, "1280x720", 9, "15000/1001"))

@@ -8,8 +8,8 @@ import pytest
 
 from mediajobs.media import hls_playlists
 from mediajobs.storage.bucket_store import Objects
-from tests.media import samples
-from tests.media.room import Made
+from tests.support import media_samples
+from tests.support.task_context import Made
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: Made, m
     ]
     played = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     frames = [line for line in played.stdout.splitlines() if line.startswith("0,")]
-    assert len(frames) == len(samples.read(whole.url("360p"), "packet=flags", "-select_streams", "v")) == 135
+    assert len(frames) == len(media_samples.read(whole.url("360p"), "packet=flags", "-select_streams", "v")) == 135
     assert played.stderr == ""
 
 
@@ -57,7 +57,7 @@ def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Made
     for fragment in rendition.fragments[:-1]:
         piece = tmp_path / f"{fragment.offset}.mp4"
         piece.write_bytes(body[: rendition.init_size] + body[fragment.offset : fragment.offset + fragment.size])
-        packets = samples.read(piece, "packet=flags,duration_time", "-select_streams", "v")
+        packets = media_samples.read(piece, "packet=flags,duration_time", "-select_streams", "v")
         assert "K" in packets[0][1]
         assert sum(float(packet[0]) for packet in packets) == pytest.approx(fragment.duration, abs=0.001)
 

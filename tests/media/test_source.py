@@ -13,9 +13,9 @@ from mediajobs.storage.bucket_store import Objects
 from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks import fetch, source
 from statemachine.tasks.context import Context
-from tests.media import sites
-from tests.media.room import Recorder, job
-from tests.media.sites import body, chunked, redirect, site
+from tests.support import http_sites
+from tests.support.http_sites import body, chunked, redirect, site
+from tests.support.task_context import Recorder, job
 
 FILM = bytes(range(256)) * 80_000  # 20 MB: three parts
 
@@ -58,7 +58,7 @@ def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A certificate that is trusted; of the loopback, 127.0.0.1 alone counts as public."""
-    certificate = sites.certificate_for(tmp_path, "127.0.0.1", "127.0.0.2")
+    certificate = http_sites.certificate_for(tmp_path, "127.0.0.1", "127.0.0.2")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setattr(http_client, "is_public", lambda address: address == "127.0.0.1")
     return certificate
@@ -145,7 +145,7 @@ def test_the_body_of_a_redirect_is_not_read(objects: Objects, private_allowed: N
         request.send_response(302)
         request.send_header("Location", "/film")
         request.end_headers()
-        sites.pour(request)
+        http_sites.pour(request)
 
     with site({"/1": endless_redirect, "/film": body(b"film")}) as server:
         context = wanting(objects, f"{server.url}/1")
@@ -241,7 +241,7 @@ def test_a_body_without_end_is_cut_off_at_the_largest_size(
     objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_SOURCE_BYTES", str(20 << 20))
-    with site({"/film": sites.endless}) as server:
+    with site({"/film": http_sites.endless}) as server:
         assert refusal(wanting(objects, f"{server.url}/film")).code == "source_too_large"
 
 
@@ -257,7 +257,9 @@ def test_an_announced_length_that_is_too_large_is_refused_before_the_first_byte(
 @pytest.mark.parametrize(
     "answer", [body(b"half a fil", length=20), chunked(b"half a fil", ends=False)], ids=["length", "chunked"]
 )
-def test_a_body_that_breaks_off_is_no_source(objects: Objects, private_allowed: None, answer: sites.Answer) -> None:
+def test_a_body_that_breaks_off_is_no_source(
+    objects: Objects, private_allowed: None, answer: http_sites.Answer
+) -> None:
     with site({"/film": answer}) as server:
         error = refusal(wanting(objects, f"{server.url}/film"))
 
@@ -268,7 +270,7 @@ def test_a_server_that_dribbles_is_given_up(
     objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "_SLOWEST_SECONDS", 0.5)
-    with site({"/film": sites.dribbling}) as server:
+    with site({"/film": http_sites.dribbling}) as server:
         error = refusal(wanting(objects, f"{server.url}/film"))
 
     assert (error.code, error.retryable) == ("source_unreachable", True)
@@ -279,7 +281,7 @@ def test_a_server_that_falls_silent_is_given_up(
     objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "_TIMEOUT", (1, 0.3))
-    with site({"/film": sites.silent}) as server:
+    with site({"/film": http_sites.silent}) as server:
         error = refusal(wanting(objects, f"{server.url}/film"))
 
     assert (error.code, error.retryable) == ("source_unreachable", True)
@@ -306,7 +308,7 @@ def test_every_status_has_its_name(
 
 
 def test_a_host_that_does_not_answer_is_worth_another_try(objects: Objects, private_allowed: None) -> None:
-    error = refusal(wanting(objects, f"http://127.0.0.1:{sites.closed_port()}/film"))
+    error = refusal(wanting(objects, f"http://127.0.0.1:{http_sites.closed_port()}/film"))
 
     assert (error.code, error.retryable) == ("source_unreachable", True)
 

@@ -16,7 +16,7 @@ from mediajobs.storage import streaming_upload_client
 from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import limits, media, probe, runner
 from statemachine.tasks.context import Context
-from tests.media import room, samples
+from tests.support import media_samples, task_context
 
 FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
 
@@ -24,7 +24,7 @@ FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
 @pytest.fixture(scope="module")
 def twelve_seconds(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Context:
     source = tmp_path_factory.mktemp("slow") / "clip.mp4"
-    return room.validated(room.job(objects, samples.clip(source, "640x360", 12, "10")))
+    return task_context.validated(task_context.job(objects, media_samples.clip(source, "640x360", 12, "10")))
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool
     return lambda percent: percent.get("transcode_360p", 0) > 60 and then()
 
 
-def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> room.Recorder:
-    recorder = room.Recorder(stop=stop)
+def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
+    recorder = task_context.Recorder(stop=stop)
     media.run(replace(context, reporter=recorder))
     return recorder
 
@@ -55,7 +55,7 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypa
     seen: list[str] = []
 
     def look() -> bool:
-        seen.extend([*map(str, children("ffmpeg")), *room.keys(slow)])
+        seen.extend([*map(str, children("ffmpeg")), *task_context.keys(slow)])
         return True
 
     with pytest.raises(Stopped):
@@ -63,14 +63,14 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypa
     assert seen[0].isdigit()
     assert any(key.startswith("half-made") for key in seen)
     assert children("ffmpeg") == []
-    assert room.keys(slow) == []
+    assert task_context.keys(slow) == []
 
 
 def test_a_job_cancelled_while_it_is_published_leaves_no_object(objects: Objects, small: Path) -> None:
-    context = room.validated(room.job(objects, small))
+    context = task_context.validated(task_context.job(objects, small))
     with pytest.raises(Stopped):
         run_with(context, lambda percent: 0 < percent.get("upload_outputs", 0) < 100)
-    assert room.keys(context) == []
+    assert task_context.keys(context) == []
 
 
 def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
@@ -83,7 +83,7 @@ def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
         run_with(slow, in_the_middle(kill))
     assert (caught.value.code, caught.value.retryable) == ("ffmpeg_killed", True)
     assert caught.value.task == "transcode_360p"
-    assert room.keys(slow) == []
+    assert task_context.keys(slow) == []
 
 
 def test_a_stalled_ffmpeg_is_named_and_killed(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,11 +111,11 @@ def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: Context, monkeypatch
     with pytest.raises(ConnectionError):
         run_with(slow, lambda _: False)
     assert children("ffmpeg") == []
-    assert room.keys(slow) == []
+    assert task_context.keys(slow) == []
 
 
 def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: Objects, small: Path) -> None:
-    context = room.validated(room.job(objects, small))
+    context = task_context.validated(task_context.job(objects, small))
     objects.delete(f"sources/{context.job_id}/source")
     with pytest.raises(JobError) as caught:
         run_with(context, lambda _: False)
@@ -124,28 +124,28 @@ def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: Objects, sma
 
 
 def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Objects, small: Path) -> None:
-    context = room.validated(room.job(objects, small))
+    context = task_context.validated(task_context.job(objects, small))
     assert context.source is not None
     longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
     with pytest.raises(JobError) as caught:
         run_with(longer, lambda _: False)
     assert (caught.value.code, caught.value.retryable) == ("incomplete_output", True)
-    assert room.keys(context) == []
+    assert task_context.keys(context) == []
 
 
 def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: Objects, tmp_path: Path) -> None:
-    context = room.validated(room.job(objects, samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
+    context = task_context.validated(task_context.job(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
     objects.client.create_multipart_upload(Bucket=objects.bucket, Key=f"outputs/{context.job_id}/360p.mp4")
     run_with(context, lambda _: False)
-    assert [key for key in room.keys(context) if key.startswith("half-made")] == []
+    assert [key for key in task_context.keys(context) if key.startswith("half-made")] == []
 
 
 def test_outputs_that_are_not_whole_any_more_are_made_again(objects: Objects, small: Path) -> None:
-    context = room.validated(room.job(objects, small))
+    context = task_context.validated(task_context.job(objects, small))
     run_with(context, lambda _: False)
     objects.delete(f"outputs/{context.job_id}/audio.mp3")
     run_with(context, lambda _: False)
-    assert f"outputs/{context.job_id}/audio.mp3" in room.keys(context)
+    assert f"outputs/{context.job_id}/audio.mp3" in task_context.keys(context)
 
 
 def test_a_killed_task_takes_its_ffmpeg_along() -> None:

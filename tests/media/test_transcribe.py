@@ -17,8 +17,8 @@ from mediajobs.media.options import Options, Transcription
 from mediajobs.storage.bucket_store import Objects
 from statemachine.tasks import audio, speech, transcribe
 from statemachine.tasks.context import Context
-from tests.media.room import Recorder, job, keys, validated
-from tests.media.samples import AUDIO, VIDEO, ffmpeg, output, picture
+from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
+from tests.support.task_context import Recorder, job, keys, validated
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(__file__).parent / "demo" / "speech.mp4"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from requests import Response
 
-from infra.cli.client import COMMANDS, _refusal
-from infra.cli.failures import RefusedError
-from infra.cli.place import ROOT
+from infra.cli.api.client import COMMANDS, _refusal
+from infra.cli.errors import RefusedError
+from infra.cli.target import ROOT
 
 SAID = "".join(
     file.read_text() for folder in ("functions/api", "layers/python") for file in sorted((ROOT / folder).rglob("*.py"))

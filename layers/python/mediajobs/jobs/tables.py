@@ -30,7 +30,7 @@ class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
 
 class JobRow(TableModel):
     """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits, for its turn or for
-    its upload (see mediajobs.stores.pending): they make a sparse index."""
+    its upload (see mediajobs.pending): they make a sparse index."""
 
     class Meta:
         table_name = FromEnvironment("JOBS_TABLE")
@@ -112,7 +112,7 @@ class DeletedRow(TableModel):
 class CounterRow(TableModel):
     """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
     where it has one for concurrent jobs, the ids of its open ones; `rates` what finished jobs taught; `waiting` and
-    `workers` are others' (see mediajobs.stores.waiting and .workers)."""
+    `workers` are others' (see mediajobs.waiting and .workers)."""
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")

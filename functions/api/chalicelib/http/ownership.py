@@ -1,0 +1,28 @@
+"""A job belongs to an account. Every view asks here before it reads or changes one."""
+
+from http import HTTPStatus
+
+from chalicelib.http.problems import Problem
+from mediajobs.accounts.key_store import Caller
+from mediajobs.errors import NotFound
+from mediajobs.ids import is_job_id
+from mediajobs.jobs import job_store
+from mediajobs.jobs.model import Job
+
+
+def own_job(caller: Caller, job_id: str) -> Job:
+    """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
+    return owned(caller, job_store.get(checked_id(job_id)))
+
+
+def checked_id(job_id: str) -> str:
+    """Raises NotFound for what cannot be a job's id, without a look into the table."""
+    if not is_job_id(job_id):
+        raise NotFound(job_id)
+    return job_id
+
+
+def owned(caller: Caller, job: Job) -> Job:
+    if job.account != caller.account:
+        raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
+    return job

@@ -1,0 +1,114 @@
+"""Every error as an RFC 9457 problem document: the one place where exceptions become HTTP."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import ChaliceUnhandledError, Response
+from pydantic import Field, ValidationError
+
+from mediajobs.base_model import LazyModel
+
+CONTENT_TYPE = "application/problem+json"
+CATCH_ALL = "/{proxy+}"  # the gateway's route for what no other is for
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Invalid(LazyModel):
+    """Where a value is, and what is wrong with it."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class ProblemDocument(LazyModel):
+    """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate,
+    `violated-policies` for what was too much."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Invalid] | None = Field(None, exclude_if=_absent)
+    violated_policies: list[str] | None = Field(None, serialization_alias="violated-policies", exclude_if=_absent)
+
+
+class Problem(ChaliceUnhandledError):
+    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do; `slug` names the kind, if it is our own,
+    and `type` one that is known elsewhere. `more` are further members of the document."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        slug: str | None = None,
+        type: str | None = None,  # noqa: A002 - the member's name
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.type = type or f"urn:mediajobs:problem:{slug or status.phrase.lower().replace(' ', '-')}"
+        self.more = more
+        self.headers = headers or {}
+
+    def events(self) -> Response:
+        """For an EventSource, which would give up for good at an error: when to come again."""
+        seconds = int(self.headers["Retry-After"])
+        headers: dict[str, str | list[str]] = {
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "private, no-store",
+        }
+        return Response(f"retry: {seconds * 1000}\n\n", status_code=HTTPStatus.OK.value, headers=headers)
+
+    def response(self, path: str) -> Response:
+        document = ProblemDocument(
+            type=self.type,
+            title=self.status.phrase,
+            status=self.status.value,
+            detail=self.detail,
+            instance=path,
+            **self.more,
+        )
+        headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
+        body = document.model_dump_json(by_alias=True)
+        return Response(body, status_code=self.status.value, headers=headers)
+
+
+def of_validation(error: ValidationError) -> Problem:
+    """400 for what is not JSON, 422 for what is not as it should be."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    for entry in found:
+        if entry["type"] == "json_invalid":
+            where = entry["msg"].removeprefix("Invalid JSON: ")
+            return Problem(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {where}.")
+    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"].removeprefix("Value error, ")) for entry in found]
+    first = f"{'.'.join(str(part) for part in errors[0].loc) or 'body'}: {errors[0].msg}"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
+
+
+def of_response(response: Response, path: str) -> Response:
+    """Chalice's own errors (405, 415, 500) in our shape; anything else as it is."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if response.status_code < HTTPStatus.BAD_REQUEST or headers.get("content-type") == CONTENT_TYPE:
+        return response
+    body = response.body if isinstance(response.body, dict) else {}
+    problem = Problem(HTTPStatus(response.status_code), body.get("Message", "The request could not be answered."))
+    return problem.response(path)
+
+
+def unknown_route(path: str, method: str, routes: Mapping[str, Iterable[str]]) -> Problem:
+    """404 for an unknown path, 405 for a known one with another method."""
+    for pattern, methods in routes.items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
+            allowed = ", ".join(sorted(methods))
+            detail = f"{path} does not take {method}. It takes: {allowed}."
+            return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
+    return Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")

@@ -1,0 +1,95 @@
+"""The caller's rate limit, counted once a request and told on every answer; and quotas, where one is used up."""
+
+from contextvars import ContextVar
+from http import HTTPStatus
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.http.problems import Problem
+from chalicelib.http.routes import Route
+from mediajobs.accounts import key_store, rate_limits, usage, usage_store
+from mediajobs.accounts.key_store import Caller
+from mediajobs.accounts.rate_limits import QuotaExceeded, Window
+from mediajobs.errors import Conflict, OverQuota
+
+# Registered by the draft that defines the headers.
+_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+_window: ContextVar[Window | None] = ContextVar("window", default=None)
+_counted: ContextVar[tuple[Caller, str] | None] = ContextVar("counted", default=None)
+
+
+def begin() -> None:
+    """Before every request: nobody has been counted yet."""
+    _window.set(None)
+    _counted.set(None)
+
+
+def admit(key: str, route: Route) -> Caller | None:
+    """Counts a request of this key, as answered with what the route promises. None for a key that opens nothing.
+
+    Raises Problem(429).
+    """
+    counter = usage.counter(f"{route.method} {route.path}", _promised(route))
+    try:
+        caller = key_store.authenticate(key, counter)
+    except QuotaExceeded as error:
+        _window.set(error.window)
+        raise _exceeded(error.window) from error
+    if caller is not None:
+        _window.set(caller.window)
+        _counted.set((caller, counter))
+    return caller
+
+
+def settle(status: int) -> bool:
+    """The present request was answered: its count is corrected where the status is of another class than promised.
+
+    False where that failed; the answer stands all the same.
+    """
+    counted = _counted.get()
+    if counted is None:
+        return True
+    caller, counter = counted
+    right = usage.counter_for(counter, status)
+    if right == counter:
+        return True
+    try:
+        usage_store.correct(caller.key_id, caller.today.date, counter, right)
+    except (BotoCoreError, ClientError, Conflict):
+        return False
+    return True
+
+
+def headers() -> dict[str, str]:
+    """For the present answer; none where no key was accepted."""
+    window = _window.get()
+    return rate_limits.headers(window) if window else {}
+
+
+def over_quota(error: OverQuota) -> Problem:
+    """429 where waiting helps, 403 where it does not."""
+    waiting = error.retry_after is not None
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS if waiting else HTTPStatus.FORBIDDEN,
+        str(error),
+        type=_TYPE,
+        violated_policies=[error.policy],
+        headers={"Retry-After": str(error.retry_after)} if waiting else None,
+    )
+
+
+def _promised(route: Route) -> int:
+    """What a request is counted as before its answer is known."""
+    return min(status.value for status in route.answers if status < HTTPStatus.BAD_REQUEST)
+
+
+def _exceeded(window: Window) -> Problem:
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"This key's {window.limit} requests in {rate_limits.WINDOW_SECONDS} seconds are used up. "
+        f"Try again in {window.resets_in} seconds, or ask for a higher limit.",
+        type=_TYPE,
+        violated_policies=[rate_limits.POLICY],
+        headers={"Retry-After": str(window.resets_in)},
+    )

@@ -1,0 +1,23 @@
+"""`/jobs/stats`: an account's statistics for any span of time, at the same cost whatever the number of jobs."""
+
+from http import HTTPStatus
+
+from chalice.app import Response
+
+from chalicelib.http.responses import json_answer
+from chalicelib.http.routes import Asked, Routes
+from mediajobs import timestamps
+from mediajobs.api.request_types import Span
+from mediajobs.statistics import counter_store, time_blocks
+from mediajobs.statistics.schemas import Statistics, statistics
+
+routes = Routes("jobs")
+
+
+@routes.route("GET", "/jobs/stats", {HTTPStatus.OK: Statistics}, query=Span)
+def stats(asked: Asked) -> Response:
+    """Statistics of the jobs created in a span of time."""
+    span: Span = asked.query
+    first = timestamps.milliseconds_up(span.from_date) if span.from_date else 0
+    last = timestamps.milliseconds(span.to_date) if span.to_date else time_blocks.EPOCH_END - 1
+    return json_answer(statistics(counter_store.read(asked.caller.account, first, last), span.from_date, span.to_date))

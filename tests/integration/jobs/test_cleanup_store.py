@@ -1,0 +1,97 @@
+"""What comes of a job that was deleted goes, whenever it comes; what was to be kept stays."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from mediajobs.commands import service
+from mediajobs.jobs.tables import DELETED, DeletedRow
+from mediajobs.timestamps import parse
+from tests.support.deployment import START, World
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World(("acme",))
+    yield made
+    made.close()
+
+
+def deleted(world: World, *, files: bool = True) -> str:
+    """A job that was deleted when its upload had just begun, at the last moment."""
+    job_id: str = world.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
+    world.clock.milliseconds = START + 59 * MINUTE
+    assert world.ask("acme", "DELETE", f"/jobs/{job_id}", query={"delete_files": str(files).lower()}).status == 200
+    return job_id
+
+
+def look(world: World, at: int) -> list[str]:
+    """The sweep of that minute."""
+    world.clock.milliseconds = START + at * MINUTE
+    return service.remove_leftovers()
+
+
+def come(world: World, job_id: str, *, told: bool = True) -> None:
+    world.upload(job_id, 9)
+    if told:
+        world.arrived(job_id, 9)
+
+
+def lying() -> list[str]:
+    return [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket="media").get("Contents", [])]
+
+
+@pytest.mark.parametrize("minute", [60, 89, 119, 121, 600, 20 * 24 * 60])
+def test_an_upload_that_outlives_its_job_leaves_nothing(world: World, minute: int) -> None:
+    job_id = deleted(world)
+    for before in (66, 121):
+        if before < minute:
+            assert look(world, before) == []
+    world.clock.milliseconds = START + minute * MINUTE
+    come(world, job_id)
+    assert look(world, minute + 3) == [job_id]
+    assert lying() == []
+    assert look(world, minute + 999) == []
+
+
+def test_within_the_hour_nobody_needs_to_tell(world: World) -> None:
+    job_id = deleted(world)
+    assert look(world, 119) == []
+    come(world, job_id, told=False)
+    assert look(world, 121) == [job_id]
+    assert lying() == []
+
+
+@pytest.mark.parametrize("calls", range(7))
+def test_one_that_comes_during_the_look_is_not_overlooked(world: World, calls: int) -> None:
+    job_id = deleted(world)
+    world.clock.milliseconds = START + 121 * MINUTE
+    world.interleaved(service.remove_leftovers, lambda: come(world, job_id), after=calls)
+    look(world, 125)
+    assert lying() == []
+
+
+def test_what_comes_stays_where_the_files_were_to_be_kept(world: World) -> None:
+    job_id = deleted(world, files=False)
+    come(world, job_id)
+    assert look(world, 999) == []
+    assert lying() == [f"sources/{job_id}/source"]
+
+
+def test_a_source_of_nobody_stays(world: World) -> None:
+    come(world, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert look(world, 999) == []
+    assert len(lying()) == 1
+
+
+def test_what_tells_of_the_deletion_is_kept_for_a_month_and_in_no_queue(world: World) -> None:
+    job_id = deleted(world)
+    due = parse(str(DeletedRow.get(job_id, DELETED).queue_rank).partition("#")[0])
+    look(world, 121)
+    row = DeletedRow.get(job_id, DELETED)
+    assert row.attribute_values.keys() == {"job_id", "item", "expires"}
+    assert row.expires == int((due + timedelta(days=30)).timestamp())

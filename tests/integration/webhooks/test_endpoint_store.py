@@ -1,0 +1,181 @@
+"""Endpoints: ten an account, secrets that overlap, nothing for strangers, nothing secret in logs."""
+
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from moto.dynamodb.responses import DynamoHandler
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from mediajobs.errors import Conflict, NotFound
+from mediajobs.webhooks import delivery_store, endpoint_concurrency_store, endpoint_store, overdue_service, signatures
+from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MOST_ENDPOINTS
+from tests.support.template import template
+from tests.support.webhook_receivers import answer, receiver
+from tests.support.webhooks import MINUTE, Room, furnish
+
+pytestmark = pytest.mark.usefixtures("cloud")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+URL = "https://example.com/hook"
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    return furnish(monkeypatch)
+
+
+def test_what_was_made_is_found_again() -> None:
+    made = endpoint_store.create("acme", url=URL, now=NOW, description="mine")
+    assert made == endpoint_store.get("acme", made.webhook_id)
+    assert (made.events, made.enabled, len(made.secrets)) == (DEFAULT_EVENTS, True, 1)
+    other = endpoint_store.create("acme", url=URL, now=NOW)
+    assert endpoint_store.of_account("acme") == sorted([made, other], key=lambda each: each.webhook_id)
+    assert made.secrets != other.secrets
+
+
+def test_an_account_has_ten_at_most_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, write = threading.Lock(), DynamoHandler.transact_write_items
+
+    def one_at_a_time(self: Any) -> Any:  # as DynamoDB does it; moto does not
+        with lock:
+            return write(self)
+
+    monkeypatch.setattr(DynamoHandler, "transact_write_items", one_at_a_time)
+
+    def make(_: int) -> bool:
+        try:
+            endpoint_store.create("acme", url=URL, now=NOW)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(make, range(16))) == 10
+    assert len(endpoint_store.of_account("acme")) == 10
+    endpoint_store.delete("acme", endpoint_store.of_account("acme")[0].webhook_id)
+    endpoint_store.create("acme", url=URL, now=NOW)
+    with pytest.raises(Conflict, match="Delete one"):
+        endpoint_store.create("acme", url=URL, now=NOW)
+
+
+def test_what_is_changed_is_changed_and_the_rest_stays() -> None:
+    made = endpoint_store.create("acme", url=URL, now=NOW, description="mine")
+    changed = endpoint_store.change(
+        "acme", made.webhook_id, {"events": ("job.progress",), "description": None}, NOW + MINUTE
+    )
+    assert changed == endpoint_store.get("acme", made.webhook_id)
+    assert (changed.events, changed.description, changed.url) == (("job.progress",), None, URL)
+    assert changed.secrets == made.secrets
+
+
+def test_strangers_find_nothing_and_change_nothing() -> None:
+    made = endpoint_store.create("acme", url=URL, now=NOW)
+    for attempt in (
+        lambda: endpoint_store.get("other", made.webhook_id),
+        lambda: endpoint_store.change("other", made.webhook_id, {"url": "https://evil.example/"}, NOW),
+        lambda: endpoint_store.rotate("other", made.webhook_id, NOW),
+        lambda: endpoint_store.delete("other", made.webhook_id),
+        lambda: endpoint_store.get("acme", "endpoints"),  # what counts them is none
+        lambda: endpoint_store.change("acme", "endpoints", {"url": URL}, NOW),
+        lambda: endpoint_store.delete("acme", "endpoints"),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert endpoint_store.get("acme", made.webhook_id) == made
+    assert endpoint_store.of_account("other") == []
+
+
+def verifies(secret: str, sent: dict[str, str], body: str) -> bool:
+    try:
+        Webhook(secret).verify(body, sent)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def test_an_old_secret_signs_for_a_day_beside_the_new_one() -> None:
+    now = datetime.now(UTC)
+    made = endpoint_store.create("acme", url=URL, now=now)
+    before = made.secrets[0].secret
+    rotated = endpoint_store.rotate("acme", made.webhook_id, now - timedelta(hours=23))
+    after = rotated.secrets[0].secret
+    sent = signatures.headers("msg_1", now, "{}", rotated.signing(now))
+    assert verifies(before, sent, "{}")
+    assert verifies(after, sent, "{}")
+    assert rotated.signing(now + timedelta(hours=2)) == [after]
+    again = endpoint_store.rotate("acme", made.webhook_id, now + timedelta(hours=2))
+    assert [each.secret for each in again.secrets][1:] == [after]  # the expired one is forgotten
+
+
+def test_secrets_do_not_pile_up() -> None:
+    made = endpoint_store.create("acme", url=URL, now=NOW)
+    for _ in range(9):
+        endpoint_store.rotate("acme", made.webhook_id, NOW)
+    with pytest.raises(Conflict, match="oldest has expired"):
+        endpoint_store.rotate("acme", made.webhook_id, NOW)
+    assert len(endpoint_store.rotate("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
+
+
+def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        assert room.one()
+        room.queues.messages.clear()
+        assert overdue_service.sweep(room.clock()) == 0  # it is given some time
+        room.clock.turn(room.clock() + 3 * MINUTE)
+        assert overdue_service.sweep(room.clock()) == 1
+        assert overdue_service.sweep(room.clock() + MINUTE) == 0
+        room.work()
+    assert room.log(endpoint)[0].status == "delivered"
+
+
+def test_what_goes_to_a_deleted_endpoint_ends(room: Room) -> None:
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        assert room.one()
+        endpoint_store.delete("acme", endpoint.webhook_id)
+        room.work()
+    assert site.requests == []
+    assert [(each.status, each.reason) for each in room.log(endpoint)] == [("failed", "webhook_deleted")]
+    assert endpoint_store.of_account("acme") == []  # and does not come back
+
+
+def test_a_delivery_is_sent_a_hundred_times_at_most(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_store, "MOST_ATTEMPTS", 2)
+    with receiver(answer(200)) as site:
+        endpoint = room.endpoint(site.url)
+        room.tell(room.event())
+        room.work()
+        delivery_store.redeliver(room.log(endpoint)[0], room.clock())
+        room.work()
+        with pytest.raises(Conflict, match="as often as may be"):
+            delivery_store.redeliver(room.log(endpoint)[0], room.clock())
+
+
+def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(room.app.logger.registered_handler, "stream", log)
+    with receiver(answer(500, b"their words"), answer(200)) as site:
+        endpoint = room.endpoint(f"{site.url}?token=theirs")
+        room.tell(room.event(filename="private name.mp4"))
+        room.work()
+        room.pass_time(MINUTE)
+    shown = log.getvalue()
+    assert endpoint.webhook_id in shown
+    request = site.requests[0]
+    secret = endpoint.secrets[0].secret
+    for word in (secret, request.headers["webhook-signature"], request.headers["x-webhook-signature"]):
+        assert word.removeprefix("whsec_").removeprefix("v1,") not in shown
+    for word in ("private name", "their words", "theirs"):
+        assert word not in shown
+
+
+def test_the_slow_endpoints_of_one_account_leave_most_workers_to_the_others() -> None:
+    hints = template()["Resources"]["AttemptsFunction"]["Properties"]["Events"]["Due"]["Properties"]
+    _condition, _at_home, workers = hints["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
+    assert workers / 2 >= MOST_ENDPOINTS * endpoint_concurrency_store.MOST  # at worst each holds one alone

@@ -1,0 +1,62 @@
+"""A receiver written with the npm package `standardwebhooks` accepts what we send, and nothing else."""
+
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mediajobs.webhooks.signatures import assemble_secret, headers
+from tests.support.template import ROOT
+
+HERE = ROOT / "tests" / "npm"
+HOME = ROOT / ".local" / "npm"
+SECRET, OLD, OTHER = (assemble_secret(bytes([number]) * 32) for number in (1, 2, 3))
+BODY = json.dumps({"event": "job.completed", "filename": "Füße.mp4"})
+
+
+@pytest.fixture(scope="module")
+def room() -> Path:
+    """The pinned package, from the registry that npm knows."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("needs Node.js with npm: apt-get install nodejs npm")
+    HOME.mkdir(parents=True, exist_ok=True)
+    for file in HERE.iterdir():
+        shutil.copy(file, HOME)
+    if not (HOME / "node_modules" / "standardwebhooks").exists():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+        try:
+            subprocess.run(command, cwd=HOME, check=True, timeout=60, capture_output=True)
+        except subprocess.SubprocessError:
+            pytest.skip("the npm registry cannot be reached from here")
+    return HOME
+
+
+def accepted(room: Path, *asked: dict[str, Any]) -> list[bool]:
+    done = subprocess.run(
+        ["node", "verify.js"], cwd=room, input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=30
+    )
+    answers: list[bool] = json.loads(done.stdout)
+    return answers
+
+
+def request(secret: str, *signing: str, body: str = BODY, age: float = 0) -> dict[str, Any]:
+    """What came, and the secret that the receiver has."""
+    sent = datetime.now(UTC) - timedelta(minutes=age)
+    return {"secret": secret, "body": body, "headers": headers("msg_1", sent, BODY, signing)}
+
+
+def test_it_accepts_ours_and_refuses_what_is_not(room: Path) -> None:
+    assert accepted(
+        room,
+        request(SECRET, SECRET),
+        request(SECRET, SECRET, OLD),  # during a rotation both are good
+        request(OLD, SECRET, OLD),
+        request(OTHER, SECRET, OLD),
+        request(SECRET, SECRET, body=BODY.replace("completed", "failed")),
+        request(SECRET, SECRET, age=6),
+        request(SECRET, SECRET, age=-6),
+    ) == [True, True, True, False, False, False, False]

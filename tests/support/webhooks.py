@@ -1,0 +1,173 @@
+"""The webhooks' functions around a clock that the test turns, with queues that keep its time."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.circuit_breaker import base
+from aws_lambda_powertools.utilities.circuit_breaker.persistence import base as kept
+from aws_lambda_powertools.utilities.circuit_breaker.persistence import dynamodb
+
+from mediajobs.aws import dynamodb as aws_dynamodb
+from mediajobs.jobs.events import JobEvent
+from mediajobs.settings import setting
+from mediajobs.timestamps import rfc3339
+from mediajobs.webhooks import attempt_queue, delivery_store, endpoint_store
+from mediajobs.webhooks.delivery import Delivery
+from mediajobs.webhooks.endpoints import EVENTS, Endpoint
+from tests.support.functions import load
+
+MINUTE = timedelta(minutes=1)
+TICK: dict[str, Any] = {"detail": {}, "resources": []} | dict.fromkeys(
+    ("version", "account", "region", "detail-type", "source", "time", "id"), ""
+)
+
+
+class Clock:
+    """Stands still until it is turned."""
+
+    def __init__(self, now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)) -> None:
+        self.now = now
+
+    def __call__(self, _zone: Any = None) -> datetime:
+        return self.now
+
+    def turn(self, to: datetime) -> None:
+        self.now = max(self.now, to)
+
+
+@dataclass
+class Queues:
+    """SQS by the test's clock: delays, at least once, in no order. `shuffle` also gives messages twice."""
+
+    clock: Clock
+    messages: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    shuffle: random.Random | None = None
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:  # noqa: N803
+        at = self.clock() + timedelta(seconds=DelaySeconds)
+        copies = 2 if self.shuffle and self.shuffle.random() < 0.3 else 1
+        self.messages.setdefault(QueueUrl, []).extend([(at, MessageBody)] * copies)
+        return {}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        for entry in Entries:
+            self.send_message(
+                QueueUrl=QueueUrl, MessageBody=entry["MessageBody"], DelaySeconds=entry.get("DelaySeconds", 0)
+            )
+        return {}
+
+    def take(self, queue: str) -> str | None:
+        """A message whose time has come; it is gone from the queue until it is put back."""
+        ready = [each for each in self.messages.get(queue, []) if each[0] <= self.clock()]
+        if not ready:
+            return None
+        chosen = self.shuffle.choice(ready) if self.shuffle else min(ready)
+        self.messages[queue].remove(chosen)
+        return chosen[1]
+
+    def next(self) -> datetime | None:
+        return min((at for queue in self.messages.values() for at, _ in queue), default=None)
+
+
+class Room:
+    """An account, its endpoints, and what happens to them."""
+
+    def __init__(self, app: ModuleType, clock: Clock, queues: Queues) -> None:
+        self.app, self.clock, self.queues = app, clock, queues
+
+    def endpoint(self, url: str, account: str = "acme", events: tuple[str, ...] = EVENTS) -> Endpoint:
+        return endpoint_store.create(account, url=url, events=events, now=self.clock())
+
+    def event(self, job_id: str = "J", status: str = "completed", version: int = 6, **more: Any) -> JobEvent:
+        fields: dict[str, Any] = {"account": "acme", "attempt": 1, "priority": 5, "filename": "a.mp4", "batch_id": None}
+        fields |= {"event_id": f"{job_id}-{version}", "updated_at": rfc3339(self.clock()), "version": version}
+        return JobEvent(job_id=job_id, status=status, **fields | more)
+
+    def tell(self, event: JobEvent) -> None:
+        """What the bus does."""
+        body = json.dumps({"detail-type": event.name, "detail": event.model_dump()})
+        self.queues.send_message(QueueUrl="webhooks", MessageBody=body)
+
+    def work(self) -> None:
+        """Whatever is due now."""
+        while self.one():
+            pass
+
+    def one(self) -> bool:
+        """Handles one message, which comes again in a minute where that fails; False where there is none."""
+        for queue, handler in (("webhooks", "fan_out"), ("attempts", "deliver")):
+            body = self.queues.take(queue)
+            if body is not None:
+                if not self._handled(handler, body):
+                    self.queues.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=60)
+                return True
+        return False
+
+    def pass_time(self, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
+        """From one moment at which something may happen to the next, the sweep's minutes among them."""
+        end = self.clock() + span
+        self.work()
+        while self.clock() < end and not until():
+            sweep = self._due()
+            moments = [moment for moment in (self.queues.next(), sweep) if moment is not None]
+            self.clock.turn(min([*moments, end]))
+            if sweep is not None and sweep <= self.clock():
+                self.look()
+            self.work()
+
+    def look(self) -> None:
+        """The minute's sweep."""
+        self.app.look_around(TICK, None)
+
+    def log(self, endpoint: Endpoint) -> list[Delivery]:
+        """The oldest first."""
+        found: list[Delivery] = []
+        place: dict[str, Any] | None = None
+        while True:
+            page = delivery_store.page(endpoint.webhook_id, place=place)
+            found, place = found + page.deliveries, page.place
+            if place is None:
+                return found[::-1]
+
+    def _handled(self, handler: str, body: str) -> bool:
+        try:
+            answer = getattr(self.app, handler)({"Records": [message(body)]}, None)
+        except Exception:  # noqa: BLE001 - a function that fails as a whole: its batch comes again
+            return False
+        return not answer["batchItemFailures"]
+
+    def _due(self) -> datetime | None:
+        """The first minute at which the sweep finds something."""
+        items = aws_dynamodb.dynamodb().scan(TableName=setting("DELIVERIES_TABLE"))["Items"]
+        moments = [int(item["due_at"]["N"]) / 1000 for item in items if "due_at" in item]
+        if not moments:
+            return None
+        first = datetime.fromtimestamp(min(moments), UTC)
+        return max(first.replace(second=0, microsecond=0) + MINUTE, self.clock())
+
+
+def message(body: str, message_id: str = "M") -> dict[str, Any]:
+    """As Lambda gives it."""
+    fields = dict.fromkeys(("receiptHandle", "md5OfBody", "eventSource", "eventSourceARN", "awsRegion"), "")
+    return fields | {"messageId": message_id, "body": body, "attributes": {}, "messageAttributes": {}}
+
+
+def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
+    """In a `cloud`, with receivers on the loopback allowed."""
+    clock = Clock()
+    queues = Queues(clock)
+    app = load("webhooks")
+    monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
+    monkeypatch.setenv("WEBHOOKS_QUEUE", "webhooks")
+    monkeypatch.setenv("ATTEMPTS_QUEUE", "attempts")
+    monkeypatch.setattr(app, "clock", clock)
+    monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
+    for module in (base, kept, dynamodb):
+        monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock)))
+    return Room(app, clock, queues)
