@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.http import rate_limit, route_table
-from chalicelib.http.handler import door
+from chalicelib.http.handler import handler
 from chalicelib.http.problems import Problem, of_response, unknown_route
 from mediajobs.aws import dynamodb
 
@@ -30,7 +30,7 @@ EVERYWHERE = {
 
 for call in route_table.calls():
     _, method, path = call
-    app.route(path, methods=[method], content_types=[])(door(app, partial(route_table.find, *call)))
+    app.route(path, methods=[method], content_types=[])(handler(app, partial(route_table.find, *call)))
 
 
 @app.middleware("http")

@@ -39,12 +39,12 @@ def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
 def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
     seconds = context.get_remaining_time_in_millis() // 1000 + 1
     try:
-        state = export_service.go_on(export_id, _in_time(context), seconds)
-    except export_store.Held:
+        state = export_service.resume(export_id, _in_time(context), seconds)
+    except export_store.LockedElsewhere:
         raise  # whoever holds it ends it
     except Exception:  # whatever it was: nobody tries again, and somebody waits for it
         if last:
-            export_service.give_up(export_id)
+            export_service.mark_failed(export_id)
         raise
     logger.info("export", export_id=export_id, state=state)
 
@@ -52,7 +52,7 @@ def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
 def _retry(walk: Walk, context: LambdaContext) -> None:
     done = bulk_retry_service.advance(walk, _in_time(context))
     if done.left is not None:
-        bulk_retry_service.hand_over(done.left)
+        bulk_retry_service.enqueue(done.left)
     logger.info("retried", account=walk.account, **done.document.model_dump())
 
 

@@ -23,7 +23,7 @@ def progress(event: DynamoDBEvent) -> dict[str, Any]:
     failed: list[str] = []
     for job_id, records in _by_job(event.to_dict()["Records"]).items():
         try:
-            told = broadcast_service.tell(job_id, _last_seen(records))
+            told = broadcast_service.broadcast(job_id, _last_seen(records))
         except (BotoCoreError, ClientError):
             logger.exception("not told", job_id=job_id)
             failed.append(records[0]["dynamodb"]["SequenceNumber"])

@@ -25,7 +25,7 @@ def uploaded(event: CloudWatchEvent) -> None:
             job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
         )
     except NotFound:  # a job is there before its upload's URL: so this one was deleted
-        goes = cleanup_store.came(job_id)
+        goes = cleanup_store.source_arrived_late(job_id)
         logger.warning("a source arrived for a job that is not there", job_id=job_id, goes=goes)
         return
     logger.info("source arrived", job_id=job_id, verdict=outcome.verdict)

@@ -45,7 +45,7 @@ def schedule(event: CloudWatchEvent) -> None:
 def _go_round() -> None:
     """Does each duty, and fails at the end if one did: what fails three times raises the alarm of FailedEvents."""
     try:
-        run_each.those((sweep, expire, service.remove_leftovers), _do)
+        run_each.run_each((sweep, expire, service.remove_leftovers), _do)
     except ExceptionGroup:
         logger.exception("sweep")  # Lambda itself would tell of the group alone
         raise

@@ -35,4 +35,4 @@ def roll_up(event: SQSEvent) -> Any:
 def _roll_up(record: SQSRecord) -> None:
     event = _Told.model_validate_json(record.body).detail
     name_index_store.follow(event)
-    logger.info("rolled up", job_id=event.job_id, changed=counter_store.count(event.job_id, event))
+    logger.info("rolled up", job_id=event.job_id, changed=counter_store.update_counters(event.job_id, event))

@@ -48,7 +48,7 @@ def deliver(event: SQSEvent) -> Any:
 
 @app.on_cw_event({"source": ["aws.events"]})
 def look_around(_event: CloudWatchEvent) -> None:
-    logger.info("sweep", hinted=overdue_service.sweep(clock()))
+    logger.info("sweep", hinted=overdue_service.enqueue_overdue(clock()))
 
 
 def _fan_out(record: SQSRecord) -> None:
@@ -72,7 +72,7 @@ def _recover(walk: dict[str, Any]) -> None:
 def _deliver(record: dict[str, Any]) -> bool:
     try:
         hint = attempt_queue.read(record["body"])
-        outcome = delivery_service.make(hint, clock)
+        outcome = delivery_service.attempt_delivery(hint, clock)
     except Exception:  # its message comes again, the others of the batch do not; the row knows how far it got
         logger.exception("an attempt was interrupted", hint=record["body"])
         return False

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, WebsocketEvent
 
 from mediajobs.accounts import key_store, usage
-from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.live_progress import (
     broadcast_service,
     connection_store,
@@ -17,7 +17,7 @@ from mediajobs.live_progress import (
     subscriber_store,
     subscription_service,
 )
-from mediajobs.live_progress.connection_store import Connection, Known
+from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.live_progress.messages import Message
 
 app = Chalice(app_name="sockets")
@@ -33,18 +33,18 @@ def connect(event: WebsocketEvent) -> Answer:
     """A connection counts as a request of its key. The key is in no log."""
     try:
         caller = key_store.authenticate(_key(event.to_dict()), _COUNTER)
-    except QuotaExceeded:
+    except RateLimitExceeded:
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
     if caller is None:
         return _answer(event, HTTPStatus.UNAUTHORIZED)
-    connection_store.remember(Connection(event.connection_id, caller.account, caller.key_id))
+    connection_store.save(Connection(event.connection_id, caller.account, caller.key_id))
     return _answer(event, HTTPStatus.OK)
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> Answer:
     """Messages are not counted against the key, but each connection has its measure."""
-    if not connection_store.takes_a_message(event.connection_id):
+    if not connection_store.count_message(event.connection_id):
         push_client.push(messages.too_many_messages(), [event.connection_id])
         push_client.close(event.connection_id)
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
@@ -52,7 +52,7 @@ def message(event: WebsocketEvent) -> Answer:
     if known is None:
         push_client.close(event.connection_id)
     elif broadcast_service.is_revoked(known.connection.key_id):
-        broadcast_service.cut_off(known)
+        broadcast_service.disconnect(known)
     else:
         for data in _replies(known, messages.read(event.body)):
             push_client.push(data, [event.connection_id])
@@ -75,10 +75,10 @@ def socket(event: dict[str, Any], context: Any) -> Answer:
     return _DOORS[event["requestContext"]["eventType"]](event, context)
 
 
-def _replies(known: Known, asked: Message | None) -> list[bytes]:
+def _replies(known: ConnectionState, asked: Message | None) -> list[bytes]:
     """What is said at once; frames come by way of the stream."""
     if asked is None:
-        return [messages.senseless()]
+        return [messages.bad_message()]
     if asked.action == "ping":
         return [messages.PONG]
     if asked.action == "subscribe":
@@ -90,7 +90,7 @@ def _replies(known: Known, asked: Message | None) -> list[bytes]:
     return []
 
 
-def _subscribe(known: Known, asked: Message) -> list[bytes]:
+def _subscribe(known: ConnectionState, asked: Message) -> list[bytes]:
     if asked.all:
         subscription_service.subscribe_to_all(known.connection)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.local.home import write_private
 from mediajobs.accounts import key_store
-from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.accounts.usage import counter
 
 ACCOUNT = "demo"
@@ -26,7 +26,7 @@ def lasting(file: Path, limit: int) -> str:
 def _opens(key: str) -> bool:
     try:
         return key_store.authenticate(key, counter("mediajobs up", 200)) is not None
-    except QuotaExceeded:
+    except RateLimitExceeded:
         return True
 
 

@@ -21,7 +21,7 @@ import boto3
 
 from mediajobs.media.options import Options
 from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import media
 from statemachine.tasks.context import Context
 from tests.support.task_context import Recorder
@@ -90,7 +90,7 @@ def task(source: Path) -> None:
             audio=AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000),
         ),
         source_url=None,
-        objects=Objects.from_environment(),
+        objects=MediaBucket.from_environment(),
         reporter=Recorder(),
         models_dir=Path(),
     )

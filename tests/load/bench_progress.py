@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from infra.local import Stack, down, up
 from mediajobs import clock
 from mediajobs.jobs import progress_store
-from mediajobs.jobs.progress import TaskProgress, fresh
+from mediajobs.jobs.progress import TaskProgress, new_progress
 from tests.e2e.conftest import Api
 from tests.support.live_listeners import hear, listener, say
 
@@ -45,7 +45,7 @@ async def measure(stack: Stack, listeners: int, reports: int, pause: float) -> l
     """Milliseconds, of each arrival."""
     api = Api(stack.api_url, stack.api_key or "")
     job_id = (await asyncio.to_thread(api.create, filename="bench.mp4"))["job_id"]
-    progress_store.row_of(job_id, fresh(["validate_video"], attempt=1, now=clock.now())).save()
+    progress_store.row_of(job_id, new_progress(["validate_video"], attempt=1, now=clock.now())).save()
     async with AsyncExitStack() as crowd:
         coming = [listener(stack.ws_url or "", api.key) for _ in range(listeners)]
         sockets = await asyncio.gather(*map(crowd.enter_async_context, coming))

@@ -29,7 +29,7 @@ from mediajobs.jobs import contribution, job_store
 from mediajobs.jobs.index_keys import folded, keys_of
 from mediajobs.jobs.lifecycle import RUNNING, Status, queue_rank
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.progress import fresh
+from mediajobs.jobs.progress import new_progress
 from mediajobs.jobs.progress_store import row_of
 from mediajobs.jobs.tables import JobRow
 from mediajobs.listing import name_index
@@ -194,7 +194,7 @@ class History:
 
     def _count(self, job: Job, moment: int) -> None:
         """As mediajobs.rollups does it, one transaction after the other."""
-        tally = contribution.of_job(job)
+        tally = contribution.counts_of(job)
         owners = [(f"account#{ACCOUNT}", block) for block in time_blocks.blocks_of(moment)]
         if job.batch_id:
             owners.append((f"batch#{ACCOUNT}#{job.batch_id}", "all"))
@@ -290,7 +290,7 @@ def _rows(job: Job) -> Iterator[peer.Line]:
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     yield "JobsTable", row.serialize()
     if job.status in RUNNING:
-        told = fresh(tasks_for(job.options), attempt=1, now=job.updated_at, rates={})
+        told = new_progress(tasks_for(job.options), attempt=1, now=job.updated_at, rates={})
         yield "JobsTable", row_of(job.job_id, told).serialize()
 
 

@@ -135,7 +135,7 @@ def _work(messages: Messages, over: threading.Event) -> None:
         if body is None:
             continue
         if "webhook_id" in json.loads(body):
-            delivery_service.make(attempt_queue.read(body), _now)
+            delivery_service.attempt_delivery(attempt_queue.read(body), _now)
         else:
             fan_out_service.fan_out(JobEvent.model_validate_json(body), _now())
 

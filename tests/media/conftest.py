@@ -8,19 +8,19 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples, task_context
 
 
 @pytest.fixture(scope="session")
-def objects() -> Iterator[Objects]:
+def objects() -> Iterator[MediaBucket]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
     client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", config=config)
     client.create_bucket(Bucket="media")
-    yield Objects("media", client)
+    yield MediaBucket("media", client)
     server.stop()
 
 
@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
+def whole(objects: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
     """All outputs of a source of 9 s that is large enough for every rendition."""
     path = tmp_path_factory.mktemp("whole") / "clip.mp4"
     return task_context.make(objects, media_samples.clip(path, "1280x720", 9, "15000/1001"))

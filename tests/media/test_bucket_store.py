@@ -12,17 +12,17 @@ import requests
 from botocore.exceptions import ClientError
 
 from mediajobs.storage import bucket_store, streaming_upload_client
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import Stored
 
 BODY = random.Random(1).randbytes(17 << 20)  # two parts and a bit  # noqa: S311
 
 
-def read(objects: Objects, key: str) -> bytes:
+def read(objects: MediaBucket, key: str) -> bytes:
     return b"".join(objects.read_chunks(key, 5 << 20))
 
 
-def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: Objects) -> None:
+def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: MediaBucket) -> None:
     sink = objects.sink("large", "video/mp4")
     for start in range(0, len(BODY), 1 << 20):
         sink.write(BODY[start : start + (1 << 20)])
@@ -35,7 +35,7 @@ def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: Objects) -> 
 
 
 @pytest.mark.parametrize("size", [0, 1, streaming_upload_client.PART - 1])
-def test_a_small_body_is_one_put(objects: Objects, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_small_body_is_one_put(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(objects.client, "create_multipart_upload", lambda **_: pytest.fail("multipart"))
     sink = objects.sink("small", "text/plain")
     sink.write(BODY[:size])
@@ -43,7 +43,7 @@ def test_a_small_body_is_one_put(objects: Objects, monkeypatch: pytest.MonkeyPat
     assert read(objects, "small") == BODY[:size]
 
 
-def test_an_aborted_upload_leaves_nothing(objects: Objects) -> None:
+def test_an_aborted_upload_leaves_nothing(objects: MediaBucket) -> None:
     sink = objects.sink("aborted", "video/mp4")
     sink.write(BODY)
     sink.abort()
@@ -54,7 +54,7 @@ def test_an_aborted_upload_leaves_nothing(objects: Objects) -> None:
         sink.write(b"more")
 
 
-def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: Objects) -> None:
+def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: MediaBucket) -> None:
     sink = objects.sink("forgotten", "video/mp4")
     sink.write(BODY[: streaming_upload_client.PART])
     while sink.uploaded < streaming_upload_client.PART:
@@ -64,7 +64,7 @@ def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: Object
     assert objects.size("forgotten") is None
 
 
-def test_a_part_that_fails_is_told_and_leaves_nothing(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_fails_is_told_and_leaves_nothing(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
         raise ConnectionError("no storage")
 
@@ -77,7 +77,7 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(objects: Objects, monkeypa
     assert "Uploads" not in objects.client.list_multipart_uploads(Bucket=objects.bucket, Prefix="failed")
 
 
-def test_writing_waits_while_the_storage_is_slow(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_waits_while_the_storage_is_slow(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming_upload_client, "PART", 1 << 10)
     gate = threading.Event()
     monkeypatch.setattr(objects.client, "upload_part", lambda **_: (gate.wait(10), {"ETag": "x"})[1])
@@ -93,7 +93,7 @@ def test_writing_waits_while_the_storage_is_slow(objects: Objects, monkeypatch: 
     sink.abort()
 
 
-def test_half_made_uploads_of_one_prefix_are_forgotten(objects: Objects) -> None:
+def test_half_made_uploads_of_one_prefix_are_forgotten(objects: MediaBucket) -> None:
     for key in ("outputs/1/a", "outputs/1/b", "outputs/2/a"):
         objects.client.create_multipart_upload(Bucket=objects.bucket, Key=key)
     objects.abort_uploads("outputs/1/")
@@ -102,14 +102,14 @@ def test_half_made_uploads_of_one_prefix_are_forgotten(objects: Objects) -> None
     objects.abort_uploads("outputs/2/")
 
 
-def test_ranges_end_where_the_object_ends(objects: Objects) -> None:
+def test_ranges_end_where_the_object_ends(objects: MediaBucket) -> None:
     objects.client.put_object(Bucket=objects.bucket, Key="ten", Body=b"0123456789")
     assert objects.read_range("ten", 4, 3) == b"456"
     assert objects.read_range("ten", 8, 100) == b"89"
     assert objects.read_range("ten", 10, 5) == b""
 
 
-def test_an_object_that_is_replaced_while_it_is_read_is_noticed(objects: Objects) -> None:
+def test_an_object_that_is_replaced_while_it_is_read_is_noticed(objects: MediaBucket) -> None:
     objects.client.put_object(Bucket=objects.bucket, Key="changing", Body=b"0123456789")
     chunks = objects.read_chunks("changing", 4)
     assert next(chunks) == b"0123"
@@ -118,14 +118,14 @@ def test_an_object_that_is_replaced_while_it_is_read_is_noticed(objects: Objects
         next(chunks)
 
 
-def test_documents_come_back_as_they_were_written(objects: Objects) -> None:
+def test_documents_come_back_as_they_were_written(objects: MediaBucket) -> None:
     objects.write_json("document", {"title": "Ünï", "numbers": [1, 2.5, None]})
     assert objects.read_json("document") == {"title": "Ünï", "numbers": [1, 2.5, None]}
     assert objects.read_json("nowhere") is None
     assert objects.size("nowhere") is None
 
 
-def test_a_file_is_uploaded_with_its_hash(objects: Objects, tmp_path: Path) -> None:
+def test_a_file_is_uploaded_with_its_hash(objects: MediaBucket, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(BODY)
     stored = objects.upload_file(tmp_path / "file", "file", "audio/mpeg")
     assert stored.sha256 == hashlib.sha256(BODY).hexdigest()
@@ -133,7 +133,7 @@ def test_a_file_is_uploaded_with_its_hash(objects: Objects, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["Überraschung.mp4", 'a"b\\c.mp4', "a;b=c.mp4", "line\r\nbreak.mp4", "100%.mp4"])
-def test_a_presigned_url_saves_under_the_right_name(objects: Objects, name: str) -> None:
+def test_a_presigned_url_saves_under_the_right_name(objects: MediaBucket, name: str) -> None:
     objects.client.put_object(Bucket=objects.bucket, Key="named", Body=b"x")
     answer = requests.get(objects.presigned_get("named", filename=name), timeout=10)
     plain, _, exact = answer.headers["Content-Disposition"].partition("; filename*=UTF-8''")
@@ -146,9 +146,9 @@ def test_a_presigned_url_saves_under_the_right_name(objects: Objects, name: str)
 def test_an_endpoint_of_ones_own_is_addressed_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
-    assert Objects("media").presigned_get("k").startswith("https://media.s3.eu-north-1.amazonaws.com/k?")
+    assert MediaBucket("media").presigned_get("k").startswith("https://media.s3.eu-north-1.amazonaws.com/k?")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
-    assert Objects("media").presigned_get("k").startswith("http://localhost:4566/media/k?")
+    assert MediaBucket("media").presigned_get("k").startswith("http://localhost:4566/media/k?")
 
 
 def test_a_name_of_nothing_but_control_characters_still_saves() -> None:

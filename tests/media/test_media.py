@@ -9,7 +9,7 @@ import pytest
 
 from mediajobs.errors import JobError
 from mediajobs.media.options import Options
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import media, runner
 from tests.support import media_samples, task_context
 from tests.support.task_context import Made
@@ -97,7 +97,7 @@ def test_a_second_run_returns_at_once_and_runs_nothing(whole: Made, monkeypatch:
     assert set(recorder.finished) == set(whole.recorder.finished)
 
 
-def test_a_video_without_audio_has_silent_renditions(objects: Objects, tmp_path: Path) -> None:
+def test_a_video_without_audio_has_silent_renditions(objects: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.picture("640x360", 2), *media_samples.VIDEO, tmp_path / "clip.mp4")
     made = task_context.make(objects, tmp_path / "clip.mp4")
     assert media_samples.read(made.url("360p"), "stream=codec_type") == [["video"]]
@@ -106,7 +106,7 @@ def test_a_video_without_audio_has_silent_renditions(objects: Objects, tmp_path:
     assert made.recorder.skipped["extract_audio_mp3"] == "source has no audio"
 
 
-def test_audio_alone_gives_audio_alone(objects: Objects, tmp_path: Path) -> None:
+def test_audio_alone_gives_audio_alone(objects: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.sound(2), tmp_path / "clip.wav")
     made = task_context.make(objects, tmp_path / "clip.wav")
     assert sorted(made.outputs) == ["audio"]
@@ -114,7 +114,7 @@ def test_audio_alone_gives_audio_alone(objects: Objects, tmp_path: Path) -> None
     assert media_samples.duration(made.url("audio")) == pytest.approx(2, abs=0.1)
 
 
-def test_a_song_with_cover_art_gives_audio_alone(objects: Objects, tmp_path: Path) -> None:
+def test_a_song_with_cover_art_gives_audio_alone(objects: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.picture("300x300", 1), "-frames:v", "1", tmp_path / "cover.jpg")
     options = ["-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic"]
     media_samples.ffmpeg(*media_samples.sound(2), "-i", tmp_path / "cover.jpg", *options, tmp_path / "song.mp3")
@@ -123,7 +123,7 @@ def test_a_song_with_cover_art_gives_audio_alone(objects: Objects, tmp_path: Pat
     assert media_samples.read(made.url("audio"), "stream=codec_type") == [["audio"]]
 
 
-def test_a_small_source_is_never_enlarged(objects: Objects, small: Path) -> None:
+def test_a_small_source_is_never_enlarged(objects: MediaBucket, small: Path) -> None:
     made = task_context.make(objects, small)
     assert sorted(made.outputs) == ["audio", "thumbnail"]
     assert made.reasons["360p"] == "source is smaller than 360p"
@@ -132,19 +132,19 @@ def test_a_small_source_is_never_enlarged(objects: Objects, small: Path) -> None
     assert media_samples.read(made.url("thumbnail"), "stream=width,height") == [["320", "180"]]
 
 
-def test_a_source_between_the_renditions_gets_the_smaller_one(objects: Objects, tmp_path: Path) -> None:
+def test_a_source_between_the_renditions_gets_the_smaller_one(objects: MediaBucket, tmp_path: Path) -> None:
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "1278x718", 1))
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["640", "360"]]
     assert made.reasons == {"720p": "source is smaller than 720p"}
 
 
-def test_odd_sizes_become_even_ones(objects: Objects, tmp_path: Path) -> None:
+def test_odd_sizes_become_even_ones(objects: MediaBucket, tmp_path: Path) -> None:
     clip = media_samples.clip(tmp_path / "clip.mkv", "641x361", 1, options=["-pix_fmt", "yuv444p"])
     made = task_context.make(objects, clip)
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["640", "360"]]
 
 
-def test_a_phone_held_upright_gives_an_upright_picture(objects: Objects, tmp_path: Path) -> None:
+def test_a_phone_held_upright_gives_an_upright_picture(objects: MediaBucket, tmp_path: Path) -> None:
     left_white = ["-vf", "drawbox=w=iw/2:color=white:t=fill,drawbox=x=iw/2:w=iw/2:color=black:t=fill"]
     plain = media_samples.clip(tmp_path / "plain.mp4", "640x360", 1, options=left_white)
     made = task_context.make(objects, media_samples.turned(plain, tmp_path / "turned.mp4"))
@@ -153,7 +153,7 @@ def test_a_phone_held_upright_gives_an_upright_picture(objects: Objects, tmp_pat
     assert top > 200 > 50 > bottom
 
 
-def test_a_variable_frame_rate_becomes_constant_and_keeps_its_length(objects: Objects, tmp_path: Path) -> None:
+def test_a_variable_frame_rate_becomes_constant_and_keeps_its_length(objects: MediaBucket, tmp_path: Path) -> None:
     options = ["-vf", "select='lt(mod(n,10),4)'", "-fps_mode", "vfr", "-video_track_timescale", "90000"]
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 4, "30", options))
     packets = media_samples.read(made.url("360p"), "packet=duration_time", "-select_streams", "v")
@@ -161,7 +161,7 @@ def test_a_variable_frame_rate_becomes_constant_and_keeps_its_length(objects: Ob
     assert media_samples.duration(made.url("360p")) == pytest.approx(4, abs=0.1)
 
 
-def test_surround_sound_is_mixed_down_to_stereo(objects: Objects, tmp_path: Path) -> None:
+def test_surround_sound_is_mixed_down_to_stereo(objects: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(
         *media_samples.picture("640x360", 1),
         *media_samples.surround(1),
@@ -176,7 +176,7 @@ def test_surround_sound_is_mixed_down_to_stereo(objects: Objects, tmp_path: Path
 
 
 @pytest.mark.parametrize("transfer", ["bt709", "smpte2084", "arib-std-b67"])
-def test_ten_bit_hevc_becomes_eight_bit_sdr(objects: Objects, tmp_path: Path, transfer: str) -> None:
+def test_ten_bit_hevc_becomes_eight_bit_sdr(objects: MediaBucket, tmp_path: Path, transfer: str) -> None:
     hevc = ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-color_trc", transfer]
     hevc += ["-x265-params", "log-level=none"]
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=hevc))
@@ -185,20 +185,20 @@ def test_ten_bit_hevc_becomes_eight_bit_sdr(objects: Objects, tmp_path: Path, tr
     assert entries[0][1] not in {"smpte2084", "arib-std-b67"}
 
 
-def test_a_single_frame_gives_a_rendition_and_a_thumbnail(objects: Objects, tmp_path: Path) -> None:
+def test_a_single_frame_gives_a_rendition_and_a_thumbnail(objects: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(
         *media_samples.picture("640x360", 1), "-frames:v", "1", *media_samples.VIDEO, tmp_path / "clip.mp4"
     )
     assert sorted(task_context.make(objects, tmp_path / "clip.mp4").outputs) == ["360p", "thumbnail"]
 
 
-def test_interlaced_video_is_deinterlaced(objects: Objects, tmp_path: Path) -> None:
+def test_interlaced_video_is_deinterlaced(objects: MediaBucket, tmp_path: Path) -> None:
     interlaced = ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme"]
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, "50", interlaced))
     assert media_samples.combing(made.url("360p")) < 0.5 * media_samples.combing(tmp_path / "clip.mp4")
 
 
-def test_damaged_media_is_named(objects: Objects, tmp_path: Path) -> None:
+def test_damaged_media_is_named(objects: MediaBucket, tmp_path: Path) -> None:
     whole = media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=["-movflags", "faststart"]).read_bytes()
     third = len(whole) // 3
     context = task_context.validated(task_context.job(objects, whole[:third] + random.Random(1).randbytes(2 * third)))  # noqa: S311
@@ -208,7 +208,7 @@ def test_damaged_media_is_named(objects: Objects, tmp_path: Path) -> None:
     assert "0x" not in caught.value.message
 
 
-def test_late_audio_stays_in_step(objects: Objects, tmp_path: Path) -> None:
+def test_late_audio_stays_in_step(objects: MediaBucket, tmp_path: Path) -> None:
     late = [*media_samples.picture("640x360", 3), "-itsoffset", "1", *media_samples.sound(2)]
     media_samples.ffmpeg(*late, *media_samples.VIDEO, *media_samples.AUDIO, tmp_path / "clip.mkv")
     made = task_context.make(objects, tmp_path / "clip.mkv")
@@ -221,7 +221,7 @@ def test_late_audio_stays_in_step(objects: Objects, tmp_path: Path) -> None:
     )
 
 
-def test_only_what_is_asked_for_is_made(objects: Objects, tmp_path: Path) -> None:
+def test_only_what_is_asked_for_is_made(objects: MediaBucket, tmp_path: Path) -> None:
     options = Options(renditions=["360p"], audio=False, thumbnail=False, hls=False)
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1), options)
     assert sorted(made.outputs) == ["360p"]
@@ -230,7 +230,7 @@ def test_only_what_is_asked_for_is_made(objects: Objects, tmp_path: Path) -> Non
     assert set(made.recorder.percent) == {"transcode_360p", "upload_outputs"}
 
 
-def test_where_a_phone_was_is_not_passed_on(objects: Objects, tmp_path: Path) -> None:
+def test_where_a_phone_was_is_not_passed_on(objects: MediaBucket, tmp_path: Path) -> None:
     options = ["-metadata", "location=+52.5200+013.4050/", "-metadata", "title=private"]
     made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=options))
     for name in ("360p", "audio"):

@@ -7,7 +7,7 @@ import m3u8
 import pytest
 
 from mediajobs.media import hls_playlists
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples
 from tests.support.task_context import Made
 
@@ -24,7 +24,7 @@ def master(whole: Made) -> str:
     )
 
 
-def publish(objects: Objects, key: str, text: str) -> str:
+def publish(objects: MediaBucket, key: str, text: str) -> str:
     objects.client.put_object(Bucket=objects.bucket, Key=key, Body=text.encode())
     return objects.presigned_get(key)
 

@@ -9,7 +9,7 @@ import pytest
 
 from mediajobs.errors import JobError, Stopped
 from mediajobs.outbound import http_client
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks import fetch, source
 from statemachine.tasks.context import Context
@@ -20,7 +20,7 @@ from tests.support.task_context import Recorder, job
 FILM = bytes(range(256)) * 80_000  # 20 MB: three parts
 
 
-def wanting(objects: Objects, url: str, recorder: Recorder | None = None) -> Context:
+def wanting(objects: MediaBucket, url: str, recorder: Recorder | None = None) -> Context:
     """A job that has a URL and nothing in the bucket."""
     context = job(objects, b"")
     objects.delete(f"sources/{context.job_id}/source")
@@ -64,7 +64,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return certificate
 
 
-def test_an_uploaded_source_is_hashed_with_true_progress(objects: Objects) -> None:
+def test_an_uploaded_source_is_hashed_with_true_progress(objects: MediaBucket) -> None:
     recorder = Recorder()
     context = replace(job(objects, FILM), reporter=recorder)
 
@@ -75,13 +75,13 @@ def test_an_uploaded_source_is_hashed_with_true_progress(objects: Objects) -> No
     assert recorder.finished == ["store_source"]
 
 
-def test_an_upload_that_never_came_is_named(objects: Objects) -> None:
+def test_an_upload_that_never_came_is_named(objects: MediaBucket) -> None:
     error = refusal(replace(wanting(objects, ""), source_url=None))
 
     assert (error.code, error.retryable) == ("source_not_found", False)
 
 
-def test_a_url_is_streamed_into_the_bucket(objects: Objects, private_allowed: None) -> None:
+def test_a_url_is_streamed_into_the_bucket(objects: MediaBucket, private_allowed: None) -> None:
     recorder = Recorder()
     with site({"/film": body(FILM)}) as server:
         context = wanting(objects, f"{server.url}/film", recorder)
@@ -94,7 +94,7 @@ def test_a_url_is_streamed_into_the_bucket(objects: Objects, private_allowed: No
 
 
 def test_a_body_of_unknown_length_is_taken_whole_and_its_progress_is_not_guessed(
-    objects: Objects, private_allowed: None
+    objects: MediaBucket, private_allowed: None
 ) -> None:
     recorder = Recorder()
     with site({"/film": chunked(b"one", b"two" * 50_000)}) as server:
@@ -105,7 +105,7 @@ def test_a_body_of_unknown_length_is_taken_whole_and_its_progress_is_not_guessed
     assert set(recorder.percent["store_source"]) == {0.0}
 
 
-def test_a_source_from_an_earlier_attempt_is_used_again(objects: Objects, private_allowed: None) -> None:
+def test_a_source_from_an_earlier_attempt_is_used_again(objects: MediaBucket, private_allowed: None) -> None:
     with site({"/film": body(FILM)}) as server:
         context = wanting(objects, f"{server.url}/film")
         first = source.store(context)
@@ -115,7 +115,7 @@ def test_a_source_from_an_earlier_attempt_is_used_again(objects: Objects, privat
     assert server.asked == ["/film"]
 
 
-def test_https_is_fetched_where_the_certificate_is_good(objects: Objects, secure: Path) -> None:
+def test_https_is_fetched_where_the_certificate_is_good(objects: MediaBucket, secure: Path) -> None:
     with site({"/film": body(b"film")}, certificate=secure) as server:
         context = wanting(objects, f"{server.url}/film")
 
@@ -123,7 +123,7 @@ def test_https_is_fetched_where_the_certificate_is_good(objects: Objects, secure
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(
-    objects: Objects, secure: Path, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, secure: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with site({"/film": body(b"film")}, certificate=secure) as server:
@@ -132,7 +132,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert server.asked == []
 
 
-def test_redirects_are_followed_to_their_end(objects: Objects, private_allowed: None) -> None:
+def test_redirects_are_followed_to_their_end(objects: MediaBucket, private_allowed: None) -> None:
     answers = {"/1": redirect("/2", 301), "/2": redirect("/3", 307), "/3": redirect("/film"), "/film": body(b"film")}
     with site(answers) as server:
         context = wanting(objects, f"{server.url}/1")
@@ -140,7 +140,7 @@ def test_redirects_are_followed_to_their_end(objects: Objects, private_allowed: 
         assert source.store(context) == expected(context, b"film")
 
 
-def test_the_body_of_a_redirect_is_not_read(objects: Objects, private_allowed: None) -> None:
+def test_the_body_of_a_redirect_is_not_read(objects: MediaBucket, private_allowed: None) -> None:
     def endless_redirect(request: BaseHTTPRequestHandler) -> None:
         request.send_response(302)
         request.send_header("Location", "/film")
@@ -153,14 +153,14 @@ def test_the_body_of_a_redirect_is_not_read(objects: Objects, private_allowed: N
         assert source.store(context) == expected(context, b"film")
 
 
-def test_redirects_without_end_are_given_up(objects: Objects, private_allowed: None) -> None:
+def test_redirects_without_end_are_given_up(objects: MediaBucket, private_allowed: None) -> None:
     with site({"/round": redirect("/round")}) as server:
         error = refusal(wanting(objects, f"{server.url}/round"))
 
     assert (error.code, error.retryable, len(server.asked)) == ("source_unreachable", False, 6)
 
 
-def test_a_redirect_to_a_private_address_is_not_followed(objects: Objects, secure: Path) -> None:
+def test_a_redirect_to_a_private_address_is_not_followed(objects: MediaBucket, secure: Path) -> None:
     with site({"/secret": body(b"secret")}, host="127.0.0.2", certificate=secure) as inside:
         answers = {"/film": redirect(f"{inside.url}/secret")}
         with site(answers, certificate=secure) as outside:
@@ -173,13 +173,13 @@ def test_a_redirect_to_a_private_address_is_not_followed(objects: Objects, secur
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.1:1/film", "file:///etc/passwd", "https://me:secret@127.0.0.1/film", "//["]
 )
-def test_a_redirect_is_checked_like_the_first_url(objects: Objects, secure: Path, target: str) -> None:
+def test_a_redirect_is_checked_like_the_first_url(objects: MediaBucket, secure: Path, target: str) -> None:
     with site({"/film": redirect(target)}, certificate=secure) as server:
         assert refusal(wanting(objects, f"{server.url}/film")).code == "source_url_scheme"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0"])
-def test_every_way_to_write_the_loopback_is_refused(objects: Objects, host: str) -> None:
+def test_every_way_to_write_the_loopback_is_refused(objects: MediaBucket, host: str) -> None:
     with site({"/film": body(b"film")}) as server:
         port = server.url.rpartition(":")[2]
         error = refusal(wanting(objects, f"https://{host}:{port}/film"))
@@ -189,7 +189,7 @@ def test_every_way_to_write_the_loopback_is_refused(objects: Objects, host: str)
 
 
 def test_of_a_name_with_several_addresses_only_the_public_one_is_connected_to(
-    objects: Objects, secure: Path, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, secure: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really = socket.getaddrinfo
 
@@ -208,7 +208,7 @@ def test_of_a_name_with_several_addresses_only_the_public_one_is_connected_to(
 
 
 def test_a_proxy_in_the_environment_does_not_connect_in_our_place(
-    objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with site({}) as proxy, site({"/film": body(b"film")}) as server:
         for variable in ("http_proxy", "https_proxy", "all_proxy"):
@@ -233,12 +233,12 @@ def test_a_proxy_in_the_environment_does_not_connect_in_our_place(
         "https://example.com:99999/film",
     ],
 )
-def test_only_https_urls_are_taken(objects: Objects, url: str) -> None:
+def test_only_https_urls_are_taken(objects: MediaBucket, url: str) -> None:
     assert refusal(wanting(objects, url)).code == "source_url_scheme"
 
 
 def test_a_body_without_end_is_cut_off_at_the_largest_size(
-    objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_SOURCE_BYTES", str(20 << 20))
     with site({"/film": http_sites.endless}) as server:
@@ -246,7 +246,7 @@ def test_a_body_without_end_is_cut_off_at_the_largest_size(
 
 
 def test_an_announced_length_that_is_too_large_is_refused_before_the_first_byte(
-    objects: Objects, private_allowed: None
+    objects: MediaBucket, private_allowed: None
 ) -> None:
     with site({"/film": body(b"x", length=1 << 50)}) as server:
         error = refusal(wanting(objects, f"{server.url}/film"))
@@ -258,7 +258,7 @@ def test_an_announced_length_that_is_too_large_is_refused_before_the_first_byte(
     "answer", [body(b"half a fil", length=20), chunked(b"half a fil", ends=False)], ids=["length", "chunked"]
 )
 def test_a_body_that_breaks_off_is_no_source(
-    objects: Objects, private_allowed: None, answer: http_sites.Answer
+    objects: MediaBucket, private_allowed: None, answer: http_sites.Answer
 ) -> None:
     with site({"/film": answer}) as server:
         error = refusal(wanting(objects, f"{server.url}/film"))
@@ -267,7 +267,7 @@ def test_a_body_that_breaks_off_is_no_source(
 
 
 def test_a_server_that_dribbles_is_given_up(
-    objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "_SLOWEST_SECONDS", 0.5)
     with site({"/film": http_sites.dribbling}) as server:
@@ -278,7 +278,7 @@ def test_a_server_that_dribbles_is_given_up(
 
 
 def test_a_server_that_falls_silent_is_given_up(
-    objects: Objects, private_allowed: None, monkeypatch: pytest.MonkeyPatch
+    objects: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "_TIMEOUT", (1, 0.3))
     with site({"/film": http_sites.silent}) as server:
@@ -298,7 +298,7 @@ def test_a_server_that_falls_silent_is_given_up(
     ],
 )
 def test_every_status_has_its_name(
-    objects: Objects, private_allowed: None, *, status: int, code: str, retryable: bool
+    objects: MediaBucket, private_allowed: None, *, status: int, code: str, retryable: bool
 ) -> None:
     with site({"/film": body(b"no", status=status)}) as server:
         error = refusal(wanting(objects, f"{server.url}/film?signature=secret"))
@@ -307,13 +307,13 @@ def test_every_status_has_its_name(
     assert "secret" not in error.message
 
 
-def test_a_host_that_does_not_answer_is_worth_another_try(objects: Objects, private_allowed: None) -> None:
+def test_a_host_that_does_not_answer_is_worth_another_try(objects: MediaBucket, private_allowed: None) -> None:
     error = refusal(wanting(objects, f"http://127.0.0.1:{http_sites.closed_port()}/film"))
 
     assert (error.code, error.retryable) == ("source_unreachable", True)
 
 
-def test_a_cancelled_fetch_stops_and_leaves_nothing(objects: Objects, private_allowed: None) -> None:
+def test_a_cancelled_fetch_stops_and_leaves_nothing(objects: MediaBucket, private_allowed: None) -> None:
     recorder = Recorder(stop=lambda percent: percent["store_source"] > 50)
     with site({"/film": body(FILM)}) as server:
         context = wanting(objects, f"{server.url}/film", recorder)
@@ -323,7 +323,7 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(objects: Objects, private_al
     assert in_bucket(context) == []
 
 
-def test_an_object_of_an_allowed_bucket_is_copied_by_s3(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_of_an_allowed_bucket_is_copied_by_s3(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_BUCKETS", "archive, studio")
     objects.client.create_bucket(Bucket="studio")
     objects.client.put_object(Bucket="studio", Key="takes/last one #7?.mov", Body=FILM)
@@ -332,7 +332,7 @@ def test_an_object_of_an_allowed_bucket_is_copied_by_s3(objects: Objects, monkey
     assert source.store(context) == expected(context, FILM)
 
 
-def test_an_object_of_any_other_bucket_is_refused(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_of_any_other_bucket_is_refused(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_BUCKETS", "archive,media")  # media is where everybody's sources are
     objects.client.create_bucket(Bucket="vault")
     objects.client.put_object(Bucket="vault", Key="film", Body=b"film")
@@ -341,7 +341,7 @@ def test_an_object_of_any_other_bucket_is_refused(objects: Objects, monkeypatch:
     assert refusal(wanting(objects, "s3://media/film")).code == "source_forbidden_address"
 
 
-def test_an_object_that_is_not_there_is_named(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_is_not_there_is_named(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_BUCKETS", "empty,missing")
     objects.client.create_bucket(Bucket="empty")
 

@@ -13,7 +13,7 @@ import pytest
 
 from mediajobs.errors import JobError, Stopped
 from mediajobs.storage import streaming_upload_client
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import limits, media, probe, runner
 from statemachine.tasks.context import Context
 from tests.support import media_samples, task_context
@@ -22,7 +22,7 @@ FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
-def twelve_seconds(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Context:
+def twelve_seconds(objects: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> Context:
     source = tmp_path_factory.mktemp("slow") / "clip.mp4"
     return task_context.validated(task_context.job(objects, media_samples.clip(source, "640x360", 12, "10")))
 
@@ -66,7 +66,7 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypa
     assert task_context.keys(slow) == []
 
 
-def test_a_job_cancelled_while_it_is_published_leaves_no_object(objects: Objects, small: Path) -> None:
+def test_a_job_cancelled_while_it_is_published_leaves_no_object(objects: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(objects, small))
     with pytest.raises(Stopped):
         run_with(context, lambda percent: 0 < percent.get("upload_outputs", 0) < 100)
@@ -107,14 +107,14 @@ def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: Context, monkeypatch
     def fail(*_: object) -> None:
         raise ConnectionError("no storage")
 
-    monkeypatch.setattr(streaming_upload_client.Sink, "write", fail)
+    monkeypatch.setattr(streaming_upload_client.StreamingUpload, "write", fail)
     with pytest.raises(ConnectionError):
         run_with(slow, lambda _: False)
     assert children("ffmpeg") == []
     assert task_context.keys(slow) == []
 
 
-def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: Objects, small: Path) -> None:
+def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(objects, small))
     objects.delete(f"sources/{context.job_id}/source")
     with pytest.raises(JobError) as caught:
@@ -123,7 +123,7 @@ def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: Objects, sma
     assert "http" not in caught.value.message
 
 
-def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Objects, small: Path) -> None:
+def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(objects, small))
     assert context.source is not None
     longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
@@ -133,14 +133,14 @@ def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Objec
     assert task_context.keys(context) == []
 
 
-def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: Objects, tmp_path: Path) -> None:
+def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: MediaBucket, tmp_path: Path) -> None:
     context = task_context.validated(task_context.job(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
     objects.client.create_multipart_upload(Bucket=objects.bucket, Key=f"outputs/{context.job_id}/360p.mp4")
     run_with(context, lambda _: False)
     assert [key for key in task_context.keys(context) if key.startswith("half-made")] == []
 
 
-def test_outputs_that_are_not_whole_any_more_are_made_again(objects: Objects, small: Path) -> None:
+def test_outputs_that_are_not_whole_any_more_are_made_again(objects: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(objects, small))
     run_with(context, lambda _: False)
     objects.delete(f"outputs/{context.job_id}/audio.mp3")

@@ -14,7 +14,7 @@ from infra import models
 from mediajobs.errors import JobError, Stopped
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options, Transcription
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import audio, speech, transcribe
 from statemachine.tasks.context import Context
 from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
@@ -46,7 +46,7 @@ def engine(models_dir: Path) -> speech.Engine:
     return speech.load(models_dir / "base")
 
 
-def spoken(objects: Objects, clip: Path, models_dir: Path, **asked: Any) -> tuple[Context, Recorder]:
+def spoken(objects: MediaBucket, clip: Path, models_dir: Path, **asked: Any) -> tuple[Context, Recorder]:
     """A validated job that wants a transcript of the clip."""
     options = Options(transcription=Transcription(model="base", **asked))
     recorder = Recorder()
@@ -73,7 +73,7 @@ def samples_of(path: Path) -> speech.Samples:
 
 
 @pytest.fixture(scope="module")
-def made(objects: Objects, models_dir: Path) -> Made:
+def made(objects: MediaBucket, models_dir: Path) -> Made:
     """One run over the demo video."""
     context, recorder = spoken(objects, DEMO, models_dir)
     return Made(context, recorder, transcribe.run(context))
@@ -144,7 +144,7 @@ def test_a_lost_output_is_made_again(made: Made) -> None:
     assert read(context, "vtt").startswith("WEBVTT")
 
 
-def test_silence_gives_an_empty_transcript(objects: Objects, models_dir: Path, tmp_path: Path) -> None:
+def test_silence_gives_an_empty_transcript(objects: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
     silence = ["-f", "lavfi", "-i", "anullsrc=duration=4:sample_rate=44100"]
     ffmpeg(*picture("320x180", 4), *silence, *VIDEO, *AUDIO, tmp_path / "silence.mp4")
     context, recorder = spoken(objects, tmp_path / "silence.mp4", models_dir)
@@ -157,7 +157,7 @@ def test_silence_gives_an_empty_transcript(objects: Objects, models_dir: Path, t
     assert recorder.finished == ["transcribe_video"]
 
 
-def test_without_sound_there_is_nothing_to_transcribe(objects: Objects, models_dir: Path, tmp_path: Path) -> None:
+def test_without_sound_there_is_nothing_to_transcribe(objects: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
     ffmpeg(*picture("320x180", 2), *VIDEO, tmp_path / "mute.mp4")
     context, recorder = spoken(objects, tmp_path / "mute.mp4", models_dir)
 
@@ -168,7 +168,7 @@ def test_without_sound_there_is_nothing_to_transcribe(objects: Objects, models_d
     assert recorder.skipped == {"transcribe_video": "source has no audio"}
 
 
-def test_sound_that_starts_late_keeps_its_place(objects: Objects, tmp_path: Path) -> None:
+def test_sound_that_starts_late_keeps_its_place(objects: MediaBucket, tmp_path: Path) -> None:
     late = tmp_path / "late.mkv"
     ffmpeg(*picture("320x180", 9), "-itsoffset", "4", "-t", "4", "-i", DEMO, "-map", "0:v", "-map", "1:a", *VIDEO, late)
 
@@ -178,7 +178,7 @@ def test_sound_that_starts_late_keeps_its_place(objects: Objects, tmp_path: Path
     assert len(samples) / speech.SAMPLE_RATE == pytest.approx(8, abs=0.1)
 
 
-def test_a_model_that_is_not_there_is_named_with_its_cure(objects: Objects, tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_named_with_its_cure(objects: MediaBucket, tmp_path: Path) -> None:
     context, _ = spoken(objects, DEMO, tmp_path)
 
     with pytest.raises(JobError, match=r"mediajobs models pull base") as caught:
@@ -204,7 +204,7 @@ def test_a_damaged_model_is_named_and_what_else_there_is_without_a_path(tmp_path
 
 
 @pytest.mark.parametrize("name", ["..", ".", ".hidden"])
-def test_a_model_name_does_not_leave_the_folder_of_models(objects: Objects, models_dir: Path, name: str) -> None:
+def test_a_model_name_does_not_leave_the_folder_of_models(objects: MediaBucket, models_dir: Path, name: str) -> None:
     context, _ = spoken(objects, DEMO, models_dir / "base")
     options = context.options.model_copy(update={"transcription": Transcription(model=name)})
 
@@ -212,7 +212,7 @@ def test_a_model_name_does_not_leave_the_folder_of_models(objects: Objects, mode
         transcribe.run(replace(context, options=options))
 
 
-def test_a_language_that_the_model_does_not_know_is_named(objects: Objects, models_dir: Path) -> None:
+def test_a_language_that_the_model_does_not_know_is_named(objects: MediaBucket, models_dir: Path) -> None:
     context, _ = spoken(objects, DEMO, models_dir, language="xx")
 
     with pytest.raises(JobError, match="does not know the language 'xx'") as caught:
@@ -222,7 +222,7 @@ def test_a_language_that_the_model_does_not_know_is_named(objects: Objects, mode
 
 
 @pytest.mark.parametrize("percent", [0, 1], ids=["while decoding", "among the words"])
-def test_a_cancelled_job_stops(objects: Objects, models_dir: Path, percent: int) -> None:
+def test_a_cancelled_job_stops(objects: MediaBucket, models_dir: Path, percent: int) -> None:
     context, _ = spoken(objects, DEMO, models_dir)
 
     with pytest.raises(Stopped):
@@ -231,7 +231,7 @@ def test_a_cancelled_job_stops(objects: Objects, models_dir: Path, percent: int)
     assert keys(context) == []
 
 
-def test_a_read_that_broke_off_is_tried_again(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_that_broke_off_is_tried_again(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, lengths = audio._decode_once, [5 * speech.SAMPLE_RATE]
 
     def once_short(*arguments: Any) -> speech.Samples:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mediajobs.errors import Stopped
 from mediajobs.media.manifests import Output, TaskManifest
 from mediajobs.media.options import Options
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import media, validate
 from statemachine.tasks.context import Context
 
@@ -38,7 +38,7 @@ class Recorder:
         self.skipped |= reasons
 
 
-def job(objects: Objects, source: Path | bytes, options: Options | None = None) -> Context:
+def job(objects: MediaBucket, source: Path | bytes, options: Options | None = None) -> Context:
     """A job whose source is uploaded and nothing else done."""
     number = next(_numbers)
     job_id = f"01JOB{number:021d}"
@@ -84,7 +84,7 @@ class Made:
         return b"".join(self.context.objects.read_chunks(output.key))
 
 
-def make(objects: Objects, source: Path, options: Options | None = None) -> Made:
+def make(objects: MediaBucket, source: Path, options: Options | None = None) -> Made:
     """Validate a source and let the media task make everything of it."""
     recorder = Recorder()
     context = replace(validated(job(objects, source, options)), reporter=recorder)

@@ -80,9 +80,9 @@ def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
 def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> None:
     """Set how many requests a key may make in a minute, from now on."""
     with _table(endpoint, key_id):
-        from mediajobs.accounts.key_store import limit
+        from mediajobs.accounts.key_store import set_rate_limit
 
-        limit(key_id, requests)
+        set_rate_limit(key_id, requests)
     console().print(Text(f"The key {key_id} may make {requests} requests a minute."))
 
 

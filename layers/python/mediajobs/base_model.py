@@ -17,6 +17,6 @@ class LazyModel(BaseModel):
             return super().model_rebuild(**how)
 
 
-def _left_out() -> Any:
+def omitted_when_none() -> Any:
     """A field that is not there, rather than null."""
     return Field(None, exclude_if=lambda value: value is None)

@@ -27,7 +27,7 @@ class Conflict(Exception):
     """The job is in a status that does not allow this, or somebody else was quicker."""
 
 
-class Refused(Conflict):
+class RetryRefused(Conflict):
     """This job cannot be retried. `reason` is a snake_case name that clients may rely on."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -35,7 +35,7 @@ class Refused(Conflict):
         self.reason = reason
 
 
-class OverQuota(Conflict):
+class QuotaExceeded(Conflict):
     """A quota of the account does not allow this. `policy` names it; `retry_after` is in seconds, None where waiting
     does not help."""
 
@@ -48,8 +48,8 @@ class OverQuota(Conflict):
 _PATIENCE = 30  # seconds until it is worth asking for a free place again
 
 
-def over_concurrency(limit: int) -> OverQuota:
-    return OverQuota(
+def over_concurrency(limit: int) -> QuotaExceeded:
+    return QuotaExceeded(
         f"This account may have {limit} jobs that are not finished. Wait until one ends, or cancel one: "
         "those that wait for their upload count, too.",
         policy="concurrent-jobs",

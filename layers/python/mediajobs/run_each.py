@@ -6,7 +6,7 @@ from typing import TypeVar
 Thing = TypeVar("Thing")
 
 
-def those(things: Iterable[Thing], act: Callable[[Thing], object]) -> list[Thing]:
+def run_each(things: Iterable[Thing], act: Callable[[Thing], object]) -> list[Thing]:
     """The things for which `act` gives something true. Each has its turn.
 
     Raises an ExceptionGroup at the end where some failed.

@@ -15,7 +15,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from mediajobs import clock, timestamps
 from mediajobs.accounts import key_store, quota_store
 from mediajobs.commands import service
-from mediajobs.errors import OverQuota
+from mediajobs.errors import QuotaExceeded
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -87,7 +87,7 @@ def run(job_id: str, *statuses: Status, seconds: float = 60) -> None:
                 container="mp4", duration_seconds=seconds, size_bytes=700, sha256="0" * 64, video=None, audio=None
             )
             job_store.record_source(job_id, 1, facts)
-    counter_store.count(job_id)
+    counter_store.update_counters(job_id)
 
 
 TO_THE_END = (Status.TRANSCODING, Status.UPLOADING, Status.COMPLETED)
@@ -192,7 +192,7 @@ def test_a_retry_that_loses_the_last_place_to_another_is_refused(ask: Ask) -> No
     retried = created(ask, source_url="https://example.com/a.mp4")
     ask(f"POST /jobs/{retried}/cancel")
     created(ask)
-    with pytest.raises(OverQuota):
+    with pytest.raises(QuotaExceeded):
         job_store.transition(retried, Status.QUEUED, retry=True, quota=1)
     assert job_store.get(retried).status is Status.CANCELLED
 
@@ -267,7 +267,7 @@ def test_bytes_that_do_not_fit_are_refused_with_what_to_do(ask: Ask) -> None:
     created(ask)
     assert ask("GET /usage").json_body["quotas"]["stored_bytes"] == {"limit": 1000, "used": 700}
     ask(f"DELETE /jobs/{kept}")
-    counter_store.count(kept)
+    counter_store.update_counters(kept)
     created(ask, size_bytes=1000)
 
 
@@ -280,7 +280,7 @@ def test_bytes_are_no_reason_to_refuse_a_retry(ask: Ask) -> None:
 
 def test_usage_tells_quotas_with_or_without_a_limit(ask: Ask) -> None:
     for _ in range(2):
-        counter_store.count(created(ask))
+        counter_store.update_counters(created(ask))
     unlimited = ask("GET /usage").json_body["quotas"]
     assert unlimited == {
         "concurrent_jobs": {"limit": None, "used": 2},
@@ -298,5 +298,5 @@ def test_a_refused_retry_is_a_conflict_to_whoever_knows_no_quotas(ask: Ask) -> N
     job = job_store.get(created(ask, source_url="https://example.com/a.mp4"))
     cancelled: Job = service.cancel(job).job
     created(ask)
-    with pytest.raises(OverQuota, match="1 job"):
+    with pytest.raises(QuotaExceeded, match="1 job"):
         service.retry(cancelled, from_start=False)

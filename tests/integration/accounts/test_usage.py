@@ -14,7 +14,7 @@ from chalice.test import Client, HTTPResponse
 
 from mediajobs.accounts import key_store, usage_store
 from mediajobs.accounts.key_store import Caller
-from mediajobs.accounts.rate_limits import QuotaExceeded
+from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.accounts.usage import counter
 from mediajobs.aws import dynamodb
 from mediajobs.jobs import job_store
@@ -344,9 +344,9 @@ def test_what_is_counted_is_neither_in_the_index_nor_in_the_way_of_the_keys_owne
     index = boto3.client("dynamodb").scan(TableName="KeysTable", IndexName="accounts")["Items"]
     assert index[0].keys() <= {"key_id", "account", "created_at", "requests_per_minute", "revoked_at"}
     key_id = key.split("_")[1]
-    key_store.limit(key_id, 1)
+    key_store.set_rate_limit(key_id, 1)
     assert [(found.key_id, found.requests_per_minute) for found in key_store.of_account("acme")] == [(key_id, 1)]
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(RateLimitExceeded):
         key_store.authenticate(key, GET)
     key_store.revoke(key_id)
     assert key_store.authenticate(key, GET) is None

@@ -15,14 +15,14 @@ from mediajobs.aws import batch_items
 from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store
-from mediajobs.jobs.lifecycle import Status, Verdict
+from mediajobs.jobs.lifecycle import Status, Transition
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
 from mediajobs.listing import summary_query
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.source import AudioFacts, SourceFacts
 from mediajobs.pipeline import admission_service, steps_service
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix, source_key
 from mediajobs.timestamps import parse
 from tests.support.aws_calls import calls
@@ -101,7 +101,7 @@ def put(key: str, body: bytes = b"some bytes") -> None:
 
 
 def lying(prefix: str = "") -> list[str]:
-    return sorted(Objects.from_environment().sizes(prefix))
+    return sorted(MediaBucket.from_environment().sizes(prefix))
 
 
 def items_of(job_id: str) -> list[str]:
@@ -142,19 +142,19 @@ class TestCancel:
         job_store.transition(job_id, Status.UPLOADING, attempt=1)
         job_store.transition(job_id, Status.COMPLETED, attempt=1)
         outcome = service.cancel(seen)
-        assert (outcome.verdict, outcome.job.status) == (Verdict.ILLEGAL, Status.COMPLETED)
+        assert (outcome.verdict, outcome.job.status) == (Transition.ILLEGAL, Status.COMPLETED)
 
     def test_it_wins_cleanly_against_completion_and_takes_the_manifest_back(
         self, ask: Ask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         job_id = running(ask)
-        write = Objects.write_json
+        write = MediaBucket.write_json
 
-        def late(self: Objects, key: str, value: Any) -> None:
+        def late(self: MediaBucket, key: str, value: Any) -> None:
             service.cancel(job_store.get(job_id))
             write(self, key, value)
 
-        monkeypatch.setattr(Objects, "write_json", late)
+        monkeypatch.setattr(MediaBucket, "write_json", late)
         steps_service.publish(job_id, 1)
         assert job_store.get(job_id).status is Status.CANCELLED
         assert lying("outputs/") == []
@@ -248,7 +248,7 @@ class TestRetry:
         job_id = ended(ask, Status.FAILED)
         for task, attempt in (("media", 1), ("transcribe", 2)):
             manifest = TaskManifest(task=task, attempt=attempt, outputs=[], absent=[{"name": task, "reason": "x"}])
-            Objects.from_environment().write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
+            MediaBucket.from_environment().write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
         ok(ask("POST", f"/jobs/{job_id}/retry", {"from": "start"}), 202)
         admission_service.admit("acme")
         job_store.transition(job_id, Status.TRANSCODING, attempt=2)
@@ -365,13 +365,13 @@ class TestDelete:
 
     def test_a_late_publication_takes_its_manifest_back(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = running(ask)
-        write = Objects.write_json
+        write = MediaBucket.write_json
 
-        def late(self: Objects, key: str, value: Any) -> None:
+        def late(self: MediaBucket, key: str, value: Any) -> None:
             service.delete(job_store.get(job_id), with_files=True)
             write(self, key, value)
 
-        monkeypatch.setattr(Objects, "write_json", late)
+        monkeypatch.setattr(MediaBucket, "write_json", late)
         steps_service.publish(job_id, 1)
         assert lying() == []
 

@@ -29,7 +29,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.listing import index_query, name_index_store, page_query
 from mediajobs.listing.index_query import Page
 from mediajobs.listing.schemas import ListedJob
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
@@ -132,7 +132,8 @@ def rows(body: bytes) -> list[list[str]]:
 def as_rows(text: str) -> list[list[str]]:
     """The list's JSON as the CSV should read."""
     cells = [
-        ["" if value is None else export.neutral(str(value)) for value in job.values()] for job in json.loads(text)
+        ["" if value is None else export.escape_formula(str(value)) for value in job.values()]
+        for job in json.loads(text)
     ]
     return [list(ListedJob.model_fields), *cells]
 
@@ -210,7 +211,7 @@ class TestInTheBucket:
     def test_it_lies_below_its_account_and_nothing_else_is_left(self, ask: Ask) -> None:
         create()
         fetch(ask("/jobs/export"))
-        (key,) = Objects.from_environment().sizes("")
+        (key,) = MediaBucket.from_environment().sizes("")
         assert key.startswith("exports/acme/")
         assert not boto3.client("s3").list_multipart_uploads(Bucket="media").get("Uploads")
 
@@ -239,7 +240,7 @@ class TestHandedOver:
         runs = 0
         while messages := chores():
             assert messages == [json.dumps({"chore": "export", "export_id": export_id})]
-            export_service.go_on(export_id, Ticks(0), 60)
+            export_service.resume(export_id, Ticks(0), 60)
             runs += 1
         assert runs == 3
         assert fetch(ask(f"/exports/{export_id}")).decode() == expected
@@ -249,7 +250,7 @@ class TestHandedOver:
         expected = listed(ask, {})
         export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
         (message,) = chores()
-        export_service.go_on(export_id, Ticks(1), 60)
+        export_service.resume(export_id, Ticks(1), 60)
         with calls() as sent:
             for _ in range(9):
                 work(message)
@@ -261,11 +262,11 @@ class TestHandedOver:
         export_id = ask("/jobs/export").json_body["export_id"]
 
         def meanwhile() -> bool:
-            with pytest.raises(export_store.Held):
-                export_service.go_on(export_id, Ticks(9), 60)
+            with pytest.raises(export_store.LockedElsewhere):
+                export_service.resume(export_id, Ticks(9), 60)
             return True
 
-        assert export_service.go_on(export_id, meanwhile, 60) == "ready"
+        assert export_service.resume(export_id, meanwhile, 60) == "ready"
 
     @pytest.mark.parametrize(
         ("count", "operation"),
@@ -276,9 +277,9 @@ class TestHandedOver:
         expected = listed(ask, {})
         export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
         with dying_after(count, operation), pytest.raises(Died):
-            export_service.go_on(export_id, Ticks(99), 60)
+            export_service.resume(export_id, Ticks(99), 60)
         ExportRow(export_id).update([ExportRow.held_until.set(0)])  # a minute passes
-        assert export_service.go_on(export_id, Ticks(99), 60) == "ready"
+        assert export_service.resume(export_id, Ticks(99), 60) == "ready"
         assert fetch(ask(f"/exports/{export_id}")).decode() == expected
 
     def test_one_that_cannot_be_finished_says_so(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,12 +365,12 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
     def page(account: str, filters: Any, *, limit: int, place: Any, **_: Any) -> Page:
         start = place["start"] if place else 0
         end = min(start + limit, 100_000)
-        found: list[index_query.Row] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
+        found: list[index_query.ListedRow] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
         return Page(found, {"start": end} if end < 100_000 else None, 0)
 
     s3 = Abyss()
     monkeypatch.setattr(page_query, "page", page)
-    monkeypatch.setattr(Objects.from_environment(), "client", s3)
+    monkeypatch.setattr(MediaBucket.from_environment(), "client", s3)
     tracemalloc.start()
     run = export_service.advance(export_service.new("acme", ExportJobs(format="json")), lambda: True)
     peak = tracemalloc.get_traced_memory()[1]

@@ -16,7 +16,7 @@ from infra.local import emulator, processes
 from infra.local.checks import free_port
 from infra.local.home import Home
 from mediajobs.health import check_service, worker_store
-from mediajobs.health.report import Disk, Sign
+from mediajobs.health.report import Disk, Heartbeat
 from tests.support.functions import load
 from tests.support.template import make_tables
 
@@ -82,7 +82,7 @@ def service(settings: dict[str, str], table: Any, monkeypatch: pytest.MonkeyPatc
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     table.delete_item(TableName="CountersTable", Key={"name": {"S": "workers"}})
-    worker_store.note(table, "one", Sign(time.time(), 10.0, DISK))
+    worker_store.note(table, "one", Heartbeat(time.time(), 10.0, DISK))
     forget()
     yield
     forget()
@@ -222,17 +222,17 @@ def test_no_worker_is_no_compute(table: Any) -> None:
 
 def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
     now = time.time()
-    worker_store.note(table, "long gone", Sign(now - 400, 10.0, DISK))
-    worker_store.note(table, "silent", Sign(now - 40, 10.0, DISK))
-    worker_store.note(table, "late", Sign(now - 15, 10.0, DISK))  # or its clock is
-    worker_store.note(table, "early", Sign(now + 15, 10.0, DISK))
+    worker_store.note(table, "long gone", Heartbeat(now - 400, 10.0, DISK))
+    worker_store.note(table, "silent", Heartbeat(now - 40, 10.0, DISK))
+    worker_store.note(table, "late", Heartbeat(now - 15, 10.0, DISK))  # or its clock is
+    worker_store.note(table, "early", Heartbeat(now + 15, 10.0, DISK))
     assert told()["services"]["compute"]["workers"] == 3  # with the one that was there
     item = table.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}})["Item"]
     assert set(item) == {"name", "one", "silent", "late", "early"}
 
 
 def test_the_fullest_of_the_workers_disks_counts(table: Any) -> None:
-    worker_store.note(table, "full", Sign(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
+    worker_store.note(table, "full", Heartbeat(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
     document = told()
     assert document["overall"] == "warning"
     assert document["services"]["disk"]["status"] == "warning"

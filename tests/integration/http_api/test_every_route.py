@@ -68,7 +68,7 @@ def house(cloud: None) -> Iterator[House]:
         key_store.create("other", requests_per_minute=10_000),
     )
     running = export_service.new("acme", ExportJobs())
-    export_service.hand_over(running)
+    export_service.enqueue(running)
     with Client(APP) as client:
         headers = {"X-API-Key": mine, "Content-Type": "application/json"}
         job = {"filename": SECRET, "batch_id": BATCH, "size_bytes": 250_000_000}

@@ -17,7 +17,7 @@ from mediajobs.media.manifests import Fragment, Output
 from mediajobs.media.source import SourceFacts, VideoFacts
 from mediajobs.pipeline import admission_service
 from mediajobs.statistics import counter_store
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, source_key
 from tests.support.functions import load
 
@@ -84,7 +84,7 @@ def completed(ask: Ask) -> str:
         width=640, height=360, duration_seconds=8, codecs="avc1.64001e", peak_bandwidth=9, average_bandwidth=8,
         frame_rate=25, init_size=50, fragments=[Fragment(offset=50, size=250, duration=8)],
     )  # fmt: skip
-    Objects.from_environment().write_json(manifest_key(job_id), {"outputs": [output.model_dump(mode="json")]})
+    MediaBucket.from_environment().write_json(manifest_key(job_id), {"outputs": [output.model_dump(mode="json")]})
     outputs = {
         "360p": {"available": True, "size_bytes": 300, "segments_count": 1},
         "720p": {"available": False, "reason": "source is smaller than 720p"},
@@ -264,7 +264,7 @@ def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -
     job_id = path.split("/")[2]
     job_store.transition(job_id, Status.CANCELLED)
     assert "never came" in problem(ask("GET", path), 404)["detail"]
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     objects.client.put_object(Bucket=objects.bucket, Key=source_key(job_id), Body=b"late")
     assert source_key(job_id) in ask("GET", path).headers["Location"]
 
@@ -339,8 +339,8 @@ def test_neither_a_key_nor_a_presigned_url_is_in_the_log(ask: Ask, monkeypatch: 
 
 
 def test_statistics_are_the_accounts_own_and_for_the_span_that_is_asked_for(ask: Ask) -> None:
-    counter_store.count(completed(ask))
-    counter_store.count(create(ask))
+    counter_store.update_counters(completed(ask))
+    counter_store.update_counters(create(ask))
     found = ask("GET", "/jobs/stats").json_body
     assert found["total_jobs"] == 2
     assert found["status_breakdown"] == dict.fromkeys(Status, 0) | {"completed": 1, "pending": 1}

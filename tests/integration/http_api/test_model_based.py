@@ -27,7 +27,7 @@ from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import Output, TaskManifest
 from mediajobs.media.source import AudioFacts, SourceFacts
 from mediajobs.pipeline import admission_service
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix
 from mediajobs.timestamps import of_milliseconds
 from tests.support.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, beginnings, done, interleavings
@@ -597,7 +597,7 @@ def report(job_id: str, attempt: int, percent: float, task: str = "transcode_360
 
 def make(job_id: str, attempt: int, task: str) -> None:
     """Outputs, then their manifest."""
-    objects, outputs = Objects.from_environment(), []
+    objects, outputs = MediaBucket.from_environment(), []
     for name, size in MADE[task].items():
         key = f"{output_prefix(job_id)}{name}"
         objects.client.put_object(Bucket="media", Key=key, Body=b"x" * size)

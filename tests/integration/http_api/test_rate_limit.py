@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mediajobs.accounts import key_store
 from mediajobs.accounts.key_store import KeyRow
-from mediajobs.accounts.rate_limits import QuotaExceeded, Window
+from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -107,7 +107,7 @@ def test_over_the_limit_is_429_until_the_window_is_over(ask: Ask, clock: Clock) 
 def test_limits_are_of_a_key_and_may_change_at_once(ask: Ask) -> None:
     one, two = (key_store.create("acme", requests_per_minute=1) for _ in range(2))
     assert [ask(key).status_code for key in (one, two, one, two)] == [404, 404, 429, 429]
-    key_store.limit(one.split("_")[1], 3)
+    key_store.set_rate_limit(one.split("_")[1], 3)
     assert [ask(one).status_code for _ in range(3)] == [404, 404, 429]
 
 
@@ -147,7 +147,7 @@ def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: in
         clock.now += wait
         try:
             caller = key_store.authenticate(key, "u2#GET /jobs")
-        except QuotaExceeded as refusal:
+        except RateLimitExceeded as refusal:
             assert seen.left == 0
             assert clock.now < at + seen.resets_in * 1000
             seen = refusal.window

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from mediajobs import clock
 from mediajobs.errors import Stopped
 from mediajobs.jobs import concurrency_store, job_store, progress_store, waiting_account_store
-from mediajobs.jobs.lifecycle import Status, Verdict
+from mediajobs.jobs.lifecycle import Status, Transition
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.progress import TaskProgress, fresh
+from mediajobs.jobs.progress import TaskProgress, new_progress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.tasks import tasks_for
 from mediajobs.pipeline import admission_service
@@ -71,18 +71,18 @@ def test_a_second_copy_and_a_late_event_change_nothing() -> None:
     queued("1")
     admission_service.admit("acme")
     before = job_store.get("1")
-    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
-    assert job_store.transition("1", Status.PROCESSING, attempt=1).verdict is Verdict.ALREADY
-    assert job_store.transition("1", Status.TRANSCODING, attempt=2).verdict is Verdict.STALE
+    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Transition.ILLEGAL
+    assert job_store.transition("1", Status.PROCESSING, attempt=1).verdict is Transition.ALREADY
+    assert job_store.transition("1", Status.TRANSCODING, attempt=2).verdict is Transition.STALE
     assert job_store.get("1") == before
 
 
 def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> None:
     queued("1")
     job_store.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
-    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Verdict.ILLEGAL
+    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Transition.ILLEGAL
     outcome = job_store.transition("1", Status.QUEUED, retry=True)
-    assert outcome.verdict is Verdict.GO
+    assert outcome.verdict is Transition.GO
     assert (outcome.job.attempt, outcome.job.error, outcome.job.completed_at) == (2, None, None)
     assert admission_service.admit("acme") == ["1"]
 
@@ -104,7 +104,7 @@ def test_a_report_of_a_second_run_never_takes_progress_back() -> None:
     found = progress_store.read("1")
     assert found is not None
     assert found.tasks["transcode_360p"].progress == 60
-    assert found.tasks.keys() == fresh(tasks_for(job_store.get("1").options), attempt=1, now="").tasks.keys()
+    assert found.tasks.keys() == new_progress(tasks_for(job_store.get("1").options), attempt=1, now="").tasks.keys()
 
 
 def test_the_document_and_its_progress_are_read_together() -> None:
@@ -200,7 +200,7 @@ def test_a_sweep_that_the_index_shows_nothing_yet_forgets_nobody(monkeypatch: py
 
 def test_a_note_outlives_the_events_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes before the job is queued; whoever looks in between finds nothing, and the job's own event is lost."""
-    waiting_account_store.note("acme")
+    waiting_account_store.mark("acme")
     assert admission_service.admit_waiting("zeta") == []
     assert admission_service.admit_waiting("acme") == []
     queued("1")
@@ -216,8 +216,8 @@ def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.Monkey
     assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
     noted = waiting_account_store.read().noted["acme"]
-    waiting_account_store.note("acme")
-    waiting_account_store.forget("acme", noted)  # a sweep that read the note before
+    waiting_account_store.mark("acme")
+    waiting_account_store.clear("acme", noted)  # a sweep that read the note before
     assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
     assert admission_service.admit_waiting() == []

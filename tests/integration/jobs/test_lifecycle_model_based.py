@@ -19,11 +19,11 @@ from moto import mock_aws
 from mediajobs import clock
 from mediajobs.accounts import quota_store
 from mediajobs.commands import service
-from mediajobs.errors import Conflict, NotFound, OverQuota, Stopped
+from mediajobs.errors import Conflict, NotFound, QuotaExceeded, Stopped
 from mediajobs.jobs import concurrency_store, job_store, progress_store
 from mediajobs.jobs.lifecycle import TERMINAL, Status, queue_rank
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.progress import TaskProgress, overall
+from mediajobs.jobs.progress import TaskProgress, overall_percent
 from mediajobs.jobs.tables import JobRow
 from mediajobs.pipeline import admission_service
 from tests.support.template import make_tables
@@ -80,7 +80,7 @@ class JobLife(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), priority=st.integers(1, 10))
     def create(self, account: str, priority: int) -> None:
         job_id, moment = f"J{len(self.ids)}", clock.now()
-        with contextlib.suppress(OverQuota):
+        with contextlib.suppress(QuotaExceeded):
             job_store.create(
                 Job(
                     job_id=job_id,
@@ -205,7 +205,7 @@ class JobLife(RuleBasedStateMachine):
             job, reported = job_store.get_with_progress(job_id)
             if reported is None or reported.attempt != job.attempt:
                 continue
-            percent = overall(job.status, reported.tasks)
+            percent = overall_percent(job.status, reported.tasks)
             assert percent >= self.percent.get((job_id, job.attempt), 0)
             assert (percent == 100) == (job.status is Status.COMPLETED)
             self.percent[job_id, job.attempt] = percent

@@ -53,7 +53,7 @@ def create(number: int, *, counted: bool = True, **fields: Any) -> str:
     values = {"account": "acme", "batch_id": "b", "status": Status.PENDING, "filename": "a.mp4"} | fields
     job_store.create(Job.model_validate(values | {"job_id": job_id, "created_at": moment, "updated_at": moment}))
     if counted:
-        counter_store.count(job_id)
+        counter_store.update_counters(job_id)
     return job_id
 
 
@@ -66,14 +66,14 @@ def run(job_id: str, *, seconds: float | None = None) -> None:
         for status in (Status.TRANSCODING, Status.UPLOADING):
             job_store.transition(job_id, status)
         job_store.transition(job_id, Status.COMPLETED, changes={"processing_time": {"total_seconds": seconds}})
-    counter_store.count(job_id)
+    counter_store.update_counters(job_id)
 
 
 def remove(job_id: str, *, counted: bool) -> None:
     job_store.transition(job_id, Status.CANCELLED)
     job_store.remove(job_store.get(job_id), with_leftovers=False)
     if counted:
-        counter_store.count(job_id)
+        counter_store.update_counters(job_id)
 
 
 def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) -> None:
@@ -81,7 +81,7 @@ def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) ->
     create(9, batch_id="another")
     run(ids[0], seconds=40)
     job_store.transition(ids[1], Status.CANCELLED)
-    counter_store.count(ids[1])
+    counter_store.update_counters(ids[1])
     run(ids[2])
     progress_store.report(ids[2], 1, {"validate_video": TaskProgress(status="completed", progress=100)})
     first = api.batch(per_page=2)
@@ -110,11 +110,11 @@ def test_at_its_end_nothing_is_left_and_a_hundred_is_for_completed_jobs_alone(ap
     done, gone = create(0), create(1)
     run(done, seconds=5)
     job_store.transition(gone, Status.FAILED)
-    counter_store.count(gone)
+    counter_store.update_counters(gone)
     batch = api.batch()
     assert (batch["overall_progress"], batch["eta_seconds"], batch["eta_range"]) == (50, 0, [0, 0])
     job_store.remove(job_store.get(gone), with_leftovers=False)
-    counter_store.count(gone)
+    counter_store.update_counters(gone)
     assert api.batch()["overall_progress"] == 100
 
 

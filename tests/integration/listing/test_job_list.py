@@ -132,7 +132,7 @@ def test_a_list_is_what_the_model_says(
     for number, status in steps:
         job_store.transition(ids[number], status)
     for job_id in ids:
-        counter_store.count(job_id)
+        counter_store.update_counters(job_id)
         name_index_store.follow(first_event(job_store.get(job_id)))
     expected = sorted(
         (job for job in map(job_store.get, ids) if matches(job, wanted)),
@@ -153,7 +153,7 @@ def test_a_list_is_what_the_model_says(
 
 def test_the_papers_shape_and_the_link_to_the_next_page(api: Api) -> None:
     for number in range(3):
-        counter_store.count(create(number).job_id)
+        counter_store.update_counters(create(number).job_id)
     answer = api.ask("/jobs", {"per_page": 2})
     document = answer.json_body
     assert {"total": 3, "page": 1, "per_page": 2, "total_pages": 2}.items() <= document.items()
@@ -252,7 +252,7 @@ def test_a_page_takes_three_calls_with_its_total_and_the_progress_of_what_runs(a
         job = create(number)
         job_store.transition(job.job_id, Status.QUEUED)
         admission_service.admit_waiting("acme")
-        counter_store.count(job.job_id)
+        counter_store.update_counters(job.job_id)
     api.page()  # a key's first request begins its window
     for query in ({}, {"status": "processing"}, {"priority": 2}, {"from_date": "2026-02-25", "to_date": "2026-03-02"}):
         with calls() as sent:
@@ -268,9 +268,9 @@ class TestOfTheLastMinutes:
     def two_hours_of_jobs(self, api: Api) -> None:
         self.now = (time.time_ns() // 1_000_000 - START) // 1000
         for number in (self.now - 7200, self.now - 3600):
-            counter_store.count(create(number, priority=3, batch_id="old").job_id)
+            counter_store.update_counters(create(number, priority=3, batch_id="old").job_id)
         recent = [create(self.now - 5 + number, priority=3 + number % 2, batch_id="new") for number in range(4)]
-        counter_store.count(recent[0].job_id)
+        counter_store.update_counters(recent[0].job_id)
 
     @pytest.mark.parametrize(
         ("query", "total"),

@@ -20,9 +20,9 @@ from mediajobs.accounts.api_keys import split_key
 from mediajobs.jobs import concurrency_store, job_store, progress_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.progress import TaskProgress, fresh
+from mediajobs.jobs.progress import TaskProgress, new_progress
 from mediajobs.live_progress import broadcast_service, messages, push_client, subscriber_store
-from mediajobs.live_progress.messages import MOST_IDS
+from mediajobs.live_progress.messages import MAX_IDS
 from mediajobs.media.options import Options
 from tests.support.functions import load
 
@@ -145,7 +145,7 @@ def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
 
 
 def admit(job_id: str) -> None:
-    begun = fresh(
+    begun = new_progress(
         ["validate_video", "transcode_360p"], attempt=job_store.get(job_id).attempt, now=mediajobs_clock.now()
     )
     job_store.transition(job_id, Status.PROCESSING, admission=concurrency_store.Admission(9, 9, begun))
@@ -293,15 +293,15 @@ def test_somebody_elses_job_and_no_job_are_refused_alike(room: Room) -> None:
 
 
 def test_an_error_is_no_longer_than_a_socket_carries() -> None:
-    longest = messages.unknown(["é" * 256] * MOST_IDS)
+    longest = messages.unknown(["é" * 256] * MAX_IDS)
     assert len(longest) < 128 * 1024
-    assert json.loads(longest)["data"]["job_ids"] == ["é" * 256] * MOST_IDS
+    assert json.loads(longest)["data"]["job_ids"] == ["é" * 256] * MAX_IDS
 
 
 SENSELESS = (
     "{", "", "null", "[]", "7", '"ping"', "{}", '{"action": "shout"}', '{"action": "subscribe"}', "é" * 40_000,
     '{"action": "subscribe", "job_ids": "all"}', '{"action": "subscribe", "job_ids": [1]}', '{"action": ["ping"]}',
-    json.dumps({"action": "subscribe", "job_ids": ["x"] * (MOST_IDS + 1)}), "[" * 9000,
+    json.dumps({"action": "subscribe", "job_ids": ["x"] * (MAX_IDS + 1)}), "[" * 9000,
 )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ FORBIDDEN = {
 }
 
 
-def refusal(url: str, seconds: float = 5) -> http_client.Unanswered:
-    with pytest.raises(http_client.Unanswered) as caught:
+def refusal(url: str, seconds: float = 5) -> http_client.NoResponse:
+    with pytest.raises(http_client.NoResponse) as caught:
         http_client.post(url, b"{}", {}, seconds=seconds, most=10)
     return caught.value
 
@@ -152,7 +152,7 @@ def test_a_certificate_of_another_host_is_refused(tmp_path: Path, monkeypatch: p
 
 
 def test_a_handshake_that_never_ends_is_ended(first_is_public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(http_client.Unanswered) as caught:
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(http_client.NoResponse) as caught:
         http_client.post(f"https://127.0.0.1:{listening.getsockname()[1]}/", b"", {}, seconds=0.3, most=10)
     assert caught.value.code == "timed_out"
 

@@ -20,7 +20,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.pipeline import admission_service, executions_client, sweep_service
 from mediajobs.storage import presigned_upload_store
-from mediajobs.storage.bucket_store import Objects, source_size
+from mediajobs.storage.bucket_store import MediaBucket, source_size
 from mediajobs.timestamps import rfc3339
 from tests.support.functions import load
 
@@ -182,7 +182,7 @@ def test_a_running_job_that_nobody_can_look_after_is_in_nobodys_way(
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "DescribeExecution")
         return executions_client.Ending("ABORTED", "")
 
-    monkeypatch.setattr(executions_client, "how_it_ended", throttled)
+    monkeypatch.setattr(executions_client, "failure_of", throttled)
     with pytest.raises(ExceptionGroup) as failed:
         sweep_service.sweep()
     assert asked == ["J", "K"]
@@ -222,9 +222,9 @@ def test_a_job_that_cannot_be_ended_or_cleared_away_keeps_no_other_from_it(
         service.delete(job_store.get(job_id), with_files=True)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set(f"2020-01-01T00:00:00.000Z#{job_id}")])
         boto3.client("s3").put_object(Bucket="media", Key=f"sources/{job_id}/source", Body=b"late")
-    abort, find = Objects.abort_uploads, source_size
+    abort, find = MediaBucket.abort_uploads, source_size
 
-    def refused(self: Objects, prefix: str) -> None:
+    def refused(self: MediaBucket, prefix: str) -> None:
         if "/C/" in prefix:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListMultipartUploads")
         abort(self, prefix)
@@ -234,7 +234,7 @@ def test_a_job_that_cannot_be_ended_or_cleared_away_keeps_no_other_from_it(
             raise TimeoutError
         return find(job_id)
 
-    monkeypatch.setattr(Objects, "abort_uploads", refused)
+    monkeypatch.setattr(MediaBucket, "abort_uploads", refused)
     monkeypatch.setattr(sweep_service, "source_size", lost)
     with pytest.raises(ExceptionGroup):
         a_minute_goes_by()

@@ -50,10 +50,12 @@ Gone = dict[str, tuple[Job, bool]]  # deleted jobs by id, and whether their file
 def recount(ids: list[str], gone: Gone, account: str, first: int, last: int) -> Counter[str]:
     """The same, the slow way."""
     there = [job_store.get(job_id) for job_id in ids if job_id not in gone]
-    counted = [(job, contribution.of_job(job)) for job in there]
-    counted += [(job, counters.of_deleted(contribution.of_job(job), files_kept=kept)) for job, kept in gone.values()]
+    counted = [(job, contribution.counts_of(job)) for job in there]
+    counted += [
+        (job, counters.counts_of_deleted(contribution.counts_of(job), files_kept=kept)) for job, kept in gone.values()
+    ]
     mine = [each for each in counted if each[0].account == account and each[0].job_id in ids]
-    return +counters.added(
+    return +counters.total_of(
         tally for job, tally in mine if first <= timestamps.milliseconds(parse(job.created_at)) <= last
     )
 
@@ -97,7 +99,7 @@ def fulfil(wish: Status | str, job: Job, seed: random.Random, gone: Gone) -> Job
 
 def count_all(events: list[Heard]) -> None:
     for job_id, told in events:
-        counter_store.count(job_id, told)
+        counter_store.update_counters(job_id, told)
 
 
 _ROW = {"version": 1, "attempt": 1, "priority": 5, "filename": "a", "updated_at": ""}
@@ -127,7 +129,7 @@ def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
             continue
         events.append((ids[number], fulfil(wish, job_store.get(ids[number]), seed, gone)))
         if seed.getrandbits(1):  # some are handled at once, all of them again later, in any order
-            counter_store.count(*events[-1])
+            counter_store.update_counters(*events[-1])
     seed.shuffle(events)
     count_all(events)
     for job_id in gone:  # for copies that come when the table has forgotten what became of the files
@@ -144,12 +146,12 @@ def test_a_copy_of_the_last_event_that_comes_a_month_later_changes_nothing() -> 
     create("J", "acme")
     complete(job_store.get("J"))
     last = delete("J", files_kept=False)
-    assert counter_store.count("J", last)
+    assert counter_store.update_counters("J", last)
     counted = counter_store.read("acme", *ALWAYS)
     assert counted["deleted.media_ms"] == 8500
     DeletedRow("J", DELETED).delete()  # by its time to live
-    assert not counter_store.count("J", last)
-    assert not counter_store.count("J")
+    assert not counter_store.update_counters("J", last)
+    assert not counter_store.update_counters("J")
     assert counter_store.read("acme", *ALWAYS) == counted
 
 
@@ -163,11 +165,11 @@ def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.Monke
         if not raced:
             raced.append(job_id)
             job_store.transition(job_id, Status.FAILED)
-            counter_store.count(job_id)
+            counter_store.update_counters(job_id)
         return old
 
     monkeypatch.setattr("mediajobs.jobs.job_store.get", slow)
-    counter_store.count("J")
+    counter_store.update_counters("J")
     assert +counter_store.read("acme", *ALWAYS) == {"jobs.failed.5": 1}
 
 
@@ -198,18 +200,18 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
 
 def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     create("J", "acme")
-    count = counter_store.count
+    count = counter_store.update_counters
 
     def broken(job_id: str, told: JobEvent) -> bool:
         if job_id == "K":
             raise TimeoutError
         return count(job_id, told)
 
-    monkeypatch.setattr(counter_store, "count", broken)
+    monkeypatch.setattr(counter_store, "update_counters", broken)
     answer = load("statistics").roll_up({"Records": [record("J"), record("K")]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "K"}]}
     assert +counter_store.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
-    assert name_index_store.having("acme", "a") == {"J"}
+    assert name_index_store.jobs_with("acme", "a") == {"J"}
 
 
 def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +229,7 @@ def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.Mo
     for number in (1, 40):
         for job in range(number):
             create(f"J{number}-{job}", "acme", seconds=job)
-            counter_store.count(f"J{number}-{job}")
+            counter_store.update_counters(f"J{number}-{job}")
         counter_store.read("acme", first, last)
         costs.append(tuple(calls))
         calls.clear()

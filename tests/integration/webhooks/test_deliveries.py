@@ -19,7 +19,7 @@ from mediajobs.webhooks import (
     endpoint_concurrency_store,
     endpoint_store,
 )
-from mediajobs.webhooks.attempt_queue import Hint
+from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.retry_policy import SCHEDULE
 from tests.support import webhook_receivers
@@ -237,29 +237,29 @@ def test_only_an_unbroken_row_of_failures_counts(
     began = room.clock()
     for number, hour in enumerate(hours):
         room.clock.turn(began + timedelta(hours=hour))
-        flight = endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        endpoint_concurrency_store.leave(flight, room.clock(), delivered=number == well)
+        flight = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.release(flight, room.clock(), delivered=number == well)
     assert endpoint_store.get("acme", endpoint.webhook_id).enabled == enabled
 
 
 def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/old")
     for _ in range(3):
-        endpoint_concurrency_store.leave(
-            endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE),
+        endpoint_concurrency_store.release(
+            endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE),
             room.clock(),
             delivered=False,
         )
         room.clock.turn(room.clock() + 1.9 * DAY)
-    on_its_way = endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    on_its_way = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
     assert on_its_way.endpoint.failing_since is not None
     changed = endpoint_store.change("acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock())
-    endpoint_concurrency_store.leave(on_its_way, room.clock(), delivered=False)
+    endpoint_concurrency_store.release(on_its_way, room.clock(), delivered=False)
     endpoint_concurrency_store.disable(on_its_way.endpoint, "410", room.clock())
     assert endpoint_store.get("acme", endpoint.webhook_id) == changed
     places = [
-        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        for _ in range(endpoint_concurrency_store.MOST)
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
     assert on_its_way.place in {each.place for each in places}  # it was given back
 
@@ -267,15 +267,17 @@ def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room)
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/")
     entered = [
-        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        for _ in range(endpoint_concurrency_store.MOST)
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
-    with pytest.raises(endpoint_concurrency_store.Full):
-        endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
-    endpoint_concurrency_store.leave(entered[2], room.clock(), delivered=True)
-    assert endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
+    with pytest.raises(endpoint_concurrency_store.EndpointBusy):
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    endpoint_concurrency_store.release(entered[2], room.clock(), delivered=True)
+    assert (
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
+    )
     room.clock.turn(room.clock() + MINUTE)  # the lease of a dead function is over
-    endpoint_concurrency_store.enter("acme", endpoint.webhook_id, room.clock(), MINUTE)
+    endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
 
 
 def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Room) -> None:
@@ -321,7 +323,7 @@ def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
         made = delivery_store.test(endpoint, room.clock())
-        well = json.dumps(Hint("acme", endpoint.webhook_id, made.delivery_id)._asdict())
+        well = json.dumps(DeliveryReference("acme", endpoint.webhook_id, made.delivery_id)._asdict())
         done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
     assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert [each.status for each in room.log(endpoint)] == ["delivered"]
@@ -413,8 +415,8 @@ def test_a_hint_at_what_is_not_due_does_not_take_the_place_of_the_one_that_asks(
         )
         for each, outcome in ((told, "not due"), (waits, "delivered")):
             with ThreadPoolExecutor(1) as another:  # who may ask is a matter of threads
-                hint = Hint("acme", each.webhook_id, each.delivery_id)
-                assert another.submit(delivery_service.make, hint, room.clock).result() == outcome
+                hint = DeliveryReference("acme", each.webhook_id, each.delivery_id)
+                assert another.submit(delivery_service.attempt_delivery, hint, room.clock).result() == outcome
 
 
 def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(room: Room) -> None:

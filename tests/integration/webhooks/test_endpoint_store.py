@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.webhooks import delivery_store, endpoint_concurrency_store, endpoint_store, overdue_service, signatures
-from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MOST_ENDPOINTS
+from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MAX_ENDPOINTS
 from tests.support.template import template
 from tests.support.webhook_receivers import answer, receiver
 from tests.support.webhooks import MINUTE, Room, furnish
@@ -125,10 +125,10 @@ def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:
         room.tell(room.event())
         assert room.one()
         room.queues.messages.clear()
-        assert overdue_service.sweep(room.clock()) == 0  # it is given some time
+        assert overdue_service.enqueue_overdue(room.clock()) == 0  # it is given some time
         room.clock.turn(room.clock() + 3 * MINUTE)
-        assert overdue_service.sweep(room.clock()) == 1
-        assert overdue_service.sweep(room.clock() + MINUTE) == 0
+        assert overdue_service.enqueue_overdue(room.clock()) == 1
+        assert overdue_service.enqueue_overdue(room.clock() + MINUTE) == 0
         room.work()
     assert room.log(endpoint)[0].status == "delivered"
 
@@ -178,4 +178,4 @@ def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -
 def test_the_slow_endpoints_of_one_account_leave_most_workers_to_the_others() -> None:
     hints = template()["Resources"]["AttemptsFunction"]["Properties"]["Events"]["Due"]["Properties"]
     _condition, _at_home, workers = hints["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
-    assert workers / 2 >= MOST_ENDPOINTS * endpoint_concurrency_store.MOST  # at worst each holds one alone
+    assert workers / 2 >= MAX_ENDPOINTS * endpoint_concurrency_store.MAX_CONCURRENT  # at worst each holds one alone

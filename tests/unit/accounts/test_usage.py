@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mediajobs.accounts import quotas, schemas, usage
 from mediajobs.accounts.quotas import Quotas
 from mediajobs.accounts.usage import Day
-from mediajobs.errors import OverQuota
+from mediajobs.errors import QuotaExceeded
 
 moments = st.integers(0, 221_845_392_000_000)  # until the year 9000
 
@@ -59,7 +59,7 @@ def test_concurrency_leaves_room_for_exactly_its_number(limit: int, used: int) -
     if used < limit:
         quotas.check_concurrency(Quotas(concurrent_jobs=limit), used)
         return
-    with pytest.raises(OverQuota) as refusal:
+    with pytest.raises(QuotaExceeded) as refusal:
         quotas.check_concurrency(Quotas(concurrent_jobs=limit), used)
     assert (refusal.value.policy, refusal.value.retry_after) == ("concurrent-jobs", 30)
 
@@ -70,7 +70,7 @@ def test_concurrency_leaves_room_for_exactly_its_number(limit: int, used: int) -
 )
 def test_minutes_come_back_when_the_month_is_over(moment: int, seconds: int) -> None:
     quotas.check_minutes(Quotas(minutes_per_month=2), {"media_ms": 119_999}, moment)
-    with pytest.raises(OverQuota) as refusal:
+    with pytest.raises(QuotaExceeded) as refusal:
         quotas.check_minutes(Quotas(minutes_per_month=2), {"media_ms": 120_000}, moment)
     assert (refusal.value.policy, refusal.value.retry_after) == ("minutes-per-month", seconds)
 
@@ -80,7 +80,7 @@ def test_what_is_announced_has_to_fit(stored: int, announced: int) -> None:
     if stored + announced <= 50 and stored < 50:
         quotas.check_bytes(Quotas(stored_bytes=50), stored, announced)
         return
-    with pytest.raises(OverQuota, match="Delete") as refusal:
+    with pytest.raises(QuotaExceeded, match="Delete") as refusal:
         quotas.check_bytes(Quotas(stored_bytes=50), stored, announced)
     assert (refusal.value.policy, refusal.value.retry_after) == ("stored-bytes", None)
 

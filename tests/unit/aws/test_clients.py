@@ -14,7 +14,7 @@ from mediajobs.health import check_service
 from mediajobs.live_progress import push_client
 from mediajobs.pipeline import executions_client
 from mediajobs.storage import presigned_upload_store
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.upload_plan import Part
 from mediajobs.webhooks import attempt_queue, delivery_service
 from tests.support.template import ROOT, SETTINGS, template
@@ -24,13 +24,13 @@ LONGEST_PAUSE = 1  # second, before the first retry
 REST = 5  # seconds, for what else there is to do
 STORES = ROOT / "layers" / "python" / "mediajobs"
 FOR_BODIES: dict[str, Callable[[], Any]] = {
-    "objects": lambda: Objects("media").client,
+    "objects": lambda: MediaBucket("media").client,
     "uploads": lambda: presigned_upload_store._joining(),
 }
 FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "rows": lambda: connection().client,
     "attempts": lambda: delivery_service._circuits().client,
-    "objects": lambda: Objects("media").quick,
+    "objects": lambda: MediaBucket("media").quick,
     "uploads": lambda: presigned_upload_store._client(),
     "executions": lambda: executions_client._client(),
     "hints": lambda: attempt_queue._client(),
@@ -40,7 +40,7 @@ FOR_REQUESTS: dict[str, Callable[[], Any]] = {
 URLS: dict[str, Callable[[], str]] = {
     "PUT": lambda: presigned_upload_store.single("sources/A/source", None)["url"],
     "parts": lambda: presigned_upload_store.in_parts("sources/A/source", "id", [Part(1, 5)], "")["parts"][0]["url"],
-    "GET": lambda: Objects("media").presigned_get("sources/A/source"),
+    "GET": lambda: MediaBucket("media").presigned_get("sources/A/source"),
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediajobs.exports import export as exports_export
-from mediajobs.exports.export import Export, ExportJobs, beginning, ending, fits, neutral, text
+from mediajobs.exports.export import Export, ExportJobs, escape_formula, fits, format_footer, format_header, format_rows
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.listing.schemas import ListedJob
 
@@ -46,7 +46,7 @@ def read(body: bytes, delimiter: str = ",") -> list[list[str]]:
 @given(filename=cells, batch_id=cells)
 def test_a_csv_reads_back_as_what_was_written_or_with_a_quote_before_it(filename: str, batch_id: str) -> None:
     ((*_, name, duration, batch, created, _, completed, progress),) = read(
-        text("csv", [job(filename, batch_id=batch_id, duration_seconds=1.5)], first=False)
+        format_rows("csv", [job(filename, batch_id=batch_id, duration_seconds=1.5)], first=False)
     )
     assert (duration, created, completed, progress) == ("1.5", MOMENT, "", "0")
     for cell, value in ((name, filename), (batch, batch_id)):
@@ -60,14 +60,14 @@ def test_a_csv_reads_back_as_what_was_written_or_with_a_quote_before_it(filename
 @given(cells)
 def test_no_cell_runs_where_cells_end_at_semicolons(filename: str) -> None:
     """As in a spreadsheet that expects semicolons, or takes both."""
-    whole = neutral(filename)
+    whole = escape_formula(filename)
     for piece in [part for at_semicolons in whole.split(";") for part in at_semicolons.split("\t")]:
         assert not piece.lstrip('" ').startswith(RUNS)
 
 
 @pytest.mark.parametrize("name", ["talk.mp4", "a=b.mp4", "a-b;c.mp4", "it's.mov", "Über uns.mp4", "1+1.mp4"])
 def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
-    assert neutral(name) == name
+    assert escape_formula(name) == name
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
     ],
 )
 def test_what_a_spreadsheet_would_run_gets_a_quote_before_it(name: str, cell: str) -> None:
-    assert neutral(name) == cell
+    assert escape_formula(name) == cell
 
 
 def test_a_csv_is_rfc_4180() -> None:
-    body = beginning("csv") + text("csv", [job('a "b", c.mp4')], first=True) + ending("csv")
+    body = format_header("csv") + format_rows("csv", [job('a "b", c.mp4')], first=True) + format_footer("csv")
     header, line, rest = body.split(b"\r\n")
     assert header.decode() == ",".join(exports_export.COLUMNS)
     assert line.startswith(b'01ARZ3NDEKTSV4RRFFQ69G5FAV,failed,5,"a ""b"", c.mp4",,,2026')
@@ -94,11 +94,11 @@ def test_a_csv_is_rfc_4180() -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=4))
 def test_json_in_pieces_is_one_array(sizes: list[int]) -> None:
-    body, rows = beginning("json"), 0
+    body, rows = format_header("json"), 0
     for size in sizes:
-        body += text("json", [job(f"{number}.mp4") for number in range(size)], first=not rows)
+        body += format_rows("json", [job(f"{number}.mp4") for number in range(size)], first=not rows)
         rows += size
-    found = json.loads(body + ending("json"))
+    found = json.loads(body + format_footer("json"))
     assert [each["filename"] for each in found] == [f"{number}.mp4" for size in sizes for number in range(size)]
 
 

@@ -16,7 +16,7 @@ from mediajobs.jobs.events import event_of
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.schemas import CreateJob
 from mediajobs.webhooks.endpoints import EVENTS
-from mediajobs.webhooks.event_schemas import TOLD
+from mediajobs.webhooks.event_schemas import EVENT_MODELS
 from mediajobs.webhooks.payloads import payload
 from mediajobs.webhooks.schemas import ListDeliveries
 from tests.support.functions import load
@@ -121,10 +121,10 @@ def test_what_webhooks_are_sent_is_described_as_it_is(status: Status) -> None:
     told = event_of({}, row | {"version": 2, "attempt": 1, "priority": 5})
     assert told is not None
     sent = payload(told.model_copy(update={"outputs": ("360p", "transcript_txt")}), 40)
-    assert TOLD[sent["event"]].model_validate(sent).model_dump() == sent
-    assert TOLD.keys() == set(EVENTS)
+    assert EVENT_MODELS[sent["event"]].model_validate(sent).model_dump() == sent
+    assert EVENT_MODELS.keys() == set(EVENTS)
     described = ask("/openapi.json").json_body["webhooks"][sent["event"]]["post"]["requestBody"]
-    assert TOLD[sent["event"]].__name__ in described["content"]["application/json"]["schema"]["$ref"]
+    assert EVENT_MODELS[sent["event"]].__name__ in described["content"]["application/json"]["schema"]["$ref"]
 
 
 def test_answers_have_the_headers_that_they_have() -> None:

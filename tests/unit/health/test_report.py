@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediajobs.health.report import Disk, Sign, State, fullest, overall
+from mediajobs.health.report import Disk, Heartbeat, State, fullest, overall
 
 HALF = Disk(total=1000, used=500, free=500)
 
@@ -29,7 +29,7 @@ def test_a_disk_with_less_than_a_tenth_free_is_a_warning(free: int, state: str) 
 
 def test_the_fullest_disk_is_the_one_with_the_least_left_in_percent() -> None:
     large, small = Disk(total=10_000, used=9_000, free=1_000), Disk(total=100, used=50, free=50)
-    assert fullest(Sign(0, 10, disk) for disk in (small, large, HALF)) == large
+    assert fullest(Heartbeat(0, 10, disk) for disk in (small, large, HALF)) == large
     assert fullest([]) is None
 
 
@@ -40,15 +40,15 @@ def test_the_fullest_disk_is_the_one_with_the_least_left_in_percent() -> None:
 def test_a_worker_counts_for_three_signs_and_is_forgotten_after_thirty(
     age: float, *, alive: bool, forgotten: bool
 ) -> None:
-    sign = Sign(seen=5_000.0 - age, every=10.0, disk=HALF)
+    sign = Heartbeat(seen=5_000.0 - age, every=10.0, disk=HALF)
     assert (sign.alive(5_000.0), sign.forgotten(5_000.0)) == (alive, forgotten)
 
 
 def test_a_sign_says_by_itself_how_often_it_comes() -> None:
-    assert not Sign(seen=96.0, every=1.0, disk=HALF).alive(100.0)
-    assert Sign(seen=96.0, every=2.0, disk=HALF).alive(100.0)
+    assert not Heartbeat(seen=96.0, every=1.0, disk=HALF).alive(100.0)
+    assert Heartbeat(seen=96.0, every=2.0, disk=HALF).alive(100.0)
 
 
 def test_a_sign_survives_its_way_through_the_table() -> None:
-    sign = Sign(seen=1.5, every=10.0, disk=HALF)
-    assert Sign.load(sign.dump()) == sign
+    sign = Heartbeat(seen=1.5, every=10.0, disk=HALF)
+    assert Heartbeat.load(sign.dump()) == sign

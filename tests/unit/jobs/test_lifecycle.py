@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, TERMINAL, Status, Verdict, judge, queue_rank
+from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, TERMINAL, Status, Transition, check_transition, queue_rank
 from mediajobs.media.options import Options, Transcription
 from mediajobs.media.tasks import WEIGHTS, tasks_for
 
@@ -13,19 +13,21 @@ ROAD = ["pending", "queued", "processing", "transcoding", "uploading", "complete
 def test_a_job_goes_one_step_along_its_road_or_ends_early(current: Status, wanted: Status) -> None:
     one_step = current in ROAD[:-1] and wanted == ROAD[ROAD.index(current) + 1]
     early_end = current in ROAD[:-1] and wanted in ("failed", "cancelled")
-    expected = Verdict.ALREADY if current is wanted else Verdict.GO if one_step or early_end else Verdict.ILLEGAL
-    assert judge(current, wanted) is expected
+    expected = (
+        Transition.ALREADY if current is wanted else Transition.GO if one_step or early_end else Transition.ILLEGAL
+    )
+    assert check_transition(current, wanted) is expected
 
 
 @pytest.mark.parametrize("current", Status)
 def test_only_a_retry_revives_a_job_and_only_a_failed_or_cancelled_one(current: Status) -> None:
-    expected = Verdict.GO if current in ("failed", "cancelled") else Verdict.ILLEGAL
-    assert judge(current, Status.QUEUED, retry=True) is expected
-    assert judge(current, Status.PROCESSING, retry=True) is Verdict.ILLEGAL
+    expected = Transition.GO if current in ("failed", "cancelled") else Transition.ILLEGAL
+    assert check_transition(current, Status.QUEUED, retry=True) is expected
+    assert check_transition(current, Status.PROCESSING, retry=True) is Transition.ILLEGAL
 
 
 def test_a_wish_about_another_attempt_is_stale_whatever_it_wants() -> None:
-    assert {judge(a, b, same_attempt=False) for a, b in product(Status, Status)} == {Verdict.STALE}
+    assert {check_transition(a, b, same_attempt=False) for a, b in product(Status, Status)} == {Transition.STALE}
 
 
 def test_the_queue_sorts_by_priority_then_age() -> None:

@@ -57,13 +57,16 @@ def test_a_failure_is_told_in_the_words_of_the_task_if_it_had_any() -> None:
     told = Failure(code="truncated_source", message="It ends early.", task="validate_video")
     tasks = {"transcode_720p": TaskProgress(status="running"), "validate_video": TaskProgress(status="failed")}
     progress = Progress(attempt=1, tasks=tasks)
-    assert task_results.why("BadInput", progress.model_copy(update={"failure": told})) == told
+    assert task_results.failure_for("BadInput", progress.model_copy(update={"failure": told})) == told
     overcome = Failure(code="stalled", message="Try again.", task="transcode_720p")
-    assert task_results.why("TaskCrashed", progress.model_copy(update={"failure": overcome})).code == "task_crashed"
-    silent = task_results.why("TaskCrashed", progress)
+    assert (
+        task_results.failure_for("TaskCrashed", progress.model_copy(update={"failure": overcome})).code
+        == "task_crashed"
+    )
+    silent = task_results.failure_for("TaskCrashed", progress)
     assert (silent.code, silent.task) == ("task_crashed", "transcode_720p")
-    assert task_results.why("States.Runtime", None).code == "pipeline_error"
-    assert "Retry" in task_results.why("ABORTED", None).message
+    assert task_results.failure_for("States.Runtime", None).code == "pipeline_error"
+    assert "Retry" in task_results.failure_for("ABORTED", None).message
 
 
 def progress_of(**statuses: TaskStatus) -> Progress:
@@ -97,22 +100,22 @@ VALIDATED = completed(*STAGES["validate"])
     ],
 )
 def test_a_stage_that_failed_names_one_of_its_tasks(stage: str, progress: Progress, task: str) -> None:
-    failure = task_results.why(stage, progress, cause="TaskCrashed")
+    failure = task_results.failure_for(stage, progress, cause="TaskCrashed")
     assert (failure.code, failure.task) == ("task_crashed", task)
-    assert task_results.why(stage, progress, cause="States.HeartbeatTimeout").code == "worker_lost"
+    assert task_results.failure_for(stage, progress, cause="States.HeartbeatTimeout").code == "worker_lost"
 
 
 def test_without_a_stage_the_only_one_at_work_is_the_one() -> None:
     at_work = progress_of(**VALIDATED, transcode_360p="running", transcode_720p="running")
-    assert task_results.why("TIMED_OUT", at_work).task == "transcode_360p"
+    assert task_results.failure_for("TIMED_OUT", at_work).task == "transcode_360p"
     both = progress_of(**VALIDATED, transcode_360p="running", transcribe_video="running")
-    assert task_results.why("TIMED_OUT", both).task is None
-    assert task_results.why("Lambda.Unknown", progress_of(**VALIDATED), cause="media").task is None
+    assert task_results.failure_for("TIMED_OUT", both).task is None
+    assert task_results.failure_for("Lambda.Unknown", progress_of(**VALIDATED), cause="media").task is None
 
 
 def test_what_one_stage_recorded_is_not_why_another_one_failed() -> None:
     passing = Failure(code="dependency_unavailable", message="It is tried again.", task="transcribe_video")
     progress = progress_of(transcribe_video="failed").model_copy(update={"failure": passing})
-    assert task_results.why("transcribe", progress, cause="Transient") == passing
-    other = task_results.why("media", progress, cause="TaskCrashed")
+    assert task_results.failure_for("transcribe", progress, cause="Transient") == passing
+    other = task_results.failure_for("media", progress, cause="TaskCrashed")
     assert (other.code, other.task) == ("task_crashed", "generate_thumbnail")

@@ -12,18 +12,18 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.http import rate_limit
 from chalicelib.http.problems import Problem, of_validation
 from chalicelib.http.responses import key_in_query
-from chalicelib.http.routes import Asked, Route
+from chalicelib.http.routes import ApiRequest, Route
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import Window
 from mediajobs.accounts.usage import Day
-from mediajobs.errors import Conflict, NotFound, OverQuota
+from mediajobs.errors import Conflict, NotFound, QuotaExceeded
 
 _JSON = "application/json"
 _LARGEST_BODY = 1024 * 1024
 _NOBODY = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
 
 
-def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
+def handler(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
     """A route's view behind its checks; whatever it raises becomes a problem. The route is found when it is needed."""
 
     def opened(**path: str) -> Response:
@@ -34,7 +34,7 @@ def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
             return _answer(route, asked, path)
         except NotFound as error:
             raise Problem(HTTPStatus.NOT_FOUND, f"There is no job {error}.") from error
-        except OverQuota as error:
+        except QuotaExceeded as error:
             raise rate_limit.over_quota(error) from error
         except Conflict as error:
             raise Problem(HTTPStatus.CONFLICT, str(error)) from error
@@ -44,7 +44,7 @@ def door(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
     return opened
 
 
-def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
+def _answer(route: Route, asked: ApiRequest, path: dict[str, str]) -> Response:
     if route.method != "POST" or not route.key or asked.headers.get("idempotency-key") is None:
         return route.view(asked, **path)
     from chalicelib.http import idempotency  # most requests do without, and start sooner
@@ -52,14 +52,14 @@ def _answer(route: Route, asked: Asked, path: dict[str, str]) -> Response:
     return idempotency.answer(asked.request, asked.caller, lambda: route.view(asked, **path))
 
 
-def _asked(request: Request, route: Route) -> Asked:
+def _asked(request: Request, route: Route) -> ApiRequest:
     caller = _caller(request, route) if route.key else _NOBODY
     try:
         body = _body(route.body, request, optional=route.body_optional) if route.body else None
         query = route.query.model_validate(_query(route.query, request)) if route.query else None
     except ValidationError as error:  # what a view meets later is nothing that the client sent
         raise of_validation(error) from error
-    return Asked(request, caller, body, query)
+    return ApiRequest(request, caller, body, query)
 
 
 def _caller(request: Request, route: Route) -> Caller:

@@ -11,7 +11,7 @@ from typing import Any
 from chalice.app import Request, Response
 
 from chalicelib.http.problems import Problem
-from chalicelib.http.routes import Asked
+from chalicelib.http.routes import ApiRequest
 from mediajobs.accounts.key_store import Caller
 from mediajobs.api import idempotency_store
 from mediajobs.api.idempotency_store import Answer, InFlight, OtherRequest
@@ -52,7 +52,7 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
     return Response(_unpacked(kept["body"]), status_code=kept["status"], headers=headers)
 
 
-def made_before(asked: Asked, job_id: str) -> Job | None:
+def made_before(asked: ApiRequest, job_id: str) -> Job | None:
     """The job that an earlier run of this request made, and was killed before it could say so. From now on it is
     `job_id` that this request makes."""
     scope = _scope(asked.request, asked.caller)

@@ -10,9 +10,9 @@ from mediajobs.jobs import job_store
 from mediajobs.jobs.model import Job
 
 
-def own_job(caller: Caller, job_id: str) -> Job:
+def get_own_job(caller: Caller, job_id: str) -> Job:
     """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
-    return owned(caller, job_store.get(checked_id(job_id)))
+    return require_owner(caller, job_store.get(checked_id(job_id)))
 
 
 def checked_id(job_id: str) -> str:
@@ -22,7 +22,7 @@ def checked_id(job_id: str) -> str:
     return job_id
 
 
-def owned(caller: Caller, job: Job) -> Job:
+def require_owner(caller: Caller, job: Job) -> Job:
     if job.account != caller.account:
         raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
     return job

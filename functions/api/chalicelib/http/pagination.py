@@ -8,22 +8,22 @@ from pydantic import BaseModel
 
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import Headers
-from chalicelib.http.routes import Asked
+from chalicelib.http.routes import ApiRequest
 from mediajobs.api import cursors
 
 
-def place(asked: Asked, cursor: str, *, of: str) -> dict[str, Any]:
+def place(asked: ApiRequest, cursor: str, *, of: str) -> dict[str, Any]:
     """Where a cursor goes on; `of` is the list that it has to belong to. Raises Problem(400)."""
     try:
-        return cursors.read(cursor, of=of, key=_key(asked))
-    except cursors.BadCursor as error:
+        return cursors.decode(cursor, of=of, key=_key(asked))
+    except cursors.InvalidCursor as error:
         detail = "This cursor is not of this list: take next_cursor as it is, with the same key, filters and order."
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="cursor-of-another-list") from error
 
 
-def cursor(asked: Asked, place: dict[str, Any] | None, *, of: str) -> str | None:
+def cursor(asked: ApiRequest, place: dict[str, Any] | None, *, of: str) -> str | None:
     """What leads to the next page, None where there is none."""
-    return cursors.write(place, of=of, key=_key(asked)) if place else None
+    return cursors.encode(place, of=of, key=_key(asked)) if place else None
 
 
 def link(path: str, wanted: BaseModel, cursor: str | None) -> Headers:
@@ -34,5 +34,5 @@ def link(path: str, wanted: BaseModel, cursor: str | None) -> Headers:
     return {"Link": f'<{path}?{urlencode(query, doseq=True)}>; rel="next"'}
 
 
-def _key(asked: Asked) -> str:
+def _key(asked: ApiRequest) -> str:
     return asked.headers["x-api-key"]

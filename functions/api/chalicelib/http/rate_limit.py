@@ -9,8 +9,8 @@ from chalicelib.http.problems import Problem
 from chalicelib.http.routes import Route
 from mediajobs.accounts import key_store, rate_limits, usage, usage_store
 from mediajobs.accounts.key_store import Caller
-from mediajobs.accounts.rate_limits import QuotaExceeded, Window
-from mediajobs.errors import Conflict, OverQuota
+from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
+from mediajobs.errors import Conflict, QuotaExceeded
 
 # Registered by the draft that defines the headers.
 _TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -33,7 +33,7 @@ def admit(key: str, route: Route) -> Caller | None:
     counter = usage.counter(f"{route.method} {route.path}", _promised(route))
     try:
         caller = key_store.authenticate(key, counter)
-    except QuotaExceeded as error:
+    except RateLimitExceeded as error:
         _window.set(error.window)
         raise _exceeded(error.window) from error
     if caller is not None:
@@ -67,7 +67,7 @@ def headers() -> dict[str, str]:
     return rate_limits.headers(window) if window else {}
 
 
-def over_quota(error: OverQuota) -> Problem:
+def over_quota(error: QuotaExceeded) -> Problem:
     """429 where waiting helps, 403 where it does not."""
     waiting = error.retry_after is not None
     return Problem(

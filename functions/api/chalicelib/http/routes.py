@@ -19,7 +19,7 @@ Answer = Model | str | None | tuple[Model | str, ...]
 
 
 @dataclass(frozen=True)
-class Asked:
+class ApiRequest:
     """A request that passed its door. `caller`, `body` and `query` are there where the route declares them."""
 
     request: Request

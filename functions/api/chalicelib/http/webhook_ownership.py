@@ -5,21 +5,21 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from chalicelib.http.problems import Problem
-from chalicelib.http.routes import Asked
+from chalicelib.http.routes import ApiRequest
 from mediajobs.errors import NotFound
 from mediajobs.ids import WEBHOOK_ID
 from mediajobs.webhooks import endpoint_store
 from mediajobs.webhooks.endpoints import Endpoint
 
 
-def own_webhook(asked: Asked, webhook_id: str) -> Endpoint:
+def own_webhook(asked: ApiRequest, webhook_id: str) -> Endpoint:
     """The caller's webhook. Raises Problem(404), whether it is somebody else's or nobody's."""
-    with its(webhook_id):
+    with webhook_or_404(webhook_id):
         return endpoint_store.get(asked.caller.account, webhook_id)
 
 
 @contextmanager
-def its(webhook_id: str) -> Iterator[None]:
+def webhook_or_404(webhook_id: str) -> Iterator[None]:
     """What is not found is this webhook; what cannot be the id of one is not looked for."""
     missing = Problem(HTTPStatus.NOT_FOUND, f"There is no webhook {webhook_id}. GET /webhooks lists yours.")
     if WEBHOOK_ID.fullmatch(webhook_id) is None:

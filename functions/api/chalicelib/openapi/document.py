@@ -12,7 +12,7 @@ from chalicelib.http.problems import CONTENT_TYPE, ProblemDocument
 from chalicelib.http.routes import Model, Route
 from chalicelib.openapi import headers, links
 from chalicelib.openapi.path_parameters import PATH
-from mediajobs.webhooks.event_schemas import TOLD
+from mediajobs.webhooks.event_schemas import EVENT_MODELS
 
 _REF = "#/components/schemas/{model}"
 _SECURITY = {
@@ -84,7 +84,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             for noun in dict.fromkeys(route.noun for route in declared)
         ],
         "paths": paths,
-        "webhooks": {name: {"post": _webhook(name, model, references)} for name, model in TOLD.items()},
+        "webhooks": {name: {"post": _webhook(name, model, references)} for name, model in EVENT_MODELS.items()},
         "components": {"schemas": schemas, "securitySchemes": _SECURITY, "headers": headers.ANSWERED},
     }
 
@@ -229,7 +229,7 @@ def _schemas(routes: list[Route]) -> tuple[_References, dict[str, Any]]:
     given = {kind for kind in kinds if kind and not isinstance(kind, str)}
     modes: list[tuple[Model, Literal["validation", "serialization"]]] = []
     modes += [(model, "validation") for model in _by_name(taken)]
-    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument} | set(TOLD.values()))]
+    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument} | set(EVENT_MODELS.values()))]
     references, schema = models_json_schema(modes, ref_template=_REF, schema_generator=_Schema)
     parts: dict[str, Any] = {}
     for query in {route.query for route in routes if route.query}:

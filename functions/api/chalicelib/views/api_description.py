@@ -9,7 +9,7 @@ from chalice.app import Response
 
 from chalicelib.http import route_table
 from chalicelib.http.responses import Headers
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from chalicelib.openapi.docs_page import page
 from chalicelib.openapi.document import document
 
@@ -19,13 +19,13 @@ routes = Routes("about")
 
 
 @routes.route("GET", "/openapi.json", {HTTPStatus.OK: "application/json"}, key=None)
-def openapi(_asked: Asked) -> Response:
+def openapi(_asked: ApiRequest) -> Response:
     """This API as OpenAPI 3.1."""
     return _kept(json.dumps(_described()), "application/json")
 
 
 @routes.route("GET", "/docs", {HTTPStatus.OK: _HTML}, key=None)
-def docs(_asked: Asked) -> Response:
+def docs(_asked: ApiRequest) -> Response:
     """This API as a page to read."""
     return _kept(page(_described()), _HTML)
 

@@ -8,7 +8,7 @@ from chalice.app import Response
 from chalicelib.http import pagination
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from chalicelib.views import job_list
 from mediajobs.api.request_types import BATCH_ID, Paged
 from mediajobs.listing import batch_query
@@ -18,7 +18,7 @@ routes = Routes("batches")
 
 
 @routes.route("GET", "/batches/{batch_id}", {HTTPStatus.OK: Batch}, query=Paged, headers={HTTPStatus.OK: ("Link",)})
-def get(asked: Asked, batch_id: str) -> Response:
+def get(asked: ApiRequest, batch_id: str) -> Response:
     """A batch: counts by status, progress, ETA and its jobs, the newest first."""
     if re.fullmatch(BATCH_ID, batch_id) is None:
         raise _missing(batch_id)

@@ -7,7 +7,7 @@ from chalice.app import Response
 
 from chalicelib.http.problems import Problem, ProblemDocument
 from chalicelib.http.responses import Headers, json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.errors import NotFound
 from mediajobs.exports import export_service, export_store
 from mediajobs.exports.export import CONTENT_TYPES, Export, ExportedJobs, ExportJobs, RunningExport, fits
@@ -30,7 +30,7 @@ routes = Routes("jobs")
         HTTPStatus.ACCEPTED: ("Location", "Retry-After"),
     },
 )
-def export(asked: Asked) -> Response:
+def export(asked: ApiRequest) -> Response:
     """Your jobs as a file.
 
     Up to 5 MB are the answer itself. More is 303 to where the file is, or, where that takes longer than 20 seconds,
@@ -41,7 +41,7 @@ def export(asked: Asked) -> Response:
         export_service.new(asked.caller.account, asked.query), lambda: time.monotonic() < deadline
     )
     if not run.export.ended:
-        export_service.hand_over(run)
+        export_service.enqueue(run)
         return _wait(run.export.export_id)
     if not run.export.parts and fits(body := run.rest.decode()):
         return _inline(run.export, body)
@@ -54,7 +54,7 @@ def export(asked: Asked) -> Response:
     {HTTPStatus.SEE_OTHER: None, HTTPStatus.ACCEPTED: RunningExport, HTTPStatus.GONE: ProblemDocument},
     headers={HTTPStatus.ACCEPTED: ("Location", "Retry-After")},
 )
-def running_export(asked: Asked, export_id: str) -> Response:
+def running_export(asked: ApiRequest, export_id: str) -> Response:
     """Where an export is that takes a while: 202 until it is ready."""
     try:
         if not is_job_id(export_id):  # both are ULIDs

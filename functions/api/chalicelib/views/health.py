@@ -8,7 +8,7 @@ from chalice.app import Response
 
 import mediajobs
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.health.schemas import DetailedHealth, Health, Home
 
 KEPT_SECONDS = 2.0  # everybody may ask, as often as they like: what is behind is asked no oftener than this
@@ -19,25 +19,25 @@ _kept: list[tuple[float, DetailedHealth]] = []  # until when, and what
 
 
 @routes.route("GET", "/", {HTTPStatus.OK: Home}, key=None)
-def home(_asked: Asked) -> Response:
+def home(_asked: ApiRequest) -> Response:
     """What this is, and where to go on."""
     return json_answer(Home(version=mediajobs.__version__))
 
 
 @routes.route("GET", "/health", {HTTPStatus.OK: Health}, key=None)
-def health(_asked: Asked) -> Response:
+def health(_asked: ApiRequest) -> Response:
     """Whether the service answers at all."""
     return json_answer(Health())
 
 
 @routes.route("HEAD", "/health", {HTTPStatus.OK: None}, key=None)
-def alive(_asked: Asked) -> Response:
+def alive(_asked: ApiRequest) -> Response:
     """The same, without a body: for those who look every few seconds."""
     return health(_asked)
 
 
 @routes.route("GET", "/health/detailed", {HTTPStatus.OK: DetailedHealth}, key=None)
-def detailed(_asked: Asked) -> Response:
+def detailed(_asked: ApiRequest) -> Response:
     """How each part of the service is.
 
     The answer is 200 whatever was found: the document tells. `overall` is `degraded` where a part does not work, else
@@ -50,10 +50,10 @@ def detailed(_asked: Asked) -> Response:
 
 
 def _look() -> DetailedHealth:
-    from mediajobs.health.check_service import look
+    from mediajobs.health.check_service import run_checks
     from mediajobs.health.report import overall  # no other route needs these
 
-    services = look()
+    services = run_checks()
     for name, found in services.items():
         if found.reason:  # what it says of the inside is for the log alone
             logger.warning("not healthy", part=name, state=found.state, reason=found.reason)

@@ -5,16 +5,16 @@ from urllib.parse import quote
 
 from chalice.app import Response
 
-from chalicelib.http.ownership import own_job
+from chalicelib.http.ownership import get_own_job
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import Headers, key_in_query
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.accounts.key_store import Caller
 from mediajobs.jobs.lifecycle import TERMINAL
 from mediajobs.jobs.presenter import has_hls
 from mediajobs.media import hls_playlists
 from mediajobs.media.manifests import Output
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key
 
 _SECONDS = 12 * 3600  # longer than anybody watches in one go
@@ -24,9 +24,9 @@ routes = Routes("stream")
 
 
 @routes.route("GET", "/stream/{job_id}/master.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")
-def master(asked: Asked, job_id: str) -> Response:
+def master(asked: ApiRequest, job_id: str) -> Response:
     """The master playlist."""
-    renditions = _renditions(asked.caller, job_id, Objects.from_environment())
+    renditions = _renditions(asked.caller, job_id, MediaBucket.from_environment())
     # A player that gave its key in the query gives no header for the next playlist either.
     key = key_in_query(asked.request)
     query = f"?api_key={quote(key)}" if key else ""
@@ -34,17 +34,17 @@ def master(asked: Asked, job_id: str) -> Response:
 
 
 @routes.route("GET", "/stream/{job_id}/{rendition}/playlist.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")
-def media(asked: Asked, job_id: str, rendition: str) -> Response:
+def media(asked: ApiRequest, job_id: str, rendition: str) -> Response:
     """One rendition's playlist: byte ranges of one presigned URL."""
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     for output in _renditions(asked.caller, job_id, objects):
         if output.name == rendition:
             return _playlist(hls_playlists.media(output, objects.presigned_get(output.key, expires=_SECONDS)))
     raise Problem(HTTPStatus.NOT_FOUND, f"This job has no rendition {rendition}.")
 
 
-def _renditions(caller: Caller, job_id: str, objects: Objects) -> list[Output]:
-    job = own_job(caller, job_id)
+def _renditions(caller: Caller, job_id: str, objects: MediaBucket) -> list[Output]:
+    job = get_own_job(caller, job_id)
     if job.status not in TERMINAL:
         raise Problem(HTTPStatus.CONFLICT, f"Not there yet: the job is {job.status}. Ask again when it has completed.")
     if not has_hls(job):

@@ -8,7 +8,7 @@ from chalice.app import Response
 from chalicelib.http import pagination
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.listing import page_query, total_query
 from mediajobs.listing.index_query import Page
 from mediajobs.listing.schemas import JobList, ListJobs
@@ -19,11 +19,13 @@ routes = Routes("jobs")
 
 
 @routes.route("GET", "/jobs", {HTTPStatus.OK: JobList}, query=ListJobs, headers={HTTPStatus.OK: ("Link",)})
-def list_jobs(asked: Asked) -> Response:
+def list_jobs(asked: ApiRequest) -> Response:
     """Your jobs, by page or from cursor to cursor."""
     wanted: ListJobs = asked.query
     page = read(asked, wanted)
-    total, documents = total_query.told(asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None)
+    total, documents = total_query.total_and_documents(
+        asked.caller.account, wanted.filters, page, from_start=wanted.cursor is None
+    )
     cursor = next_cursor(asked, wanted, page)
     document = JobList(
         total=total.number,
@@ -37,7 +39,7 @@ def list_jobs(asked: Asked) -> Response:
     return json_answer(document, headers=pagination.link("/jobs", wanted, cursor))
 
 
-def read(asked: Asked, wanted: ListJobs) -> Page:
+def read(asked: ApiRequest, wanted: ListJobs) -> Page:
     """The page that is wanted. Raises Problem(400) for one that is too deep, or a cursor of another list."""
     if wanted.page * wanted.per_page > _DEEPEST:
         detail = f"Pages reach {_DEEPEST} jobs deep. Go on with next_cursor: ?cursor=… takes any depth."
@@ -59,7 +61,7 @@ def read(asked: Asked, wanted: ListJobs) -> Page:
     )
 
 
-def next_cursor(asked: Asked, wanted: ListJobs, page: Page) -> str | None:
+def next_cursor(asked: ApiRequest, wanted: ListJobs, page: Page) -> str | None:
     return pagination.cursor(asked, page.place, of=_list_of(wanted))
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from chalice.app import Response
 from ulid import ULID
 
-from chalicelib.http.ownership import checked_id, own_job, owned
+from chalicelib.http.ownership import checked_id, get_own_job, require_owner
 from chalicelib.http.problems import Problem, ProblemDocument
 from chalicelib.http.responses import Headers, json_answer, redirect
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs import clock, timestamps
 from mediajobs.accounts import quota_store
 from mediajobs.api import etags
-from mediajobs.errors import JobError, OverQuota
+from mediajobs.errors import JobError, QuotaExceeded
 from mediajobs.jobs import job_store, lifecycle
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -23,7 +23,7 @@ from mediajobs.jobs.presenter import job_document
 from mediajobs.jobs.schemas import CompleteUpload, CreatedJob, CreateJob, JobDocument, JobStatus
 from mediajobs.pipeline import admission_service
 from mediajobs.storage import presigned_upload_store
-from mediajobs.storage.bucket_store import Objects, source_size
+from mediajobs.storage.bucket_store import MediaBucket, source_size
 from mediajobs.storage.object_keys import OUTPUT_KEYS, download_name, source_key
 from mediajobs.storage.upload_plan import parts_for
 from mediajobs.timestamps import parse
@@ -38,7 +38,7 @@ routes = Routes("jobs")
     body=CreateJob,
     headers={HTTPStatus.ACCEPTED: ("Location",)},
 )
-def create(asked: Asked) -> Response:
+def create(asked: ApiRequest) -> Response:
     """Create a job, and say where its source is to be uploaded."""
     wanted: CreateJob = asked.body
     _check_source_url(wanted.source_url)
@@ -61,9 +61,9 @@ def create(asked: Asked) -> Response:
 
 
 @routes.route("POST", "/jobs/{job_id}/upload/complete", {HTTPStatus.ACCEPTED: JobStatus}, body=CompleteUpload)
-def complete_upload(asked: Asked, job_id: str) -> Response:
+def complete_upload(asked: ApiRequest, job_id: str) -> Response:
     """End an upload in parts."""
-    job = own_job(asked.caller, job_id)
+    job = get_own_job(asked.caller, job_id)
     if job.upload_id is None:
         raise Problem(HTTPStatus.CONFLICT, "This job has no multipart upload: it starts when its source has arrived.")
     if job.status in lifecycle.RETRYABLE:
@@ -79,11 +79,11 @@ def complete_upload(asked: Asked, job_id: str) -> Response:
 
 
 @routes.route("GET", "/jobs/{job_id}", {HTTPStatus.OK: JobDocument, HTTPStatus.NOT_MODIFIED: None})
-def get(asked: Asked, job_id: str) -> Response:
+def get(asked: ApiRequest, job_id: str) -> Response:
     """Everything about a job."""
     job, progress = job_store.get_with_progress(checked_id(job_id))
     document = job_document(
-        owned(asked.caller, job),
+        require_owner(asked.caller, job),
         progress,
         queue_position=admission_service.position(job),
         model=os.environ["DEFAULT_WHISPER_MODEL"],
@@ -96,9 +96,9 @@ def get(asked: Asked, job_id: str) -> Response:
 
 
 @routes.route("GET", "/jobs/{job_id}/download/{output}", {HTTPStatus.FOUND: None})
-def download(asked: Asked, job_id: str, output: str) -> Response:
+def download(asked: ApiRequest, job_id: str, output: str) -> Response:
     """Redirect to an output's presigned URL."""
-    job = own_job(asked.caller, job_id)
+    job = get_own_job(asked.caller, job_id)
     if output not in OUTPUT_KEYS:
         choices = ", ".join(OUTPUT_KEYS)
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no output {output}. There are: {choices}.")
@@ -111,7 +111,7 @@ def download(asked: Asked, job_id: str, output: str) -> Response:
     if summary is None or not summary.available:
         reason = f": {summary.reason}" if summary and summary.reason else ""
         raise Problem(HTTPStatus.NOT_FOUND, f"This job did not make {output}{reason}.")
-    return redirect(Objects.from_environment().presigned_get(OUTPUT_KEYS[output].format(job_id), filename=name))
+    return redirect(MediaBucket.from_environment().presigned_get(OUTPUT_KEYS[output].format(job_id), filename=name))
 
 
 def _source(job: Job, name: str) -> Response:
@@ -120,10 +120,10 @@ def _source(job: Job, name: str) -> Response:
         raise _not_there_yet(job)
     if job.source is None and source_size(job.job_id) is None:
         raise Problem(HTTPStatus.NOT_FOUND, "The source of this job never came. Create the job anew.")
-    return redirect(Objects.from_environment().presigned_get(source_key(job.job_id), filename=name))
+    return redirect(MediaBucket.from_environment().presigned_get(source_key(job.job_id), filename=name))
 
 
-def _made_before(asked: Asked, job_id: str) -> Job | None:
+def _made_before(asked: ApiRequest, job_id: str) -> Job | None:
     if asked.headers.get("idempotency-key") is None:
         return None
     from chalicelib.http import idempotency  # most requests do without, and start sooner
@@ -140,7 +140,7 @@ def _make(job: Job) -> Job:
         )
     try:
         job_store.create(job, quota=quota)
-    except OverQuota:  # others took the last places meanwhile
+    except QuotaExceeded:  # others took the last places meanwhile
         if job.upload_id is not None:
             presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
         raise

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs import timestamps
 from mediajobs.api.request_types import Span
 from mediajobs.statistics import counter_store, time_blocks
@@ -15,7 +15,7 @@ routes = Routes("jobs")
 
 
 @routes.route("GET", "/jobs/stats", {HTTPStatus.OK: Statistics}, query=Span)
-def stats(asked: Asked) -> Response:
+def stats(asked: ApiRequest) -> Response:
     """Statistics of the jobs created in a span of time."""
     span: Span = asked.query
     first = timestamps.milliseconds_up(span.from_date) if span.from_date else 0

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs import clock, timestamps
 from mediajobs.accounts import quota_store, schemas, usage, usage_store
 from mediajobs.accounts.key_store import Caller
@@ -21,7 +21,7 @@ routes = Routes("usage")
 
 
 @routes.route("GET", "/usage", {HTTPStatus.OK: schemas.Usage}, query=UsageDays)
-def read(asked: Asked) -> Response:
+def read(asked: ApiRequest) -> Response:
     """This key's requests by day, and its account's minutes, storage and quotas.
 
     Requests are counted when they are let in; those that are refused with 401 or 429 are not. Minutes and bytes are a
@@ -29,8 +29,8 @@ def read(asked: Asked) -> Response:
     """
     caller, moment = asked.caller, clock.milliseconds()
     month = month_of(moment)
-    ever = counters.with_deleted(counter_store.read(caller.account, 0, time_blocks.EPOCH_END - 1))
-    this_month = counters.with_deleted(counter_store.read(caller.account, month.first, month.last))
+    ever = counters.including_deleted(counter_store.read(caller.account, 0, time_blocks.EPOCH_END - 1))
+    this_month = counters.including_deleted(counter_store.read(caller.account, month.first, month.last))
     standing = quota_store.read(caller.account)
     stored = storage(ever)
     return json_answer(
@@ -60,7 +60,7 @@ def _days(caller: Caller, wanted: UsageDays, moment: int) -> list[usage.Day]:
     return [*over, caller.today] if begin <= caller.today.date <= end else over
 
 
-def _open_jobs(standing: quota_store.Standing, ever: counters.Tally) -> int:
+def _open_jobs(standing: quota_store.QuotaStatus, ever: counters.Counts) -> int:
     """Exact under a quota; without one, as the statistics know it."""
     if standing.quotas.concurrent_jobs is not None:
         return standing.open_jobs

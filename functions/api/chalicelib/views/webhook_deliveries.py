@@ -8,7 +8,7 @@ from chalice.app import Response
 from chalicelib.http import pagination
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
+from chalicelib.http.routes import ApiRequest, Routes
 from chalicelib.http.webhook_ownership import own_webhook
 from mediajobs import clock
 from mediajobs.errors import Conflict, NotFound
@@ -38,7 +38,7 @@ routes = Routes("webhooks")
     {HTTPStatus.ACCEPTED: DeliveryDocument},
     headers={HTTPStatus.ACCEPTED: ("Location",)},
 )
-def test(asked: Asked, webhook_id: str) -> Response:
+def test(asked: ApiRequest, webhook_id: str) -> Response:
     """Send an event `webhook.test`, whatever the webhook wants to be told. Its delivery says what came of it."""
     return _accepted(delivery_store.test(_enabled(asked, webhook_id), clock.utc_now()))
 
@@ -50,7 +50,7 @@ def test(asked: Asked, webhook_id: str) -> Response:
     query=ListDeliveries,
     headers={HTTPStatus.OK: ("Link",)},
 )
-def list_deliveries(asked: Asked, webhook_id: str) -> Response:
+def list_deliveries(asked: ApiRequest, webhook_id: str) -> Response:
     """What was sent to a webhook, the latest first. It is kept for 30 days after its last attempt."""
     wanted: ListDeliveries = asked.query
     own_webhook(asked, webhook_id)
@@ -69,7 +69,7 @@ def list_deliveries(asked: Asked, webhook_id: str) -> Response:
 
 
 @routes.route("GET", "/webhooks/{webhook_id}/deliveries/{delivery_id}", {HTTPStatus.OK: DeliveryDocument})
-def delivery(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
+def delivery(asked: ApiRequest, webhook_id: str, delivery_id: str) -> Response:
     """A delivery: what is sent, and every attempt."""
     own_webhook(asked, webhook_id)
     return json_answer(delivery_document(_delivery(webhook_id, delivery_id)))
@@ -81,7 +81,7 @@ def delivery(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
     {HTTPStatus.ACCEPTED: DeliveryDocument},
     headers={HTTPStatus.ACCEPTED: ("Location",)},
 )
-def redeliver(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
+def redeliver(asked: ApiRequest, webhook_id: str, delivery_id: str) -> Response:
     """Send it again at once, under the same `webhook-id`, also what was delivered."""
     _enabled(asked, webhook_id)
     return _accepted(delivery_store.redeliver(_delivery(webhook_id, delivery_id), clock.utc_now()))
@@ -90,7 +90,7 @@ def redeliver(asked: Asked, webhook_id: str, delivery_id: str) -> Response:
 @routes.route(
     "POST", "/webhooks/{webhook_id}/recover", {HTTPStatus.ACCEPTED: RecoveredDeliveries}, body=RecoverDeliveries
 )
-def recover(asked: Asked, webhook_id: str) -> Response:
+def recover(asked: ApiRequest, webhook_id: str) -> Response:
     """Send again all that has failed since a moment.
 
     Where it is more than fits into a request, `recovered` counts what was reached and the rest follows by itself.
@@ -109,7 +109,7 @@ def recover(asked: Asked, webhook_id: str) -> Response:
     return json_answer(document, HTTPStatus.ACCEPTED)
 
 
-def _enabled(asked: Asked, webhook_id: str) -> Endpoint:
+def _enabled(asked: ApiRequest, webhook_id: str) -> Endpoint:
     """The caller's webhook. Raises Conflict where nothing is sent to it."""
     endpoint = own_webhook(asked, webhook_id)
     if not endpoint.enabled:

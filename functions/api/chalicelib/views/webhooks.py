@@ -7,8 +7,8 @@ from chalice.app import Response
 
 from chalicelib.http.problems import Invalid, Problem
 from chalicelib.http.responses import json_answer
-from chalicelib.http.routes import Asked, Routes
-from chalicelib.http.webhook_ownership import its, own_webhook
+from chalicelib.http.routes import ApiRequest, Routes
+from chalicelib.http.webhook_ownership import own_webhook, webhook_or_404
 from mediajobs import clock
 from mediajobs.webhooks import endpoint_store
 from mediajobs.webhooks.endpoints import url_fault
@@ -29,7 +29,7 @@ routes = Routes("webhooks")
 
 
 @routes.route("POST", "/webhooks", {HTTPStatus.CREATED: WebhookWithSecret}, body=CreateWebhook)
-def create(asked: Asked) -> Response:
+def create(asked: ApiRequest) -> Response:
     """Name an address that is told of your jobs, and get the secret that signs.
 
     The secret is in this answer alone. An account has up to ten webhooks; 409 where it has them already.
@@ -49,20 +49,20 @@ def create(asked: Asked) -> Response:
 
 
 @routes.route("GET", "/webhooks", {HTTPStatus.OK: WebhookList})
-def list_webhooks(asked: Asked) -> Response:
+def list_webhooks(asked: ApiRequest) -> Response:
     """Your webhooks."""
     found = endpoint_store.of_account(asked.caller.account)
     return json_answer(WebhookList(webhooks=[webhook_document(each, clock.utc_now()) for each in found]))
 
 
 @routes.route("GET", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument})
-def get(asked: Asked, webhook_id: str) -> Response:
+def get(asked: ApiRequest, webhook_id: str) -> Response:
     """A webhook, and whether it works."""
     return json_answer(webhook_document(own_webhook(asked, webhook_id), clock.utc_now()))
 
 
 @routes.route("PATCH", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument}, body=ChangeWebhook)
-def change(asked: Asked, webhook_id: str) -> Response:
+def change(asked: ApiRequest, webhook_id: str) -> Response:
     """Change a webhook, or enable it again.
 
     `{"enabled": true}` forgets its failures and why it was disabled. What it missed is had by recovering it.
@@ -70,23 +70,23 @@ def change(asked: Asked, webhook_id: str) -> Response:
     changes = asked.body.changes
     if "url" in changes:
         _check(changes["url"])
-    with its(webhook_id):
+    with webhook_or_404(webhook_id):
         changed = endpoint_store.change(asked.caller.account, webhook_id, changes, clock.utc_now())
     return json_answer(webhook_document(changed, clock.utc_now()))
 
 
 @routes.route("DELETE", "/webhooks/{webhook_id}", {HTTPStatus.OK: DeletedWebhook})
-def delete(asked: Asked, webhook_id: str) -> Response:
+def delete(asked: ApiRequest, webhook_id: str) -> Response:
     """Delete a webhook. What is on its way to it is not sent any more, and its deliveries are not shown any more."""
-    with its(webhook_id):
+    with webhook_or_404(webhook_id):
         endpoint_store.delete(asked.caller.account, webhook_id)
     return json_answer(DeletedWebhook(webhook_id=webhook_id))
 
 
 @routes.route("POST", "/webhooks/{webhook_id}/rotate-secret", {HTTPStatus.OK: WebhookWithSecret})
-def rotate_secret(asked: Asked, webhook_id: str) -> Response:
+def rotate_secret(asked: ApiRequest, webhook_id: str) -> Response:
     """Get a new secret. The old one signs beside it for 24 hours more."""
-    with its(webhook_id):
+    with webhook_or_404(webhook_id):
         endpoint = endpoint_store.rotate(asked.caller.account, webhook_id, clock.utc_now())
     return json_answer(webhook_with_secret(endpoint, clock.utc_now()), headers={**SECRET})
 

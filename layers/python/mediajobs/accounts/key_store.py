@@ -14,7 +14,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from mediajobs import clock
 from mediajobs.accounts import rate_limits, usage_store
 from mediajobs.accounts.api_keys import assemble_key, hash_secret, split_key
-from mediajobs.accounts.rate_limits import QuotaExceeded, Window
+from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.accounts.usage import Day, date_of, day_of
 from mediajobs.aws import batch_items
 from mediajobs.aws.conditional_writes import Item, update
@@ -126,7 +126,7 @@ def authenticate(key: str, counter: str) -> Caller | None:
             return None
         write = _BEGIN if rate_limits.is_over(row, moment) else _COUNT
         if write is _COUNT and rate_limits.is_full(row):
-            raise QuotaExceeded(rate_limits.window(row, moment))
+            raise RateLimitExceeded(rate_limits.window(row, moment))
         if row.get("day", "") < today:
             if tried < _TRIES_FOR_A_DAY:
                 usage_store.begin_day(row, today)
@@ -148,17 +148,17 @@ def revoke(key_id: str) -> None:
     _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | clock.now()))
 
 
-def revoked(key_ids: Collection[str]) -> set[str]:
+def revoked_of(key_ids: Collection[str]) -> set[str]:
     """Those that open nothing any more."""
     keys = [{"key_id": {"S": key_id}} for key_id in sorted(set(key_ids))]
     [found] = batch_items.read(
-        batch_items.Wanted(setting("KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
+        batch_items.BatchRead(setting("KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
     )
     good = {image["key_id"]["S"] for image in found if "revoked_at" not in image}
     return set(key_ids) - good
 
 
-def limit(key_id: str, requests_per_minute: int) -> None:
+def set_rate_limit(key_id: str, requests_per_minute: int) -> None:
     """Sets the limit, for the present window too. Raises NotFound, and Conflict for a revoked key."""
     _change(key_id, KeyRow.requests_per_minute.set(requests_per_minute), KeyRow.revoked_at.does_not_exist())
 

@@ -24,7 +24,7 @@ from mediajobs.jobs.tables import JOB, CounterRow, JobRow
 from mediajobs.listing import page_query
 from mediajobs.listing.index_plan import Filters
 from mediajobs.statistics import counter_store
-from mediajobs.statistics.counters import with_deleted
+from mediajobs.statistics.counters import including_deleted
 from mediajobs.statistics.time_blocks import EPOCH_END
 
 OPEN = tuple(status for status in Status if status not in TERMINAL)
@@ -34,22 +34,22 @@ _TRIES = 8
 
 
 @dataclass(frozen=True)
-class Standing:
+class QuotaStatus:
     """An account's quotas, and how many jobs have a place under that of concurrent ones."""
 
     quotas: Quotas
     open_jobs: int
 
 
-def read(account: str) -> Standing:
+def read(account: str) -> QuotaStatus:
     """One call."""
     row = concurrency_store.item_of(account)
     try:
         row.refresh()
     except DoesNotExist:
-        return Standing(Quotas(), 0)
+        return QuotaStatus(Quotas(), 0)
     limits = {name: getattr(row, name) for name in Quotas.__annotations__}
-    return Standing(
+    return QuotaStatus(
         Quotas(**{name: int(limit) for name, limit in limits.items() if limit is not None}), len(row.open or ())
     )
 
@@ -64,10 +64,10 @@ def check(account: str, *, announced: int | None = None) -> int | None:
     accounts_quotas.check_concurrency(standing.quotas, standing.open_jobs)
     if standing.quotas.minutes_per_month is not None:
         month = accounts_quotas.month_of(moment)
-        this_month = with_deleted(counter_store.read(account, month.first, month.last))
+        this_month = including_deleted(counter_store.read(account, month.first, month.last))
         accounts_quotas.check_minutes(standing.quotas, this_month, moment)
     if standing.quotas.stored_bytes is not None and announced is not None:
-        ever = with_deleted(counter_store.read(account, 0, EPOCH_END - 1))
+        ever = including_deleted(counter_store.read(account, 0, EPOCH_END - 1))
         accounts_quotas.check_bytes(standing.quotas, ever["source_bytes"] + ever["output_bytes"], announced)
     return standing.quotas.concurrent_jobs
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mediajobs.errors import OverQuota, over_concurrency
-from mediajobs.statistics.counters import Tally
+from mediajobs.errors import QuotaExceeded, over_concurrency
+from mediajobs.statistics.counters import Counts
 from mediajobs.timestamps import milliseconds
 
 LARGEST_CONCURRENCY = 5000  # the open jobs of an account lie in one item
@@ -43,13 +43,13 @@ def check_concurrency(quotas: Quotas, open_jobs: int) -> None:
         raise over_concurrency(limit)
 
 
-def check_minutes(quotas: Quotas, this_month: Tally, moment: int) -> None:
+def check_minutes(quotas: Quotas, this_month: Counts, moment: int) -> None:
     """Raises OverQuota where the minutes of the month of `moment` (ms since 1970) are used up."""
     limit = quotas.minutes_per_month
     if limit is None or this_month.get("media_ms", 0) < limit * 60_000:
         return
     month = month_of(moment)
-    raise OverQuota(
+    raise QuotaExceeded(
         f"The {limit} minutes of media that this account may have processed in {month.name} are used up. "
         "Go on next month, or ask for more.",
         policy="minutes-per-month",
@@ -62,7 +62,7 @@ def check_bytes(quotas: Quotas, stored: int, announced: int) -> None:
     limit = quotas.stored_bytes
     if limit is None or (stored + announced <= limit and stored < limit):
         return
-    raise OverQuota(
+    raise QuotaExceeded(
         f"This account may store {limit} bytes, and has {stored}"
         + (f"; {announced} more do not fit" if announced else "")
         + ". Delete jobs that are done with: DELETE /jobs/{job_id} removes their sources and outputs.",

@@ -25,7 +25,7 @@ class Window:
         return max(0, self.limit - self.used)
 
 
-class QuotaExceeded(Exception):
+class RateLimitExceeded(Exception):
     """The window is full. A request that is refused is not counted."""
 
     def __init__(self, window: Window) -> None:

@@ -11,7 +11,7 @@ from mediajobs.accounts.rate_limits import Window
 from mediajobs.accounts.usage import Day, meaning
 from mediajobs.api.request_types import Moment, Span
 from mediajobs.base_model import LazyModel
-from mediajobs.statistics.counters import Tally
+from mediajobs.statistics.counters import Counts
 from mediajobs.statistics.schemas import Storage
 
 
@@ -92,7 +92,7 @@ def requests_document(days: Iterable[Day]) -> RequestsDocument:
     return RequestsDocument(total=sum(day.total for day in told), by_day=told)
 
 
-def minutes_document(tally: Tally, month: Month) -> MinutesDocument:
+def minutes_document(tally: Counts, month: Month) -> MinutesDocument:
     """`tally`: the account's of this month."""
     transcoded, transcribed = (minutes(tally.get(name, 0)) for name in ("transcoded_ms", "transcribed_ms"))
     return MinutesDocument(month=month.name, transcoded=transcoded, transcribed=transcribed)

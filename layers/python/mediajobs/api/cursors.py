@@ -10,27 +10,27 @@ from typing import Any
 _SIGNATURE_BYTES = 16
 
 
-class BadCursor(ValueError):
+class InvalidCursor(ValueError):
     """It was changed, belongs to another key, or to a list with other filters."""
 
 
-def write(place: dict[str, Any], *, of: str, key: str) -> str:
+def encode(place: dict[str, Any], *, of: str, key: str) -> str:
     """`place`: where to go on, as JSON data; `of`: the list that it belongs to."""
     body = json.dumps(place, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
     return _text(_sign(body, of, key) + body)
 
 
-def read(cursor: str, *, of: str, key: str) -> dict[str, Any]:
+def decode(cursor: str, *, of: str, key: str) -> dict[str, Any]:
     """Raises BadCursor."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError) as error:
-        raise BadCursor from error
+        raise InvalidCursor from error
     if cursor != _text(raw):  # the decoder passes over what it does not know
-        raise BadCursor
+        raise InvalidCursor
     signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _sign(body, of, key)):
-        raise BadCursor
+        raise InvalidCursor
     place: dict[str, Any] = json.loads(body)
     return place
 

@@ -33,7 +33,7 @@ BatchId = Annotated[
 ]
 
 
-def _listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """A parameter that may be repeated is a list also when it is not."""
     return [value] if isinstance(value, str) else value
 

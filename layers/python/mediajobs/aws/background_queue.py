@@ -8,11 +8,11 @@ from mediajobs.aws import clients
 from mediajobs.settings import setting
 
 
-def send_export(export_id: str) -> None:
+def enqueue_export(export_id: str) -> None:
     _send({"chore": "export", "export_id": export_id})
 
 
-def send_retry(walk: Any) -> None:
+def enqueue_retry(walk: Any) -> None:
     """`walk`: JSON data, see stores.retries."""
     _send({"chore": "retry", "walk": walk})
 

@@ -13,12 +13,12 @@ from mediajobs.aws import dynamodb
 
 _KEYS_A_CALL, _WRITES_A_CALL = 100, 25  # DynamoDB's limits
 _TRIES = 8
-_LONGEST_PAUSE = 1.0  # seconds
+_MAX_PAUSE = 1.0  # seconds
 Image = dict[str, Any]  # an item, or its key, as DynamoDB writes it
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BatchRead:
     """Items of one table; each key once. `attributes`: which of theirs, empty for all."""
 
     table: str
@@ -27,7 +27,7 @@ class Wanted:
     consistent: bool = False
 
 
-def read(*wanted: Wanted) -> list[list[Image]]:
+def read(*wanted: BatchRead) -> list[list[Image]]:
     """What is there of each, in any order: one call for each hundred keys. Raises ClientError.
 
     No two may be of the same table.
@@ -56,7 +56,7 @@ def _write(request: Any) -> None:
     raise _busy("BatchWriteItem")
 
 
-def _answers(pairs: list[tuple[Wanted, Image]]) -> Iterator[tuple[str, list[Image]]]:
+def _answers(pairs: list[tuple[BatchRead, Image]]) -> Iterator[tuple[str, list[Image]]]:
     """One call, and more for what the tables did not get to."""
     request: Any = {}
     for wanted, key in pairs:
@@ -77,10 +77,10 @@ def _busy(operation: str) -> ClientError:
 
 def _pause(tried: int) -> None:
     """Before the table is asked again: longer each time, and not in step with others."""
-    time.sleep(min(_LONGEST_PAUSE, 0.05 * 2**tried) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+    time.sleep(min(_MAX_PAUSE, 0.05 * 2**tried) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
-def _options(wanted: Wanted) -> dict[str, Any]:
+def _options(wanted: BatchRead) -> dict[str, Any]:
     options: dict[str, Any] = {"ConsistentRead": wanted.consistent}
     if wanted.attributes:
         names = {f"#{number}": name for number, name in enumerate(wanted.attributes)}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """Seconds for a connection and for an answer on it, and the tries in all."""
 
     connect: float
@@ -19,10 +19,10 @@ class Patience(NamedTuple):
 
 # A request ends after 29 s, the other functions after 30 or more. What is answered in milliseconds is given up in time
 # for a second try and the rest of the work; DynamoDB, which a request asks several times, sooner than the others.
-DYNAMODB = Patience(connect=3, read=5, tries=4)
-SHORT = Patience(connect=3, read=10, tries=4)
+DYNAMODB = Timeouts(connect=3, read=5, tries=4)
+SHORT = Timeouts(connect=3, read=10, tries=4)
 # S3 may take a minute to copy or to join what is large: a second try before that would find the first one at work.
-BODIES = Patience(connect=10, read=60, tries=5)
+TRANSFER = Timeouts(connect=10, read=60, tries=5)
 
 
 def client(service: str, config: Config | None = None, **more: Any) -> Any:
@@ -34,7 +34,7 @@ def client(service: str, config: Config | None = None, **more: Any) -> Any:
     return make(service, config=usual.merge(config or Config()), **more)
 
 
-def s3(patience: Patience = SHORT) -> "S3Client":
+def s3(patience: Timeouts = SHORT) -> "S3Client":
     """The only way to a client of S3 whose URLs are given away."""
     # An endpoint of one's own rarely resolves bucket.host: address the bucket in the path there.
     own_endpoint = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & os.environ.keys()
@@ -49,7 +49,7 @@ def s3(patience: Patience = SHORT) -> "S3Client":
     return made
 
 
-def _waiting(patience: Patience) -> Config:
+def _waiting(patience: Timeouts) -> Config:
     return Config(
         connect_timeout=patience.connect,
         read_timeout=patience.read,

@@ -15,14 +15,14 @@ from mediajobs import clock
 from mediajobs.aws import background_queue
 from mediajobs.commands import service
 from mediajobs.commands.schemas import RetriedJobs, RetryJobs
-from mediajobs.errors import Conflict, NotFound, OverQuota, Refused
+from mediajobs.errors import Conflict, NotFound, QuotaExceeded, RetryRefused
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.listing import page_query
 
 _PAGE = 25  # jobs between two looks at the time
 _QUICKER = "changed_meanwhile"
-InTime = Callable[[], bool]
+HasTime = Callable[[], bool]
 
 
 class Walk(BaseModel):
@@ -61,7 +61,7 @@ def new(account: str, wanted: RetryJobs) -> Walk:
     return Walk(account=account, wanted=wanted, asked_at=clock.now(), statuses=statuses)
 
 
-def advance(walk: Walk, in_time: InTime) -> Done:
+def advance(walk: Walk, in_time: HasTime) -> Done:
     """Retries to the end, or a page and as many more as `in_time()` allows."""
     retried, reasons, left, going = 0, Counter[str](), walk, True
     while going:
@@ -83,8 +83,8 @@ def advance(walk: Walk, in_time: InTime) -> Done:
     return Done(retried, reasons, left if left.statuses else None)
 
 
-def hand_over(walk: Walk) -> None:
-    background_queue.send_retry(walk.model_dump(mode="json", by_alias=True))
+def enqueue(walk: Walk) -> None:
+    background_queue.enqueue_retry(walk.model_dump(mode="json", by_alias=True))
 
 
 def _retry(job_id: str, walk: Walk) -> str | None:
@@ -94,9 +94,9 @@ def _retry(job_id: str, walk: Walk) -> str | None:
         if job.completed_at is None or job.completed_at > walk.asked_at:
             return _QUICKER
         service.retry(job, from_start=walk.wanted.origin == "start")
-    except Refused as refusal:
+    except RetryRefused as refusal:
         return refusal.reason
-    except OverQuota as refusal:
+    except QuotaExceeded as refusal:
         return refusal.policy
     except (Conflict, NotFound):
         return _QUICKER

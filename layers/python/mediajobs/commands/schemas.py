@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from mediajobs.api.request_types import Body, Priority, _listed
+from mediajobs.api.request_types import Body, Priority, as_list
 from mediajobs.base_model import LazyModel
 from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.jobs.schemas import JobStatus
@@ -32,7 +32,7 @@ class RetryFilter(JobFilters):
 
     status: Annotated[
         list[Status],
-        BeforeValidator(_listed),
+        BeforeValidator(as_list),
         Field(description="One of these or both; without any, both."),
         WithJsonSchema({"type": "array", "items": {"type": "string", "enum": sorted(RETRYABLE)}}),
     ] = []

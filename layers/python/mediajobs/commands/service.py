@@ -4,21 +4,21 @@ from typing import Any
 
 from mediajobs import run_each
 from mediajobs.accounts import quota_store
-from mediajobs.errors import Conflict, Refused
+from mediajobs.errors import Conflict, RetryRefused
 from mediajobs.jobs import cleanup_store, job_store
-from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Verdict
+from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Transition
 from mediajobs.jobs.model import Job
 from mediajobs.storage import presigned_upload_store
-from mediajobs.storage.bucket_store import Objects, source_size
+from mediajobs.storage.bucket_store import MediaBucket, source_size
 from mediajobs.storage.object_keys import output_prefix, source_key, source_prefix
 
 _TRIES = 5
 
 
-def cancel(job: Job) -> job_store.Outcome:
+def cancel(job: Job) -> job_store.TransitionResult:
     """Ends the job, whatever it does. `illegal` where it had ended already; its tasks stop by the event of this."""
     outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
-    if outcome.verdict is Verdict.GO and job.status is Status.PENDING and job.upload_id is not None:
+    if outcome.verdict is Transition.GO and job.status is Status.PENDING and job.upload_id is not None:
         presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
     return outcome
 
@@ -31,13 +31,13 @@ def retry(job: Job, *, from_start: bool) -> Job:
     if job.status not in RETRYABLE:
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
     if job.attempt >= MAX_ATTEMPTS:
-        raise Refused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
+        raise RetryRefused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
     quota = quota_store.check(job.account)
     changes = _arrived(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
     outcome = job_store.transition(
         job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
     )
-    if outcome.verdict is not Verdict.GO:
+    if outcome.verdict is not Transition.GO:
         raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
     return outcome.job
 
@@ -59,7 +59,7 @@ def delete(job: Job, *, with_files: bool) -> int:
 
 def remove_files(job_id: str) -> int:
     """Deletes everything of a job that lies in the bucket, half-made uploads too. Gives the number of objects."""
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     count = 0
     for prefix in (source_prefix(job_id), output_prefix(job_id)):
         objects.abort_uploads(prefix)
@@ -69,13 +69,13 @@ def remove_files(job_id: str) -> int:
 
 def remove_leftovers() -> list[str]:
     """Looks once more for files of deleted jobs. Gives the ids of those that had some."""
-    return [job_id for job_id, _ in run_each.those(cleanup_store.due(), _remove_leftovers)]
+    return [job_id for job_id, _ in run_each.run_each(cleanup_store.due(), _remove_leftovers)]
 
 
 def _remove_leftovers(due: tuple[str, str]) -> bool:
     job_id, rank = due
     found = remove_files(job_id) > 0
-    cleanup_store.looked_for(job_id, rank)
+    cleanup_store.mark_cleaned(job_id, rank)
     return found
 
 
@@ -86,5 +86,5 @@ def _arrived(job: Job) -> dict[str, Any]:
     size = source_size(job.job_id)
     if size is None:
         detail = "The source of this job was never uploaded. Create a new job and upload it there."
-        raise Refused("source_never_uploaded", detail)
+        raise RetryRefused("source_never_uploaded", detail)
     return {"size_bytes": size}

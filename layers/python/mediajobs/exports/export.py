@@ -13,13 +13,13 @@ from ulid import ULID
 from mediajobs.base_model import LazyModel
 from mediajobs.listing.schemas import ListedJob, OrderedJobs
 
-Form = Literal["csv", "json"]
+Format = Literal["csv", "json"]
 
 
 class ExportJobs(OrderedJobs):
     """`GET /jobs/export`."""
 
-    format: Annotated[Form, Field(description="A table, or the list's own documents.")] = "csv"
+    format: Annotated[Format, Field(description="A table, or the list's own documents.")] = "csv"
 
 
 class ExportedJobs(RootModel[list[ListedJob]]):
@@ -33,7 +33,7 @@ class RunningExport(LazyModel):
     status: Literal["running"] = "running"
 
 
-CONTENT_TYPES: dict[Form, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = tuple(ListedJob.model_fields)
 INLINE = 5_000_000  # bytes; more is no answer but an object
 _LARGEST_ANSWER = 6_000_000  # bytes as JSON: Lambda gives at most 6 MiB, headers included
@@ -62,7 +62,7 @@ class Export(LazyModel):
     rest: str | None = None
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Format:
         return self.wanted.format
 
     @property
@@ -76,11 +76,11 @@ class Export(LazyModel):
         return f"jobs-{ULID.from_str(self.export_id).datetime:%Y%m%d-%H%M%S}.{self.form}"
 
 
-def beginning(form: Form) -> bytes:
+def format_header(form: Format) -> bytes:
     return _lines([COLUMNS]) if form == "csv" else b"["
 
 
-def text(form: Form, jobs: Sequence[ListedJob], *, first: bool) -> bytes:
+def format_rows(form: Format, jobs: Sequence[ListedJob], *, first: bool) -> bytes:
     """The jobs as they lie in the file; `first`: none are before them."""
     if form == "csv":
         return _lines([_cells(job) for job in jobs])
@@ -89,7 +89,7 @@ def text(form: Form, jobs: Sequence[ListedJob], *, first: bool) -> bytes:
     return (b"" if first else b",") + ",".join(job.model_dump_json() for job in jobs).encode()
 
 
-def ending(form: Form) -> bytes:
+def format_footer(form: Format) -> bytes:
     return b"" if form == "csv" else b"]"
 
 
@@ -101,13 +101,15 @@ def fits(body: str) -> bool:
     return size + body.count('"') + body.count("\\") + body.count("\n") + body.count("\r") <= _LARGEST_ANSWER
 
 
-def neutral(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell with a `'` before whatever a spreadsheet would run."""
     return _RUNS.sub("'", cell)
 
 
 def _cells(job: ListedJob) -> list[Any]:
-    return [neutral(value) if isinstance(value, str) else value for value in job.model_dump(mode="json").values()]
+    return [
+        escape_formula(value) if isinstance(value, str) else value for value in job.model_dump(mode="json").values()
+    ]
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> bytes:

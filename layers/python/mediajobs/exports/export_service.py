@@ -13,14 +13,15 @@ from ulid import ULID
 
 from mediajobs.aws import background_queue
 from mediajobs.exports import export as exports_export
+from mediajobs.exports import export_store
 from mediajobs.exports.export import CONTENT_TYPES, Export, ExportJobs
-from mediajobs.exports.export_store import _KEPT_SECONDS, ExportRow, State, _end, _hold, _keep, _row, _state
+from mediajobs.exports.export_store import RETENTION_SECONDS, ExportRow, State
 from mediajobs.listing import page_query
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 
 PART = 5 << 20  # bytes; S3 takes no smaller one, but for the last
 _PAGE = 1000  # jobs
-InTime = Callable[[], bool]
+HasTime = Callable[[], bool]
 
 
 class Run(NamedTuple):
@@ -31,10 +32,12 @@ class Run(NamedTuple):
 
 
 def new(account: str, wanted: ExportJobs) -> Run:
-    return Run(Export(export_id=str(ULID()), account=account, wanted=wanted), exports_export.beginning(wanted.format))
+    return Run(
+        Export(export_id=str(ULID()), account=account, wanted=wanted), exports_export.format_header(wanted.format)
+    )
 
 
-def advance(run: Run, in_time: InTime, keep: Callable[[Export], None] = lambda _: None) -> Run:
+def advance(run: Run, in_time: HasTime, keep: Callable[[Export], None] = lambda _: None) -> Run:
     """Reads on to the end, or for a page and as many more as `in_time()` allows. `keep` is called after each part."""
     export, rest = run.export, bytearray(run.rest)
     going = not export.ended
@@ -48,8 +51,10 @@ def advance(run: Run, in_time: InTime, keep: Callable[[Export], None] = lambda _
             limit=_PAGE,
             place=export.place,
         )
-        rest += exports_export.text(export.form, page_query.documents(export.account, page.rows), first=not export.rows)
-        rest += exports_export.ending(export.form) if page.place is None else b""
+        rest += exports_export.format_rows(
+            export.form, page_query.documents(export.account, page.rows), first=not export.rows
+        )
+        rest += exports_export.format_footer(export.form) if page.place is None else b""
         export = export.model_copy(
             update={"place": page.place, "rows": export.rows + len(page.rows), "ended": page.place is None}
         )
@@ -63,7 +68,7 @@ def advance(run: Run, in_time: InTime, keep: Callable[[Export], None] = lambda _
 
 def finish(run: Run) -> str:
     """Makes the file of an export that has ended appear, whole, and gives its presigned URL."""
-    objects, export = Objects.from_environment(), run.export
+    objects, export = MediaBucket.from_environment(), run.export
     if not export.parts:
         kind = CONTENT_TYPES[export.form]
         objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.rest, ContentType=kind)
@@ -78,14 +83,14 @@ def finish(run: Run) -> str:
 
 
 def url(export: Export) -> str:
-    return Objects.from_environment().presigned_get(export.key, filename=export.filename)
+    return MediaBucket.from_environment().presigned_get(export.key, filename=export.filename)
 
 
 def abandon(export: Export) -> None:
     """Forgets the parts. An upload that is joined or gone is none to forget."""
     if export.upload_id is None:
         return
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     try:
         objects.client.abort_multipart_upload(Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id)
     except ClientError as error:
@@ -93,7 +98,7 @@ def abandon(export: Export) -> None:
             raise
 
 
-def hand_over(run: Run) -> None:
+def enqueue(run: Run) -> None:
     """Keeps an export that began in a request, and has the chores go on with it."""
     export = _set_down(run)
     ExportRow(
@@ -103,50 +108,50 @@ def hand_over(run: Run) -> None:
         export=export.model_dump(mode="json"),
         held_until=0,
         heard_at=int(time.time()),
-        expires=int(time.time()) + _KEPT_SECONDS,
+        expires=int(time.time()) + RETENTION_SECONDS,
     ).save()
-    background_queue.send_export(export.export_id)
+    background_queue.enqueue_export(export.export_id)
 
 
-def go_on(export_id: str, in_time: InTime, seconds: int) -> State | None:
+def resume(export_id: str, in_time: HasTime, seconds: int) -> State | None:
     """Goes on with an export that was handed over, for at most `seconds`, and hands it over again if that is too few.
 
     Gives its state; None where there is none (any more). Raises Held.
     """
-    held = _hold(export_id, seconds)
+    held = export_store.lock(export_id, seconds)
     if held is None:
-        row = _row(export_id)
-        return None if row is None else _state(row)
+        row = export_store.read(export_id)
+        return None if row is None else export_store.state_of(row)
     row, holder = held
     export = Export.model_validate(row.export)
     try:
-        run = advance(_picked_up(export), in_time, lambda kept: _keep(kept, holder))
+        run = advance(_picked_up(export), in_time, lambda kept: export_store.save(kept, holder))
         if run.export.ended:
             finish(run)
     except ClientError as error:
-        if not _is_gone(error) or Objects.from_environment().size(export.key) is None:
+        if not _is_gone(error) or MediaBucket.from_environment().size(export.key) is None:
             raise
         run = Run(export.model_copy(update={"ended": True}), b"")  # it was joined by a run that could not say so
     if run.export.ended:
-        _end(run.export, holder, "ready")
+        export_store.finish(run.export, holder, "ready")
         return "ready"
-    _keep(_set_down(run), holder, release=True)
-    background_queue.send_export(export_id)
+    export_store.save(_set_down(run), holder, release=True)
+    background_queue.enqueue_export(export_id)
     return "running"
 
 
-def give_up(export_id: str) -> None:
+def mark_failed(export_id: str) -> None:
     """Says that an export failed, and forgets what was made of it."""
-    held = _hold(export_id, seconds=60, from_anybody=True)
+    held = export_store.lock(export_id, seconds=60, from_anybody=True)
     if held is not None:
         export = Export.model_validate(held[0].export)
         abandon(export)
-        _end(export, held[1], "failed")
+        export_store.finish(export, held[1], "failed")
 
 
 def _with_part(export: Export, body: bytes) -> Export:
     """Uploads the next part. The same number again takes the place of what a run that broke off left there."""
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     if export.upload_id is None:
         begun = objects.client.create_multipart_upload(
             Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.form]
@@ -162,7 +167,7 @@ def _with_part(export: Export, body: bytes) -> Export:
 
 def _set_down(run: Run) -> Export:
     """Puts the bytes that are in no part yet beside the file, under a name that no other set of bytes has."""
-    export, objects = run.export, Objects.from_environment()
+    export, objects = run.export, MediaBucket.from_environment()
     key = f"{export.key}.rest-{len(export.parts)}-{export.rows}"
     objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.rest)
     return export.model_copy(update={"rest": key})
@@ -171,7 +176,7 @@ def _set_down(run: Run) -> Export:
 def _picked_up(export: Export) -> Run:
     if export.rest is None:
         return Run(export, b"")
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.rest)["Body"].read())
 
 

@@ -29,24 +29,24 @@ class ExportRow(TableModel):
     expires = NumberAttribute()
 
 
-_KEPT_SECONDS = 24 * 3600
+RETENTION_SECONDS = 24 * 3600
 _SILENT_SECONDS = 2 * 3600  # longer than all tries of its message take
 State = Literal["running", "ready", "failed"]
 
 
-class Held(Exception):
+class LockedElsewhere(Exception):
     """Somebody else goes on with this export just now."""
 
 
 def find(export_id: str, *, account: str) -> tuple[State, Export]:
     """Raises NotFound, for somebody else's export too."""
-    row = _row(export_id)
+    row = read(export_id)
     if row is None or row.account != account:
         raise NotFound(export_id)
-    return _state(row), Export.model_validate(row.export)
+    return state_of(row), Export.model_validate(row.export)
 
 
-def _hold(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[ExportRow, str] | None:
+def lock(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[ExportRow, str] | None:
     """The export for this run alone, and the run's name; None where it does not run (any more). Raises Held."""
     holder, now = str(ULID()), int(time.time())
     row, free = ExportRow(export_id), ExportRow.status == "running"
@@ -58,20 +58,20 @@ def _hold(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise
-        found = _row(export_id)
+        found = read(export_id)
         if found is not None and found.status == "running":
-            raise Held(export_id) from error
+            raise LockedElsewhere(export_id) from error
         return None
     return row, holder
 
 
-def _keep(export: Export, holder: str, *, release: bool = False) -> None:
+def save(export: Export, holder: str, *, release: bool = False) -> None:
     """Raises Held where another run has taken over."""
     actions = [ExportRow.export.set(export.model_dump(mode="json")), ExportRow.heard_at.set(int(time.time()))]
     _change(export, holder, [*actions, *([ExportRow.held_until.set(0)] if release else [])])
 
 
-def _end(export: Export, holder: str, state: State) -> None:
+def finish(export: Export, holder: str, state: State) -> None:
     _change(export, holder, [ExportRow.status.set(state), ExportRow.held_until.set(0)])
 
 
@@ -81,10 +81,10 @@ def _change(export: Export, holder: str, actions: list[Any]) -> None:
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise
-        raise Held(export.export_id) from error
+        raise LockedElsewhere(export.export_id) from error
 
 
-def _row(export_id: str) -> ExportRow | None:
+def read(export_id: str) -> ExportRow | None:
     try:
         row = ExportRow.get(export_id, consistent_read=True)
     except DoesNotExist:
@@ -92,7 +92,7 @@ def _row(export_id: str) -> ExportRow | None:
     return row if row.expires > time.time() else None
 
 
-def _state(row: ExportRow) -> State:
+def state_of(row: ExportRow) -> State:
     """Nothing runs for ever: what is not heard of any more has failed."""
     silent = time.time() - row.heard_at > _SILENT_SECONDS
     return "failed" if row.status == "running" and silent else cast("State", row.status)

@@ -12,14 +12,14 @@ from botocore.config import Config
 
 from mediajobs.aws import clients
 from mediajobs.health import worker_store
-from mediajobs.health.report import Disk, Found, Sign, State, fullest
+from mediajobs.health.report import CheckResult, Disk, Heartbeat, State, fullest
 from mediajobs.settings import setting
 
 LIMIT_SECONDS = 1.0
 _BATCH = ":batch:submitJob.sync"  # how a TASK_RESOURCE ends where Batch, and no worker, runs the tasks
 
 
-def look() -> dict[str, Found]:
+def run_checks() -> dict[str, CheckResult]:
     """What was found, by part."""
     _made()  # here: boto3 makes clients in one thread at a time
     pool = ThreadPoolExecutor(len(CHECKS))
@@ -31,50 +31,54 @@ def look() -> dict[str, Found]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _timed(check: Callable[[], Found]) -> Found:
+def _timed(check: Callable[[], CheckResult]) -> CheckResult:
     began = time.perf_counter()
     try:
         found = check()
     except Exception as error:  # noqa: BLE001 - whatever keeps a part from being seen, the others are still told
-        found = Found(State.UNHEALTHY, reason=repr(error))
-    return Found(found.state, {"latency_ms": _milliseconds(began), **found.facts}, found.reason)
+        found = CheckResult(State.UNHEALTHY, reason=repr(error))
+    return CheckResult(found.state, {"latency_ms": _milliseconds(began), **found.facts}, found.reason)
 
 
-def _result(future: "Future[Found]") -> Found:
+def _result(future: "Future[CheckResult]") -> CheckResult:
     if future.done():
         return future.result()
-    return Found(State.UNHEALTHY, reason=f"no answer in {LIMIT_SECONDS:g} s")
+    return CheckResult(State.UNHEALTHY, reason=f"no answer in {LIMIT_SECONDS:g} s")
 
 
-def _dynamodb() -> Found:
+def _dynamodb() -> CheckResult:
     nothing = {"job_id": {"S": "health"}, "item": {"S": "health"}}
     _made()["dynamodb"].get_item(TableName=setting("JOBS_TABLE"), Key=nothing)
-    return Found(State.HEALTHY)
+    return CheckResult(State.HEALTHY)
 
 
-def _s3() -> Found:
+def _s3() -> CheckResult:
     # HeadBucket would need the right to list all keys.
     _made()["s3"].get_bucket_location(Bucket=setting("MEDIA_BUCKET"))
-    return Found(State.HEALTHY)
+    return CheckResult(State.HEALTHY)
 
 
-def _stepfunctions() -> Found:
+def _stepfunctions() -> CheckResult:
     state = _made()["stepfunctions"].describe_state_machine(stateMachineArn=setting("STATE_MACHINE"))["status"]
-    return Found(State.HEALTHY) if state == "ACTIVE" else Found(State.UNHEALTHY, reason=f"the state machine is {state}")
+    return (
+        CheckResult(State.HEALTHY)
+        if state == "ACTIVE"
+        else CheckResult(State.UNHEALTHY, reason=f"the state machine is {state}")
+    )
 
 
-def _eventbridge() -> Found:
+def _eventbridge() -> CheckResult:
     _made()["events"].describe_event_bus(Name=setting("BUS"))
-    return Found(State.HEALTHY)
+    return CheckResult(State.HEALTHY)
 
 
-def _webhooks() -> Found:
+def _webhooks() -> CheckResult:
     """The queues that deliveries pass. Nothing should lie where these, and all other events, end after all retries."""
     for variable in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE"):
         _messages(setting(variable))
     if failed := _messages(setting("FAILED_EVENTS")):
-        return Found(State.WARNING, reason=f"{failed} events failed after all retries")
-    return Found(State.HEALTHY)
+        return CheckResult(State.WARNING, reason=f"{failed} events failed after all retries")
+    return CheckResult(State.HEALTHY)
 
 
 def _messages(queue: str) -> int:
@@ -84,31 +88,33 @@ def _messages(queue: str) -> int:
     return int(answer["Attributes"][wanted])
 
 
-def _compute() -> Found:
+def _compute() -> CheckResult:
     if setting("TASK_RESOURCE").endswith(_BATCH):
         return _batch()
     try:
         alive = len(_workers())
     except Exception as error:  # noqa: BLE001 - the table is another part: whether a worker lives is not known
-        return Found(State.DEGRADED, reason=f"the workers' signs of life cannot be read: {error!r}")
-    return Found(State.HEALTHY if alive else State.UNHEALTHY, {"workers": alive}, None if alive else "no worker lives")
+        return CheckResult(State.DEGRADED, reason=f"the workers' signs of life cannot be read: {error!r}")
+    return CheckResult(
+        State.HEALTHY if alive else State.UNHEALTHY, {"workers": alive}, None if alive else "no worker lives"
+    )
 
 
-def _batch() -> Found:
+def _batch() -> CheckResult:
     wanted = {setting("CPU_JOB_QUEUE"), setting("GPU_JOB_QUEUE")}
     queues = _made()["batch"].describe_job_queues(jobQueues=sorted(wanted))["jobQueues"]
     ready = [queue for queue in queues if (queue["state"], queue["status"]) == ("ENABLED", "VALID")]
     if len(ready) == len(wanted):
-        return Found(State.HEALTHY)
-    return Found(State.UNHEALTHY, reason=f"{len(ready)} of {len(wanted)} job queues are ENABLED and VALID")
+        return CheckResult(State.HEALTHY)
+    return CheckResult(State.UNHEALTHY, reason=f"{len(ready)} of {len(wanted)} job queues are ENABLED and VALID")
 
 
-def _disk() -> Found:
+def _disk() -> CheckResult:
     """The fullest of the workers'; where there are none, this function's own."""
     return (fullest(_workers_if_any()) or Disk(*shutil.disk_usage(tempfile.gettempdir()))).found()
 
 
-def _workers_if_any() -> list[Sign]:
+def _workers_if_any() -> list[Heartbeat]:
     if setting("TASK_RESOURCE").endswith(_BATCH):
         return []
     try:
@@ -117,12 +123,12 @@ def _workers_if_any() -> list[Sign]:
         return []
 
 
-def _workers() -> list[Sign]:
+def _workers() -> list[Heartbeat]:
     return worker_store.alive(_made()["dynamodb"], time.time())
 
 
 # What a client sees -> what tells how it is.
-CHECKS: dict[str, Callable[[], Found]] = {
+CHECKS: dict[str, Callable[[], CheckResult]] = {
     "dynamodb": _dynamodb,
     "s3": _s3,
     "stepfunctions": _stepfunctions,

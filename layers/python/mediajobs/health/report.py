@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckResult:
     """What a check found. `facts` may be told to anybody; `reason` is for the log."""
 
     state: State
@@ -39,16 +39,16 @@ class Disk:
     def free_percent(self) -> float:
         return round(100 * self.free / self.total, 2) if self.total else 0.0
 
-    def found(self) -> Found:
+    def found(self) -> CheckResult:
         gigabytes = {f"{name}_gb": round(size / 2**30, 2) for name, size in asdict(self).items()}
         facts = {**gigabytes, "free_percent": self.free_percent}
         if self.free_percent < LOW_DISK_PERCENT:
-            return Found(State.WARNING, facts, "the disk is nearly full")
-        return Found(State.HEALTHY, facts)
+            return CheckResult(State.WARNING, facts, "the disk is nearly full")
+        return CheckResult(State.HEALTHY, facts)
 
 
 @dataclass(frozen=True)
-class Sign:
+class Heartbeat:
     """A worker's sign of life: `seen` in seconds since 1970 by its clock, and every how many seconds it gives one."""
 
     seen: float
@@ -70,7 +70,7 @@ class Sign:
         return cls(values["seen"], values["every"], Disk(**values["disk"]))
 
 
-def fullest(signs: Iterable[Sign]) -> Disk | None:
+def fullest(signs: Iterable[Heartbeat]) -> Disk | None:
     """Of the workers' disks, the one with the least left."""
     return min((sign.disk for sign in signs), key=lambda disk: disk.free_percent, default=None)
 

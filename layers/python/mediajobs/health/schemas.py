@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mediajobs.base_model import LazyModel, _left_out
+from mediajobs.base_model import LazyModel, omitted_when_none
 
 
 class Home(LazyModel):
@@ -20,17 +20,17 @@ class ServiceHealth(LazyModel):
     """How one part of the service is. `workers`: how many live, where workers and not Batch run the tasks."""
 
     status: Literal["healthy", "warning", "degraded", "unhealthy"]
-    latency_ms: float | None = _left_out()
-    workers: int | None = _left_out()
+    latency_ms: float | None = omitted_when_none()
+    workers: int | None = omitted_when_none()
 
 
 class DiskHealth(ServiceHealth):
     """The fullest of the workers' disks; where there are no workers, the function's own."""
 
-    total_gb: float | None = _left_out()
-    used_gb: float | None = _left_out()
-    free_gb: float | None = _left_out()
-    free_percent: float | None = _left_out()
+    total_gb: float | None = omitted_when_none()
+    used_gb: float | None = omitted_when_none()
+    free_gb: float | None = omitted_when_none()
+    free_percent: float | None = omitted_when_none()
 
 
 class ServicesHealth(LazyModel):

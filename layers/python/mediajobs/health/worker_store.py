@@ -4,13 +4,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mediajobs.health.report import Sign
+from mediajobs.health.report import Heartbeat
 from mediajobs.settings import setting
 
 _ITEM = {"name": {"S": "workers"}}
 
 
-def note(client: Any, worker: str, sign: Sign) -> None:
+def note(client: Any, worker: str, sign: Heartbeat) -> None:
     """Gives the worker's sign, and clears away those of workers that are long gone."""
     answer = client.update_item(
         TableName=setting("COUNTERS_TABLE"),
@@ -21,7 +21,7 @@ def note(client: Any, worker: str, sign: Sign) -> None:
         ReturnValues="ALL_NEW",
     )
     for other, text in _texts(answer["Attributes"]).items():
-        if other != worker and Sign.load(text).forgotten(sign.seen):
+        if other != worker and Heartbeat.load(text).forgotten(sign.seen):
             _clear(client, other, text)
 
 
@@ -35,10 +35,10 @@ def leave(client: Any, worker: str) -> None:
     )
 
 
-def alive(client: Any, now: float) -> list[Sign]:
+def alive(client: Any, now: float) -> list[Heartbeat]:
     """Of the workers that live. `now` in seconds since 1970."""
     answer = client.get_item(TableName=setting("COUNTERS_TABLE"), Key=_ITEM, ConsistentRead=True)
-    signs = map(Sign.load, _texts(answer.get("Item", {})).values())
+    signs = map(Heartbeat.load, _texts(answer.get("Item", {})).values())
     return [sign for sign in signs if sign.alive(now)]
 
 

@@ -13,7 +13,7 @@ from pynamodb.transactions import TransactWrite
 from mediajobs import clock
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
-from mediajobs.storage.upload_plan import surely_over
+from mediajobs.storage.upload_plan import upload_deadline
 from mediajobs.timestamps import parse, rfc3339
 
 _DELETED = "#deleted"
@@ -24,12 +24,12 @@ _MOST_AT_ONCE = 100
 
 def note(transaction: TransactWrite, job_id: str, created_at: str) -> None:
     """Adds to the transaction that deletes a job: its files are looked for again when nothing should come any more."""
-    due = max(parse(clock.now()) + _LAST_TASK, surely_over(created_at, in_parts=False))  # parts end with the job
+    due = max(parse(clock.now()) + _LAST_TASK, upload_deadline(created_at, in_parts=False))  # parts end with the job
     expires = int((due + _KEPT).timestamp())
     transaction.save(DeletedRow(job_id, DELETED, queue=_DELETED, queue_rank=_rank(due, job_id), expires=expires))
 
 
-def came(job_id: str) -> bool:
+def source_arrived_late(job_id: str) -> bool:
     """A source came though its job is not there. Whether it goes: soon, if the job was deleted with its files."""
     due = parse(clock.now()) + _LAST_TASK
     actions: list[Action] = [DeletedRow.queue.set(_DELETED), DeletedRow.queue_rank.set(_rank(due, job_id))]
@@ -42,13 +42,13 @@ def due() -> list[tuple[str, str]]:
     return [(row.job_id, row.queue_rank) for row in JobRow.waiting.query(_DELETED, come, limit=_MOST_AT_ONCE)]
 
 
-def looked_for(job_id: str, rank: str) -> None:
+def mark_cleaned(job_id: str, rank: str) -> None:
     """Nothing is left to be done, unless something came meanwhile: then the row has another rank."""
     actions: list[Action] = [DeletedRow.queue.remove(), DeletedRow.queue_rank.remove()]
     _changed(job_id, actions, DeletedRow.queue_rank == rank)
 
 
-def are_gone(job_id: str) -> bool:
+def files_were_deleted(job_id: str) -> bool:
     """Whether the files of a job that is not there any more were deleted with it, a month ago at most."""
     try:
         DeletedRow.get(job_id, DELETED, consistent_read=True)
@@ -77,7 +77,7 @@ _MOST_PENDING = 100  # of a sweep; the next one goes on
 
 def deadline_of(job: Job) -> tuple[str, str]:
     """The queue of a job that is created pending, and its rank there."""
-    dead = surely_over(job.created_at, in_parts=job.upload_id is not None)
+    dead = upload_deadline(job.created_at, in_parts=job.upload_id is not None)
     return _PENDING, f"{rfc3339(dead)}#{job.job_id}"
 
 

@@ -28,7 +28,7 @@ class Admission:
     progress: Progress
 
 
-class Full(Exception):
+class NoFreeSlot(Exception):
     """No slot is free: `scope` is `account` or `system`."""
 
     def __init__(self, scope: str) -> None:
@@ -36,19 +36,19 @@ class Full(Exception):
         self.scope = scope
 
 
-def take(transaction: TransactWrite, admission: Admission, account: str, job_id: str) -> None:
+def reserve_slot(transaction: TransactWrite, admission: Admission, account: str, job_id: str) -> None:
     for name, limit in ((_of(account), admission.account_limit), (_SYSTEM, admission.system_limit)):
         free = CounterRow.running.does_not_exist() | (size(CounterRow.running) < limit)
         transaction.update(CounterRow(name), [CounterRow.running.add({job_id})], condition=free)
 
 
-def take_place(transaction: TransactWrite, quota: int, account: str, job_id: str) -> None:
+def reserve_open_job(transaction: TransactWrite, quota: int, account: str, job_id: str) -> None:
     """The job becomes one of the account's open ones, if there is room."""
     room = CounterRow.open.does_not_exist() | (size(CounterRow.open) < quota)
     transaction.update(item_of(account), [CounterRow.open.add({job_id})], condition=room)
 
 
-def release(transaction: TransactWrite, account: str, job_id: str, *, ran: bool) -> None:
+def release_slot(transaction: TransactWrite, account: str, job_id: str, *, ran: bool) -> None:
     """The job ends. What it never had is not missed."""
     both: list[Action] = [CounterRow.running.delete({job_id}), CounterRow.open.delete({job_id})]
     transaction.update(item_of(account), both)
@@ -56,13 +56,13 @@ def release(transaction: TransactWrite, account: str, job_id: str, *, ran: bool)
         transaction.update(CounterRow(_SYSTEM), [CounterRow.running.delete({job_id})])
 
 
-def raise_if_no_place(error: TransactWriteError, quota: int | None) -> None:
+def raise_if_over_quota(error: TransactWriteError, quota: int | None) -> None:
     """Raises OverQuota if the quota alone cancelled a transaction that writes the job and takes a place."""
     if quota is not None and _failed(error) == [False, True]:
         raise over_concurrency(quota) from error
 
 
-def raise_if_full(error: TransactWriteError, admission: Admission | None) -> None:
+def raise_if_no_slot(error: TransactWriteError, admission: Admission | None) -> None:
     """Raises Full if a limit, and not a lost race for the row, cancelled the transaction."""
     if admission is None:
         return
@@ -70,9 +70,9 @@ def raise_if_full(error: TransactWriteError, admission: Admission | None) -> Non
     if len(failed) != len(_ADMITTING) or failed[_ADMITTING.index("job")]:
         return
     if failed[_ADMITTING.index("account")]:
-        raise Full("account") from error
+        raise NoFreeSlot("account") from error
     if failed[_ADMITTING.index("system")]:
-        raise Full("system") from error
+        raise NoFreeSlot("system") from error
 
 
 def running(account: str | None = None) -> frozenset[str]:
@@ -83,9 +83,9 @@ def running(account: str | None = None) -> frozenset[str]:
         return frozenset()
 
 
-def wanted(account: str) -> batch_items.Wanted:
+def wanted(account: str) -> batch_items.BatchRead:
     """The same, to be read together with something else: see `running_of`."""
-    return batch_items.Wanted(setting("COUNTERS_TABLE"), [{"name": {"S": _of(account)}}], ("running",))
+    return batch_items.BatchRead(setting("COUNTERS_TABLE"), [{"name": {"S": _of(account)}}], ("running",))
 
 
 def running_of(images: Iterable[batch_items.Image]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 
 
-def of_job(job: Job) -> Counter[str]:
+def counts_of(job: Job) -> Counter[str]:
     """What one job adds: to the jobs of its status and priority, and when it is completed to the sums of work."""
     tally = Counter({f"jobs.{job.status}.{job.priority}": 1})
     tally["output_bytes"] += sum(output.size_bytes or 0 for output in job.outputs.values())

@@ -60,7 +60,7 @@ def event_of(old: Image, new: Image) -> JobEvent | None:
     if row.get("item") != "job":
         return None
     if not new:
-        return _told(row, _DELETED, _DELETED).model_copy(update={"counted": dict(+contribution.of_job(_job(row)))})
+        return _told(row, _DELETED, _DELETED).model_copy(update={"counted": dict(+contribution.counts_of(_job(row)))})
     if new["version"] != old.get("version"):
         return _told(row, f"{new['version']}", new["status"])
     if new["priority"] != old["priority"]:

@@ -16,7 +16,7 @@ from mediajobs.aws.dynamodb import connection
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import cleanup_store, concurrency_store, waiting_account_store
 from mediajobs.jobs.index_keys import duration_key, keys_of, moving_keys_of
-from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status, Verdict, judge, queue_rank
+from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status, Transition, check_transition, queue_rank
 from mediajobs.jobs.model import EarlierAttempt, Job
 from mediajobs.jobs.progress import Progress
 from mediajobs.jobs.progress_store import as_progress, row_of, stop
@@ -27,10 +27,10 @@ _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a
 _TRIES_IN_A_CROWD = 12
 
 
-class Outcome(NamedTuple):
+class TransitionResult(NamedTuple):
     """What came of a wish: its verdict, and the job as it is now."""
 
-    verdict: Verdict
+    verdict: Transition
     job: Job
 
 
@@ -41,7 +41,7 @@ def create(job: Job, *, quota: int | None = None) -> None:
     """
     row = JobRow(**_attributes(job), **keys_of(job))
     if job.status is Status.QUEUED:
-        waiting_account_store.note(job.account)
+        waiting_account_store.mark(job.account)
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     elif job.status is Status.PENDING:
         row.queue, row.queue_rank = cleanup_store.deadline_of(job)
@@ -49,7 +49,7 @@ def create(job: Job, *, quota: int | None = None) -> None:
         try:
             _save(row, quota)
         except TransactWriteError as error:
-            concurrency_store.raise_if_no_place(error, quota)
+            concurrency_store.raise_if_over_quota(error, quota)
             codes = _codes(error)
             if "ConditionalCheckFailed" in codes:
                 raise Conflict(f"There is a job {job.job_id} already.") from error
@@ -91,7 +91,7 @@ def transition(
     admission: concurrency_store.Admission | None = None,
     known: Job | None = None,
     quota: int | None = None,
-) -> Outcome:
+) -> TransitionResult:
     """Moves the job to `wanted` if that is legal, exactly once; otherwise changes nothing and says why.
 
     `attempt`: the attempt that the wish is about; None: whichever runs. `changes`: attributes to set in the same
@@ -101,22 +101,22 @@ def transition(
     """
     for tried in range(_TRIES):
         job = known if known is not None and not tried else get(job_id)
-        verdict = judge(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
-        if verdict is not Verdict.GO:
-            return Outcome(verdict, job)
+        verdict = check_transition(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
+        if verdict is not Transition.GO:
+            return TransitionResult(verdict, job)
         if wanted is Status.QUEUED:
-            waiting_account_store.note(job.account)
+            waiting_account_store.mark(job.account)
         moment, given = clock.now(), dict(changes or {})
         try:
             _commit(job, wanted, moment, given, admission, quota)
         except TransactWriteError as error:
-            concurrency_store.raise_if_full(error, admission)
-            concurrency_store.raise_if_no_place(error, quota)
+            concurrency_store.raise_if_no_slot(error, admission)
+            concurrency_store.raise_if_over_quota(error, quota)
             if not _lost_race(error):
                 raise
             _pause(tried)
             continue
-        return Outcome(Verdict.GO, _after(job, wanted, moment, given))
+        return TransitionResult(Transition.GO, _after(job, wanted, moment, given))
     raise Conflict(f"Job {job_id} keeps changing. Try again.")
 
 
@@ -207,7 +207,7 @@ def _save(row: JobRow, quota: int | None) -> None:
     with TransactWrite(connection=connection()) as transaction:
         transaction.save(row, condition=JobRow.job_id.does_not_exist())
         if quota is not None:
-            concurrency_store.take_place(transaction, quota, row.account, row.job_id)
+            concurrency_store.reserve_open_job(transaction, quota, row.account, row.job_id)
 
 
 def _commit(
@@ -230,11 +230,11 @@ def _commit(
             if admission is None:
                 raise ValueError("a job is admitted only under limits")
             transaction.save(row_of(job.job_id, admission.progress))
-            concurrency_store.take(transaction, admission, job.account, job.job_id)
+            concurrency_store.reserve_slot(transaction, admission, job.account, job.job_id)
         if job.status in TERMINAL and quota is not None:
-            concurrency_store.take_place(transaction, quota, job.account, job.job_id)
+            concurrency_store.reserve_open_job(transaction, quota, job.account, job.job_id)
         if wanted in TERMINAL:
-            concurrency_store.release(transaction, job.account, job.job_id, ran=job.status in RUNNING)
+            concurrency_store.release_slot(transaction, job.account, job.job_id, ran=job.status in RUNNING)
             if job.status in RUNNING:
                 stop(transaction, job.job_id)
 

@@ -18,7 +18,7 @@ class Status(StrEnum):
 RUNNING = frozenset({Status.PROCESSING, Status.TRANSCODING, Status.UPLOADING})
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
-_ROAD = (
+_HAPPY_PATH = (
     Status.PENDING,
     Status.QUEUED,
     Status.PROCESSING,
@@ -27,12 +27,12 @@ _ROAD = (
     Status.COMPLETED,
 )
 _NEXT: dict[Status, frozenset[Status]] = {
-    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in itertools.pairwise(_ROAD)
+    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in itertools.pairwise(_HAPPY_PATH)
 } | {status: frozenset() for status in TERMINAL}
 MAX_ATTEMPTS = 5
 
 
-class Verdict(StrEnum):
+class Transition(StrEnum):
     """What to do with a wish for a new status."""
 
     GO = "go"
@@ -41,19 +41,19 @@ class Verdict(StrEnum):
     ILLEGAL = "illegal"
 
 
-def judge(current: Status, wanted: Status, *, same_attempt: bool = True, retry: bool = False) -> Verdict:
+def check_transition(current: Status, wanted: Status, *, same_attempt: bool = True, retry: bool = False) -> Transition:
     """Whether a job may go from `current` to `wanted`.
 
     `same_attempt`: the wish is about the job's present attempt. `retry`: the wish is to begin a new attempt; without
     it an ended job never moves again, so that a late copy of an old event cannot revive it.
     """
     if not same_attempt:
-        return Verdict.STALE
+        return Transition.STALE
     if retry:
-        return Verdict.GO if current in RETRYABLE and wanted is Status.QUEUED else Verdict.ILLEGAL
+        return Transition.GO if current in RETRYABLE and wanted is Status.QUEUED else Transition.ILLEGAL
     if current is wanted:
-        return Verdict.ALREADY
-    return Verdict.GO if wanted in _NEXT[current] else Verdict.ILLEGAL
+        return Transition.ALREADY
+    return Transition.GO if wanted in _NEXT[current] else Transition.ILLEGAL
 
 
 def queue_rank(priority: int, job_id: str) -> str:

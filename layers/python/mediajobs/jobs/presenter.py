@@ -3,7 +3,7 @@
 from mediajobs.jobs import eta
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import EarlierAttempt, Job, OutputSummary
-from mediajobs.jobs.progress import Progress, TaskProgress, carried, current_task, overall
+from mediajobs.jobs.progress import Progress, TaskProgress, completed_stages, current_task, overall_percent
 from mediajobs.jobs.schemas import (
     EarlierAttemptDocument,
     EarlierAttemptError,
@@ -69,7 +69,7 @@ def job_brief(job: Job, progress: Progress | None) -> JobBrief:
         created_at=job.created_at,
         updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
         completed_at=job.completed_at,
-        overall_progress=overall(job.status, _tasks(job, progress)),
+        overall_progress=overall_percent(job.status, _tasks(job, progress)),
     )
 
 
@@ -79,7 +79,7 @@ def time_left(job: Job, progress: Progress | None, model: str) -> tuple[int, int
     return _estimate(job, current, _tasks(job, current), model) if current else None
 
 
-def whole_time(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
+def total_time(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
     """The same for all of it, as if it had just begun."""
     current = _of_this_attempt(job, progress)
     if current is None:
@@ -104,7 +104,7 @@ def _tasks(job: Job, progress: Progress | None) -> dict[str, TaskProgress]:
     current = _of_this_attempt(job, progress)
     if current is not None:
         return {name: _settled(job, task) for name, task in current.tasks.items()}
-    return {name: TaskProgress() for name in tasks_for(job.options)} | carried(progress, job.base_attempt)
+    return {name: TaskProgress() for name in tasks_for(job.options)} | completed_stages(progress, job.base_attempt)
 
 
 def _settled(job: Job, task: TaskProgress) -> TaskProgress:
@@ -121,7 +121,7 @@ def _progress(
     return ProgressDocument(
         current_task=task,
         current_task_progress=tasks[task].progress if task else None,
-        overall_progress=overall(job.status, tasks),
+        overall_progress=overall_percent(job.status, tasks),
         eta_seconds=seconds,
         eta_range=around,
         tasks={name: TaskDocument(**value.model_dump()) for name, value in tasks.items()},

@@ -10,7 +10,7 @@ from mediajobs.jobs.model import Failure
 from mediajobs.media.tasks import STAGES, WEIGHTS
 
 TaskStatus = Literal["pending", "running", "completed", "skipped", "failed", "cancelled"]
-OVER = frozenset({"completed", "skipped"})
+DONE = frozenset({"completed", "skipped"})
 
 
 class TaskProgress(LazyModel):
@@ -33,7 +33,7 @@ class Progress(LazyModel):
     rates: dict[str, list[float]] = {}
 
 
-def fresh(
+def new_progress(
     names: Iterable[str],
     *,
     attempt: int,
@@ -46,16 +46,16 @@ def fresh(
     return Progress(attempt=attempt, tasks=tasks, updated_at=now, rates=rates or {})
 
 
-def carried(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgress]:
+def completed_stages(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgress]:
     """What a retry finds done by an attempt that counts: whole stages, for one that ended half way is run again."""
     if earlier is None or earlier.attempt < base_attempt:
         return {}
     tasks = earlier.tasks
-    over = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in OVER]
-    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in OVER}
+    over = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in DONE]
+    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in DONE}
 
 
-def overall(status: Status, tasks: dict[str, TaskProgress]) -> int:
+def overall_percent(status: Status, tasks: dict[str, TaskProgress]) -> int:
     """Percent of the whole job, by weight, over the tasks that it has; 100 only when completed."""
     if status is Status.COMPLETED:
         return 100

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from mediajobs.api.request_types import WHOLE, BatchId, Body, Name, Priority
 from mediajobs.api.string_formats import Pattern
-from mediajobs.base_model import LazyModel, _left_out
+from mediajobs.base_model import LazyModel, omitted_when_none
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.progress import TaskStatus
 from mediajobs.media.options import Options
@@ -211,10 +211,10 @@ class Upload(LazyModel):
     """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
 
     method: str = "PUT"
-    url: str | None = _left_out()
-    headers: dict[str, str] | None = _left_out()
-    parts: list[UploadPart] | None = _left_out()
-    complete_url: str | None = _left_out()
+    url: str | None = omitted_when_none()
+    headers: dict[str, str] | None = omitted_when_none()
+    parts: list[UploadPart] | None = omitted_when_none()
+    complete_url: str | None = omitted_when_none()
     expires_at: str
 
 
@@ -223,4 +223,4 @@ class CreatedJob(LazyModel):
 
     job_id: str
     status: Status
-    upload: Upload | None = _left_out()
+    upload: Upload | None = omitted_when_none()

@@ -38,17 +38,17 @@ def read() -> Waiting:
     return Waiting(noted, frozenset(item.get("deferred", ())))
 
 
-def note(account: str) -> None:
+def mark(account: str) -> None:
     """Comes before the job is queued: an account without waiting jobs does no harm here, the reverse would."""
-    _update("SET #name = :now", _noted(account), {":now": {"N": str(clock.milliseconds())}})
+    _update("SET #name = :now", _marked(account), {":now": {"N": str(clock.milliseconds())}})
 
 
-def forget(account: str, noted: int) -> None:
+def clear(account: str, noted: int) -> None:
     """Nothing of it was found to wait. Changes nothing where that was too soon to know, or it was noted again."""
     if clock.milliseconds() - noted < _INDEX_LAGS:
         return
     try:
-        _update("REMOVE #name", _noted(account), {":noted": {"N": str(noted)}}, ConditionExpression="#name = :noted")
+        _update("REMOVE #name", _marked(account), {":noted": {"N": str(noted)}}, ConditionExpression="#name = :noted")
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
@@ -58,11 +58,11 @@ def defer(account: str) -> None:
     _update("ADD #name :account", "deferred", {":account": {"SS": [account]}})
 
 
-def take_up(account: str) -> None:
+def undefer(account: str) -> None:
     _update("DELETE #name :account", "deferred", {":account": {"SS": [account]}})
 
 
-def _noted(account: str) -> str:
+def _marked(account: str) -> str:
     return f"{_NOTED}{account}"
 
 

@@ -9,7 +9,7 @@ from mediajobs.aws import batch_items
 from mediajobs.jobs import concurrency_store
 from mediajobs.jobs.lifecycle import RUNNING, Status
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.presenter import job_brief, time_left, whole_time
+from mediajobs.jobs.presenter import job_brief, time_left, total_time
 from mediajobs.jobs.progress import Progress
 from mediajobs.listing import batch_progress, index_query, page_query, summary_query
 from mediajobs.listing.batch_progress import Estimate
@@ -53,7 +53,7 @@ def read(account: str, batch_id: str, page: index_query.Page, *, from_start: boo
     )
 
 
-def _counts(sums: counters.Tally, page: index_query.Page, *, from_start: bool) -> dict[Status, int] | None:
+def _counts(sums: counters.Counts, page: index_query.Page, *, from_start: bool) -> dict[Status, int] | None:
     """Of a batch that has just begun, the page may know more than the counters. None where neither knows anything."""
     seen = _by_status(page.rows)
     if from_start and page.place is None and page.seen == len(page.rows):  # all of it, from the beginning
@@ -67,7 +67,7 @@ def _counts_of_first(account: str, batch_id: str) -> dict[Status, int]:
     return _by_status(page_query.page(account, Filters(batch_id=batch_id), limit=_MOST_COUNTED).rows)
 
 
-def _by_status(rows: Sequence[index_query.Row]) -> dict[Status, int]:
+def _by_status(rows: Sequence[index_query.ListedRow]) -> dict[Status, int]:
     return dict.fromkeys(Status, 0) | Counter(Status(row["status"]) for row in rows)
 
 
@@ -75,16 +75,16 @@ def _runs(job: Job, account: str, batch_id: str) -> bool:
     return job.account == account and job.batch_id == batch_id and job.status in RUNNING
 
 
-def _left(sums: counters.Tally, counts: dict[Status, int], running: _Running) -> Estimate | None:
+def _left(sums: counters.Counts, counts: dict[Status, int], running: _Running) -> Estimate | None:
     model, places = os.environ["DEFAULT_WHISPER_MODEL"], int(os.environ["ACCOUNT_CONCURRENCY"])
     left = [time_left(job, progress, model) for job, progress in running]
     return batch_progress.estimate(counts, left, _mean(sums, running, model), places)
 
 
-def _mean(sums: counters.Tally, running: _Running, model: str) -> float | None:
+def _mean(sums: counters.Counts, running: _Running, model: str) -> float | None:
     """Seconds that a job takes: as the completed ones of the batch did, else as finished jobs of their length did."""
     completed, spent = counters.jobs_of(sums, [Status.COMPLETED]), sums.get("processing_ms", 0) / 1000
     if completed and spent:
         return spent / completed
-    whole = [each[0] for job, progress in running if (each := whole_time(job, progress, model)) is not None]
+    whole = [each[0] for job, progress in running if (each := total_time(job, progress, model)) is not None]
     return sum(whole) / len(whole) if whole else None

@@ -48,7 +48,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Plan:
+class IndexRange:
     """One range of one index: `hash_name = hash_value` and `low <= range_name <= high`; then the conditions."""
 
     index: str
@@ -60,26 +60,26 @@ class Plan:
     conditions: tuple[tuple[str, str, Any], ...] = field(default=())  # attribute, operator, value
 
 
-def plans(account: str, wanted: Filters, sort_by: str) -> list[Plan]:
+def index_ranges(account: str, wanted: Filters, sort_by: str) -> list[IndexRange]:
     """The ranges to be read side by side: several statuses, the newest or oldest jobs first, are one each."""
     if set(wanted.statuses) == set(Status):
         wanted = replace(wanted, statuses=())
     if sort_by != "created_at" or wanted.batch_id is not None or len(wanted.statuses) < 2:
-        return [plan(account, wanted, sort_by)]
-    return [plan(account, replace(wanted, statuses=(status,)), sort_by) for status in wanted.statuses]
+        return [index_range(account, wanted, sort_by)]
+    return [index_range(account, replace(wanted, statuses=(status,)), sort_by) for status in wanted.statuses]
 
 
-def plan(account: str, wanted: Filters, sort_by: str) -> Plan:
+def index_range(account: str, wanted: Filters, sort_by: str) -> IndexRange:
     """The index that leaves least to be filtered."""
     index, key = SORTS[sort_by]
     conditions = _conditions(wanted)
     if sort_by != "created_at":
-        return Plan(index, "account", account, key, conditions=tuple(conditions.values()))
+        return IndexRange(index, "account", account, key, conditions=tuple(conditions.values()))
     conditions.pop("moments", None)
     low, high = ulid_bounds(wanted.first_moment, wanted.last_moment)
     if wanted.batch_id is not None:
         conditions.pop("batch")
-        return Plan(
+        return IndexRange(
             "by_batch", "batch", batch(account, wanted.batch_id), "job_id", low, high, tuple(conditions.values())
         )
     prefix = ""
@@ -89,10 +89,10 @@ def plan(account: str, wanted: Filters, sort_by: str) -> Plan:
     elif wanted.priority is not None:
         conditions.pop("priority")
         (index, key), prefix = SORTS["priority"], f"{wanted.priority:02d}#"
-    return Plan(index, "account", account, key, prefix + low, prefix + high, tuple(conditions.values()))
+    return IndexRange(index, "account", account, key, prefix + low, prefix + high, tuple(conditions.values()))
 
 
-def holds(plan: Plan, row: Mapping[str, Any]) -> bool:
+def matches(plan: IndexRange, row: Mapping[str, Any]) -> bool:
     """Whether a row is what the plan would find."""
     key = row.get(plan.range_name)
     if row.get(plan.hash_name) != plan.hash_value or key is None:

@@ -6,14 +6,14 @@ from typing import Any
 
 from mediajobs.aws import dynamodb
 from mediajobs.jobs.tables import JOB
-from mediajobs.listing.index_plan import Plan
+from mediajobs.listing.index_plan import IndexRange
 from mediajobs.settings import setting
 
-_MOST_CALLS = 4
-_MOST_CALLS_OF_ALL = 32  # a read gives 1 MB: as many as ten thousand rows of the largest size need
+_MAX_CALLS = 4
+_MAX_CALLS_IN_ALL = 32  # a read gives 1 MB: as many as ten thousand rows of the largest size need
 _FILTERED_READS = (500, 2000)  # items of the first call, and of those after it, where conditions may drop most of them
 _ID = 26  # characters of a job's id
-Row = Mapping[str, Any]
+ListedRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Page:
     """`place`: where the list goes on, None at its end. `seen`: how many matching jobs were passed, these included.
     `total`: all that match, where reading the page told it."""
 
-    rows: list[Row]
+    rows: list[ListedRow]
     place: dict[str, Any] | None
     seen: int
     total: int | None = None
 
 
-def read(plans: Sequence[Plan], *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
+def read(plans: Sequence[IndexRange], *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
     """`limit` rows after the first `skip`, from `place` on; fewer, with a place, where conditions leave too few.
 
     Several ranges are in the order of their jobs' ids, and so is the list.
@@ -36,7 +36,7 @@ def read(plans: Sequence[Plan], *, descending: bool, skip: int, limit: int, plac
         return _read(plans[0], descending=descending, skip=skip, limit=limit, place=place)
     after = place["job_id"]["S"] if place else None
     pages = [
-        _read(plan, descending=descending, skip=0, limit=skip + limit, place=_place_after(plan, after))
+        _read(plan, descending=descending, skip=0, limit=skip + limit, place=_position_after(plan, after))
         for plan in plans
     ]
     known = _known(pages, descending=descending)
@@ -56,17 +56,17 @@ def _known(pages: list[Page], *, descending: bool) -> str | None:
     return (max(ends) if descending else min(ends)) if ends else None
 
 
-def _place_after(plan: Plan, job_id: str | None) -> dict[str, Any] | None:
-    return None if job_id is None else place_at(plan, f"{(plan.low or '')[:-_ID]}{job_id}")
+def _position_after(plan: IndexRange, job_id: str | None) -> dict[str, Any] | None:
+    return None if job_id is None else cursor_at(plan, f"{(plan.low or '')[:-_ID]}{job_id}")
 
 
-def _job_id(row: Row) -> str:
+def _job_id(row: ListedRow) -> str:
     return str(row["job_id"])
 
 
-def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
-    found: list[Row] = []
-    calls, most = 0, _MOST_CALLS if plan.conditions else _MOST_CALLS_OF_ALL
+def _read(plan: IndexRange, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None) -> Page:
+    found: list[ListedRow] = []
+    calls, most = 0, _MAX_CALLS if plan.conditions else _MAX_CALLS_IN_ALL
     while len(found) <= skip + limit and calls < most:
         items = _FILTERED_READS[min(calls, 1)] if plan.conditions else skip + limit + 1 - len(found)
         answer = _client().query(**_query(plan, descending=descending, items=items, place=place))
@@ -77,28 +77,28 @@ def _read(plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[st
             break
     rows = found[skip : skip + limit]
     if len(found) > skip + limit:
-        place = place_at(plan, rows[-1][plan.range_name]) if rows else place
+        place = cursor_at(plan, rows[-1][plan.range_name]) if rows else place
     return Page(rows, place, min(len(found), skip + limit))
 
 
-def count(plan: Plan) -> tuple[int, bool]:
+def count(plan: IndexRange) -> tuple[int, bool]:
     """How many jobs are in a range, and whether it was read to its end: it takes one call."""
     answer = _client().query(**_query(plan, descending=True, items=_FILTERED_READS[-1], place=None), Select="COUNT")
     return answer["Count"], "LastEvaluatedKey" not in answer
 
 
-def place_at(plan: Plan, key: str) -> dict[str, Any]:
+def cursor_at(plan: IndexRange, key: str) -> dict[str, Any]:
     """As DynamoDB would say it, had it stopped after the row with this sort key. All of them end with the job's id."""
     values = {plan.hash_name: plan.hash_value, plan.range_name: key, "job_id": key[-_ID:], "item": JOB}
     return {name: dynamodb.to_attribute(value) for name, value in values.items()}
 
 
-def plain(image: Mapping[str, Any]) -> Row:
+def plain(image: Mapping[str, Any]) -> ListedRow:
     """A row as DynamoDB writes it, of strings and numbers, as Python has them."""
     return {name: dynamodb.from_attribute(value) for name, value in image.items()}
 
 
-def _query(plan: Plan, *, descending: bool, items: int, place: dict[str, Any] | None) -> dict[str, Any]:
+def _query(plan: IndexRange, *, descending: bool, items: int, place: dict[str, Any] | None) -> dict[str, Any]:
     names, values = {"#h": plan.hash_name}, {":h": dynamodb.to_attribute(plan.hash_value)}
     key = "#h = :h"
     if plan.low is not None:

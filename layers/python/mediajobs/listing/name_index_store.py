@@ -24,7 +24,7 @@ def follow(event: JobEvent) -> None:
         batch_items.write(setting("NAMES_TABLE"), ({"DeleteRequest": {"Key": key}} for key in keys))
 
 
-def having(account: str, word: str) -> set[str] | None:
+def jobs_with(account: str, word: str) -> set[str] | None:
     """The ids of the jobs with this word (folded, not empty); None where it is not rare.
 
     Of a word that is longer than what entries keep, some may not have it.

@@ -9,8 +9,8 @@ from typing import Any
 from mediajobs.aws import batch_items
 from mediajobs.jobs.tables import JOB
 from mediajobs.listing import name_index
-from mediajobs.listing.index_plan import SORTS, Plan, holds
-from mediajobs.listing.index_query import Page, Row, place_at, plain
+from mediajobs.listing.index_plan import SORTS, IndexRange, matches
+from mediajobs.listing.index_query import ListedRow, Page, cursor_at, plain
 from mediajobs.settings import setting
 
 _SHOWN = (
@@ -19,8 +19,8 @@ _SHOWN = (
 )
 
 
-def among(
-    ids: Collection[str], plan: Plan, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None
+def page_among(
+    ids: Collection[str], plan: IndexRange, *, descending: bool, skip: int, limit: int, place: dict[str, Any] | None
 ) -> Page:
     """The same as reading the plan's index, of these jobs alone."""
     rows = None if _ids_decide(plan) else {row[plan.range_name]: row for row in _rows(plan, ids)}
@@ -30,13 +30,13 @@ def among(
     more = len(left) > skip + limit
     return Page(
         rows=_in_order(_rows(plan, shown), shown) if rows is None else [rows[key] for key in shown],
-        place=place_at(plan, shown[-1]) if more else None,
+        place=cursor_at(plan, shown[-1]) if more else None,
         seen=len(keys) - len(left) + skip + len(shown),
         total=len(keys),
     )
 
 
-def _ids_decide(plan: Plan) -> bool:
+def _ids_decide(plan: IndexRange) -> bool:
     """Whether order and filters need no more than the ids, so that only the page's own rows have to be looked up."""
     if plan.index != SORTS["created_at"][0] or len(plan.conditions) != 1:
         return False
@@ -44,19 +44,19 @@ def _ids_decide(plan: Plan) -> bool:
     return name_index.beginning(word) == word
 
 
-def _rows(plan: Plan, ids: Collection[str]) -> list[Row]:
+def _rows(plan: IndexRange, ids: Collection[str]) -> list[ListedRow]:
     """Those of them that are still there, and are what the plan wants."""
-    wanted = batch_items.Wanted(
+    wanted = batch_items.BatchRead(
         setting("JOBS_TABLE"),
         [{"job_id": {"S": job_id}, "item": {"S": JOB}} for job_id in ids],
         tuple(dict.fromkeys((*_SHOWN, plan.hash_name, plan.range_name))),
         consistent=True,
     )
     (images,) = batch_items.read(wanted)
-    return [row for row in map(plain, images) if holds(plan, row)]
+    return [row for row in map(plain, images) if matches(plan, row)]
 
 
-def _in_order(rows: list[Row], ids: list[str]) -> list[Row]:
+def _in_order(rows: list[ListedRow], ids: list[str]) -> list[ListedRow]:
     by_id = {row["job_id"]: row for row in rows}
     return [by_id[job_id] for job_id in ids if job_id in by_id]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from mediajobs import timestamps
-from mediajobs.api.request_types import BatchId, Body, Paged, Span, _listed
+from mediajobs.api.request_types import BatchId, Body, Paged, Span, as_list
 from mediajobs.base_model import LazyModel
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.schemas import JobBrief
@@ -15,7 +15,7 @@ from mediajobs.listing.index_plan import Filters
 class JobFilters(Span):
     """Which jobs are meant. `status` may be repeated; `search` is a part of the file name, in any case."""
 
-    status: Annotated[list[Status], BeforeValidator(_listed), Field(description="Any of these; may be repeated.")] = []
+    status: Annotated[list[Status], BeforeValidator(as_list), Field(description="Any of these; may be repeated.")] = []
     priority: Annotated[int | None, Field(ge=1, le=10, description="Exactly this priority.")] = None
     search: Annotated[
         str | None, Field(min_length=1, max_length=255, description="A part of the file name, in any case.")

@@ -27,11 +27,11 @@ def read(job_ids: Sequence[str], *, account: str) -> list[JobBrief | MissingJob]
     return entries(job_ids, images, account=account)
 
 
-def wanted(job_ids: Iterable[str], more: tuple[str, ...] = ()) -> batch_items.Wanted:
+def wanted(job_ids: Iterable[str], more: tuple[str, ...] = ()) -> batch_items.BatchRead:
     """The rows of these jobs and of their progress. `more`: attributes that a brief does not need."""
     distinct = sorted({job_id for job_id in job_ids if is_job_id(job_id)})
     keys = [{"job_id": {"S": job_id}, "item": {"S": item}} for job_id in distinct for item in (JOB, PROGRESS)]
-    return batch_items.Wanted(setting("JOBS_TABLE"), keys, _ATTRIBUTES + more, consistent=True)
+    return batch_items.BatchRead(setting("JOBS_TABLE"), keys, _ATTRIBUTES + more, consistent=True)
 
 
 def entries(

@@ -11,7 +11,7 @@ from mediajobs import clock
 from mediajobs.aws import batch_items
 from mediajobs.ids import ulid_bounds
 from mediajobs.listing import index_query, page_query
-from mediajobs.listing.index_plan import Filters, plan
+from mediajobs.listing.index_plan import Filters, index_range
 from mediajobs.listing.schemas import ListedJob
 from mediajobs.statistics import counter_store, time_blocks
 from mediajobs.statistics import counters as statistics_counters
@@ -27,7 +27,9 @@ class Total:
     exact: bool
 
 
-def told(account: str, filters: Filters, page: index_query.Page, *, from_start: bool) -> tuple[Total, list[ListedJob]]:
+def total_and_documents(
+    account: str, filters: Filters, page: index_query.Page, *, from_start: bool
+) -> tuple[Total, list[ListedJob]]:
     """The total, and the page's documents. `from_start`: the page came by its number, so it knows what it passed."""
     known = _known(page, from_start=from_start)
     if known is None and not _is_counted(filters):
@@ -64,7 +66,7 @@ def _is_counted(filters: Filters) -> bool:
     return filters.search is None and (filters.batch_id is None or not dated)
 
 
-def _shares(account: str, filters: Filters, page: index_query.Page) -> tuple[Total, batch_items.Wanted]:
+def _shares(account: str, filters: Filters, page: index_query.Page) -> tuple[Total, batch_items.BatchRead]:
     """What is counted here and now, and the counters of the rest."""
     cutoff = clock.milliseconds() - _COUNTERS_ARE_LATE
     recent = not filters.statuses and any(row["job_id"] >= ulid_bounds(cutoff, None)[0] for row in page.rows)
@@ -89,4 +91,4 @@ def _joined(filters: Filters, number: int, newer: Total) -> Total:
 
 
 def _counted(account: str, filters: Filters) -> Total:
-    return Total(*index_query.count(plan(account, filters, "created_at")))
+    return Total(*index_query.count(index_range(account, filters, "created_at")))

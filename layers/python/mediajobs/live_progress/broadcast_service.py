@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 
 from mediajobs.accounts import key_store
 from mediajobs.live_progress import connection_store, push_client, subscriber_store
-from mediajobs.live_progress.connection_store import Connection, Known
+from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.live_progress.frames import Frame, frame_of
 from mediajobs.live_progress.push_client import Pushed
-from mediajobs.live_progress.subscriber_store import NOTHING, Listener, Partition
+from mediajobs.live_progress.subscriber_store import NOTHING, Partition, Subscription
 
 _TRIES = 5  # pushes that fail in a row; then the connection counts as gone
 _KEY_SECONDS = 10.0  # how long a revoked key may still hear
 _keys: dict[str, tuple[float, bool]] = {}  # until when it is known, and whether it is revoked
 
 
-def tell(job_id: str, last_seen: Partition) -> int:
+def broadcast(job_id: str, last_seen: Partition) -> int:
     """How many were told. `last_seen`: job and progress as the stream saw them last, for a job that is gone."""
     found = subscriber_store.of_job(job_id)
     found.told = max(found.told, last_seen.told)
@@ -42,31 +42,31 @@ def is_revoked(key_id: str) -> bool:
     return key_id in _revoked([key_id])
 
 
-def cut_off(known: Known) -> None:
+def disconnect(known: ConnectionState) -> None:
     """Ends a connection, and forgets it."""
     push_client.close(known.connection.connection_id)
     subscriber_store.forget(known)
 
 
-def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Listener]:
+def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Subscription]:
     """By connection: who has not heard this."""
-    wanted: dict[str, Listener] = {}
+    wanted: dict[str, Subscription] = {}
     sequence, news = frame.data.sequence, frame.data.sequence > found.told
     for listener in sorted(found.listeners, key=lambda listener: listener.once):
         new = listener.heard == NOTHING and not _came_late(listener, frame)
         if new or (news and NOTHING < listener.heard < sequence):
             wanted.setdefault(listener.connection.connection_id, listener)
     for connection in room if news else ():
-        wanted.setdefault(connection.connection_id, Listener(connection, once=True))
+        wanted.setdefault(connection.connection_id, Subscription(connection, once=True))
     return wanted
 
 
-def _came_late(listener: Listener, frame: Frame) -> bool:
+def _came_late(listener: Subscription, frame: Frame) -> bool:
     """Who listens to a whole account hears of the ends that come, and not of those that were."""
     return listener.once and frame.is_last and not listener.owed
 
 
-def _push(frame: Frame, audience: dict[str, Listener]) -> Pushed:
+def _push(frame: Frame, audience: dict[str, Subscription]) -> Pushed:
     """Who came in with a key that is revoked is cut off, and counts as gone."""
     revoked = _revoked([listener.connection.key_id for listener in audience.values()])
     cut = {name for name, listener in audience.items() if listener.connection.key_id in revoked}
@@ -77,32 +77,32 @@ def _push(frame: Frame, audience: dict[str, Listener]) -> Pushed:
     return Pushed(pushed.gone | cut, pushed.failed)
 
 
-def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Listener], pushed: Pushed) -> None:
+def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Subscription], pushed: Pushed) -> None:
     """Notes what came of it."""
     given_up = {name for name in pushed.failed if audience[name].owed + 1 >= _TRIES}
     for name in given_up:
         push_client.close(name)  # so that it comes again
     owed = pushed.failed - given_up
     for name in owed:
-        subscriber_store.owe(job_id, audience[name])
+        subscriber_store.mark_failed(job_id, audience[name])
     _let_go(job_id, [one for one in _done_with(found, frame) if one.connection.connection_id not in owed])
     for name in pushed.gone | given_up:
         known = connection_store.get(name)
-        subscriber_store.forget(known or Known(audience[name].connection, [job_id]))
+        subscriber_store.forget(known or ConnectionState(audience[name].connection, [job_id]))
     told = [audience[name] for name in audience.keys() - pushed.gone - pushed.failed]
     new = [one for one in told if not (frame.is_last or one.once) and one.heard == NOTHING]
-    push_client.at_once(lambda one: subscriber_store.greeted(job_id, one, frame.data.sequence), new)
-    subscriber_store.set_told(job_id, frame.data.sequence)
+    push_client.map_concurrently(lambda one: subscriber_store.mark_greeted(job_id, one, frame.data.sequence), new)
+    subscriber_store.set_last_sent(job_id, frame.data.sequence)
 
 
-def _done_with(found: Partition, frame: Frame) -> list[Listener]:
+def _done_with(found: Partition, frame: Frame) -> list[Subscription]:
     """After the end nobody listens to a job any more; before it, who did so once has had it."""
     return [listener for listener in found.listeners if frame.is_last or listener.once]
 
 
-def _let_go(job_id: str, done: Sequence[Listener]) -> None:
+def _let_go(job_id: str, done: Sequence[Subscription]) -> None:
     """Who hears of an end may at once retry the job, and listen again: that is not undone."""
-    gone = push_client.at_once(lambda one: subscriber_store.let_go(job_id, one), done)
+    gone = push_client.map_concurrently(lambda one: subscriber_store.end(job_id, one), done)
     ended = [one for one, went in zip(done, gone, strict=True) if went and not one.once]
     connection_store.drop((one.connection.connection_id, job_id) for one in ended)
 
@@ -111,6 +111,6 @@ def _revoked(key_ids: Sequence[str]) -> set[str]:
     now = time.monotonic()
     asked = {key_id for key_id in key_ids if _keys.get(key_id, (0.0, False))[0] < now}
     if asked:
-        revoked = key_store.revoked(asked)
+        revoked = key_store.revoked_of(asked)
         _keys.update({key_id: (now + _KEY_SECONDS, key_id in revoked) for key_id in asked})
     return {key_id for key_id in key_ids if _keys[key_id][1]}

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from mediajobs.aws import batch_items, dynamodb
 from mediajobs.aws.batch_items import Image
 from mediajobs.aws.conditional_writes import update
-from mediajobs.live_progress.messages import MOST_MESSAGES
+from mediajobs.live_progress.messages import MAX_MESSAGES
 from mediajobs.settings import setting
 
-KEPT_SECONDS = 3 * 3600  # the gateway ends a connection after two hours
+RETENTION_SECONDS = 3 * 3600  # the gateway ends a connection after two hours
 _SELF = "#"
 _TRIES = 3
 
@@ -29,25 +29,25 @@ class Connection:
     key_id: str
 
 
-class Known(NamedTuple):
+class ConnectionState(NamedTuple):
     """A connection, and the ids of the jobs that it listens to."""
 
     connection: Connection
     job_ids: list[str]
 
 
-def remember(connection: Connection) -> None:
+def save(connection: Connection) -> None:
     dynamodb.dynamodb().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
 
 
-def get(connection_id: str) -> Known | None:
+def get(connection_id: str) -> ConnectionState | None:
     """None for one that is forgotten. One query."""
     items = {item["item"]["S"]: item for item in _query(connection_id)}
     itself = items.pop(_SELF, None)
-    return Known(_connection(connection_id, itself), list(items)) if itself else None
+    return ConnectionState(_connection(connection_id, itself), list(items)) if itself else None
 
 
-def takes_a_message(connection_id: str) -> bool:
+def count_message(connection_id: str) -> bool:
     """Counts it; False for one too many in this minute. A connection that is forgotten takes any. One call, two for
     the first of a minute."""
     minute = str(int(time.time()) // 60)
@@ -58,7 +58,7 @@ def takes_a_message(connection_id: str) -> bool:
             _table(),
             UpdateExpression="SET said = said + :one",
             ConditionExpression="#minute = :minute AND said < :most",
-            ExpressionAttributeValues=values | {":most": {"N": str(MOST_MESSAGES)}},
+            ExpressionAttributeValues=values | {":most": {"N": str(MAX_MESSAGES)}},
             **itself,
         )
         if done or not row or row.get("minute") == minute:
@@ -87,30 +87,37 @@ def drop(pairs: Iterable[tuple[str, str]]) -> None:
 
 def join(connection: Connection) -> None:
     """It listens to all of its account from now on."""
-    item = _item(_room(connection.account), connection.connection_id, connection)
+    item = _item(_account_key(connection.account), connection.connection_id, connection)
     dynamodb.dynamodb().put_item(TableName=_table(), Item=item)
 
 
 def leave(connection: Connection) -> None:
-    dynamodb.dynamodb().delete_item(TableName=_table(), Key=_key(_room(connection.account), connection.connection_id))
+    dynamodb.dynamodb().delete_item(
+        TableName=_table(), Key=_key(_account_key(connection.account), connection.connection_id)
+    )
 
 
 def listening_to(account: str) -> list[Connection]:
     """Who listens to all of the account."""
-    return [_connection(item["item"]["S"], item) for item in _query(_room(account))]
+    return [_connection(item["item"]["S"], item) for item in _query(_account_key(account))]
 
 
-def forget(known: Known) -> None:
+def forget(known: ConnectionState) -> None:
     """All but what stands with the jobs: see `listeners.forget`."""
     its = known.connection
-    drop([*((its.connection_id, item) for item in (*known.job_ids, _SELF)), (_room(its.account), its.connection_id)])
+    drop(
+        [
+            *((its.connection_id, item) for item in (*known.job_ids, _SELF)),
+            (_account_key(its.account), its.connection_id),
+        ]
+    )
 
 
 def expires() -> int:
-    return int(time.time()) + KEPT_SECONDS
+    return int(time.time()) + RETENTION_SECONDS
 
 
-def _room(account: str) -> str:
+def _account_key(account: str) -> str:
     return f"account#{account}"
 
 

@@ -8,11 +8,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from mediajobs.base_model import LazyModel
 
-MOST_IDS = 100  # of one message
-MOST_JOBS = 500  # that one connection may listen to by their ids
-MOST_MESSAGES = 120  # of one connection in a minute; whoever says more is closed
+MAX_IDS = 100  # of one message
+MAX_JOBS = 500  # that one connection may listen to by their ids
+MAX_MESSAGES = 120  # of one connection in a minute; whoever says more is closed
 PONG = b'{"event":"pong","data":{}}'
-_LONGEST = 256 * MOST_IDS  # characters
+_LONGEST = 256 * MAX_IDS  # characters
 _HOW = (
     'Send {"action": "subscribe", "job_ids": ["…"]}, {"action": "subscribe", "all": true}, '
     '"unsubscribe" with either, or {"action": "ping"}.'
@@ -23,7 +23,7 @@ class Message(LazyModel):
     """`all` is every job of the account, those to come too."""
 
     action: Literal["subscribe", "unsubscribe", "ping"]
-    job_ids: list[str] = Field(default=[], max_length=MOST_IDS)
+    job_ids: list[str] = Field(default=[], max_length=MAX_IDS)
     all: bool = False
 
     @model_validator(mode="after")
@@ -43,7 +43,7 @@ def read(body: str) -> Message | None:
         return None
 
 
-def senseless() -> bytes:
+def bad_message() -> bytes:
     return _error("bad_message", f"This message is not understood. {_HOW}")
 
 
@@ -54,12 +54,12 @@ def unknown(job_ids: Iterable[str]) -> bytes:
 
 def too_many() -> bytes:
     cure = 'Unsubscribe from some, or listen to {"all": true}.'
-    return _error("too_many_jobs", f"A connection listens to at most {MOST_JOBS} jobs by their ids. {cure}")
+    return _error("too_many_jobs", f"A connection listens to at most {MAX_JOBS} jobs by their ids. {cure}")
 
 
 def too_many_messages() -> bytes:
     cure = "Connect again, and name up to 100 jobs in one message."
-    return _error("too_many_messages", f"A connection says at most {MOST_MESSAGES} things a minute. {cure}")
+    return _error("too_many_messages", f"A connection says at most {MAX_MESSAGES} things a minute. {cure}")
 
 
 def _error(code: str, message: str, job_ids: list[str] | None = None) -> bytes:

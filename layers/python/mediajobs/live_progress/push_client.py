@@ -32,7 +32,7 @@ class Pushed(NamedTuple):
 
 def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
     """Sends to all of them, several at once."""
-    outcomes = at_once(lambda connection_id: _post(connection_id, data), connection_ids)
+    outcomes = map_concurrently(lambda connection_id: _post(connection_id, data), connection_ids)
     found = Pushed(set(), set())
     for connection_id, outcome in zip(connection_ids, outcomes, strict=True):
         if outcome:
@@ -40,7 +40,7 @@ def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
     return found
 
 
-def at_once(call: Callable[[One], Outcome], each: Sequence[One]) -> list[Outcome]:
+def map_concurrently(call: Callable[[One], Outcome], each: Sequence[One]) -> list[Outcome]:
     """The outcomes of the calls, several of which are made side by side."""
     if len(each) <= 1:
         return [call(one) for one in each]

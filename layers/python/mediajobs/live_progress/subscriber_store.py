@@ -17,7 +17,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import Progress
 from mediajobs.jobs.tables import JOB, PROGRESS, JobRow, ProgressRow
 from mediajobs.live_progress import connection_store
-from mediajobs.live_progress.connection_store import Connection, Known
+from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.settings import setting
 
 _LISTENER, _ONCE, _TOLD = "listener#", "#once", "told"
@@ -26,7 +26,7 @@ _TOLD_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
 
 
 @dataclass(frozen=True)
-class Listener:
+class Subscription:
     """`heard` is the sequence of the state that it was greeted with, NOTHING before. `once`: it hears of the rest as
     one who listens to the whole account. `owed` counts the pushes that failed since the last one that did not."""
 
@@ -47,7 +47,7 @@ class Partition:
     job: Job | None = None
     progress: Progress | None = None
     told: int = NOTHING
-    listeners: list[Listener] = field(default_factory=list)
+    listeners: list[Subscription] = field(default_factory=list)
 
 
 def of_job(job_id: str) -> Partition:
@@ -80,17 +80,17 @@ def progress_of(image: Image) -> Progress:
     return progress_store.as_progress(ProgressRow.from_raw_data(image))
 
 
-def listen(job_ids: Iterable[str], listener: Listener) -> None:
+def listen(job_ids: Iterable[str], listener: Subscription) -> None:
     """From now on; whoever did so already is greeted anew."""
     batch_items.write(_table(), ({"PutRequest": {"Item": _image(job_id, listener)}} for job_id in job_ids))
 
 
-def owe(job_id: str, listener: Listener) -> None:
+def mark_failed(job_id: str, listener: Subscription) -> None:
     """It is told again, by way of the stream."""
     listen([job_id], replace(listener, owed=listener.owed + 1, heard=NOTHING))
 
 
-def greeted(job_id: str, listener: Listener, sequence: int) -> None:
+def mark_greeted(job_id: str, listener: Subscription, sequence: int) -> None:
     """Unless it has gone meanwhile."""
     _update(
         _key(job_id, listener.item),
@@ -100,11 +100,11 @@ def greeted(job_id: str, listener: Listener, sequence: int) -> None:
     )
 
 
-def remove(job_id: str, listeners: Iterable[Listener]) -> None:
+def remove(job_id: str, listeners: Iterable[Subscription]) -> None:
     _delete((job_id, listener.item) for listener in listeners)
 
 
-def let_go(job_id: str, listener: Listener) -> bool:
+def end(job_id: str, listener: Subscription) -> bool:
     """Unless it has begun to listen anew since it was read."""
     try:
         dynamodb.dynamodb().delete_item(
@@ -124,13 +124,13 @@ def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
     _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
 
 
-def forget(known: Known) -> None:
+def forget(known: ConnectionState) -> None:
     """Everything that is kept of a connection that is gone."""
     unlisten(known.connection.connection_id, known.job_ids)
     connection_store.forget(known)
 
 
-def set_told(job_id: str, sequence: int) -> None:
+def set_last_sent(job_id: str, sequence: int) -> None:
     """Unless somebody told of a later state."""
     expires = connection_store.expires() + _TOLD_SECONDS
     _update(
@@ -145,7 +145,7 @@ def set_told(job_id: str, sequence: int) -> None:
 def accounts_of(job_ids: Iterable[str]) -> dict[str, str]:
     """The accounts of those jobs that there are, a hundred ids to a call."""
     keys = [_key(job_id, JOB) for job_id in job_ids]
-    [found] = batch_items.read(batch_items.Wanted(_table(), keys, ("job_id", "account"), consistent=True))
+    [found] = batch_items.read(batch_items.BatchRead(_table(), keys, ("job_id", "account"), consistent=True))
     return {image["job_id"]["S"]: image["account"]["S"] for image in found}
 
 
@@ -169,7 +169,7 @@ def _key(job_id: str, item: str) -> Image:
     return {"job_id": {"S": job_id}, "item": {"S": item}}
 
 
-def _image(job_id: str, listener: Listener) -> Image:
+def _image(job_id: str, listener: Subscription) -> Image:
     its = listener.connection
     # Not `account`: that would put it into the lists of jobs.
     about = {"connection": {"S": its.connection_id}, "owner": {"S": its.account}, "key_id": {"S": its.key_id}}
@@ -181,6 +181,6 @@ def _image(job_id: str, listener: Listener) -> Image:
     return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expires())}}
 
 
-def _listener(image: Image) -> Listener:
+def _listener(image: Image) -> Subscription:
     connection = Connection(image["connection"]["S"], image["owner"]["S"], image["key_id"]["S"])
-    return Listener(connection, image["once"]["BOOL"], int(image["owed"]["N"]), int(image["heard"]["N"]))
+    return Subscription(connection, image["once"]["BOOL"], int(image["owed"]["N"]), int(image["heard"]["N"]))

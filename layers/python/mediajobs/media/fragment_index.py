@@ -6,8 +6,8 @@ from typing import NamedTuple
 from mediajobs.media.iso_bmff import Track, box_header, read_spans, read_tracks
 from mediajobs.media.manifests import Fragment
 
-KEPT = {b"moov", b"moof"}  # the boxes that are read; all others are only counted
-LARGEST_KEPT = 64 << 20  # bytes
+INDEXED_BOXES = {b"moov", b"moof"}  # the boxes that are read; all others are only counted
+MAX_BOX_BYTES = 64 << 20  # bytes
 
 
 class _Piece(NamedTuple):
@@ -71,9 +71,9 @@ class FragmentIndex:
         header, size, kind = box_header(self._pending[:16])
         if len(self._pending) < header:
             return False
-        if size < header or (kind in KEPT and size > LARGEST_KEPT):
+        if size < header or (kind in INDEXED_BOXES and size > MAX_BOX_BYTES):
             raise ValueError(f"a {kind!r} box of {size} bytes at {self._position}")
-        if kind not in KEPT:
+        if kind not in INDEXED_BOXES:
             self._count(kind, size)
             return True
         if len(self._pending) < size:

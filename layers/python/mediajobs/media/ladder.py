@@ -15,7 +15,7 @@ NO_AUDIO = "source has no audio"
 
 
 @dataclass(frozen=True)
-class Step:
+class Rung:
     """One step of the ladder: pixels of the short side, x264's CRF, the bitrate that caps it at up to 30 frames/s."""
 
     short_side: int
@@ -23,7 +23,7 @@ class Step:
     max_bitrate: int
 
 
-LADDER = {"360p": Step(360, 23, 1_000_000), "720p": Step(720, 23, 3_500_000)}
+LADDER = {"360p": Rung(360, 23, 1_000_000), "720p": Rung(720, 23, 3_500_000)}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Rendition:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TranscodePlan:
     """What is made of a source. Renditions come largest first; `frame_rate` is None where there is no video."""
 
     renditions: tuple[Rendition, ...]
@@ -58,7 +58,7 @@ class Plan:
         return not (self.renditions or self.audio or self.thumbnail)
 
 
-def plan(source: SourceFacts, options: Options) -> Plan:
+def plan(source: SourceFacts, options: Options) -> TranscodePlan:
     """Everything that the options ask for and the source can give; what it cannot give is absent, with the reason."""
     frame_rate = constant_frame_rate(source.video) if source.video else None
     reasons: dict[str, str | None] = {name: _missing(name, source) for name in options.renditions}
@@ -69,7 +69,7 @@ def plan(source: SourceFacts, options: Options) -> Plan:
         reasons["audio"] = None if source.audio else NO_AUDIO
     if options.thumbnail:
         reasons["thumbnail"] = None if source.video else NO_VIDEO
-    return Plan(
+    return TranscodePlan(
         renditions=tuple(_rendition(name, source.video, frame_rate) for name in names if source.video and frame_rate),
         frame_rate=frame_rate,
         audio=options.audio and source.audio is not None,

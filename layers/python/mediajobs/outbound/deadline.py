@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 
-class _Watch:
+class Deadline:
     """Ends a request's connection when its time is over. A time-out of its own starts anew with every byte."""
 
     def __init__(self, seconds: float) -> None:
@@ -66,15 +66,15 @@ class _Watch:
             self._connection = None
 
 
-_watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
+current_deadline: ContextVar[Deadline | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def _watched(seconds: float) -> Iterator[_Watch]:
-    watch = _Watch(seconds)
-    before = _watch.set(watch)
+def deadline(seconds: float) -> Iterator[Deadline]:
+    watch = Deadline(seconds)
+    before = current_deadline.set(watch)
     try:
         yield watch
     finally:
-        _watch.reset(before)
+        current_deadline.reset(before)
         watch.close()

@@ -12,13 +12,13 @@ import certifi
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from mediajobs.outbound.deadline import _watch
+from mediajobs.outbound.deadline import current_deadline
 from mediajobs.public_addresses import is_public
 
-_CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 
 
-class Forbidden(Exception):
+class ForbiddenAddress(Exception):
     """The host, which is the argument, has no address of the public internet."""
 
 
@@ -95,8 +95,8 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> socket.socket:
     """A socket to the first public address of a host that answers."""
-    watch = _watch.get()
-    limit = connection.timeout if isinstance(connection.timeout, int | float) else _CONNECT_SECONDS
+    watch = current_deadline.get()
+    limit = connection.timeout if isinstance(connection.timeout, int | float) else CONNECT_SECONDS
     addresses = _allowed(connection, host, port, min(limit, watch.left) if watch else limit)
     for position, address in enumerate(addresses):
         try:
@@ -108,7 +108,7 @@ def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int
             if watch:
                 watch.watch(made)
             return made
-    raise Forbidden(host)
+    raise ForbiddenAddress(host)
 
 
 def _allowed(connection: urllib3.connection.HTTPConnection, host: str, port: int, seconds: float) -> list[str]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from mediajobs import clock, run_each
 from mediajobs.errors import NotFound
 from mediajobs.jobs import concurrency_store, job_store, processing_rate_store, progress_store, waiting_account_store
-from mediajobs.jobs.lifecycle import Status, Verdict, queue_rank
+from mediajobs.jobs.lifecycle import Status, Transition, queue_rank
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.progress import Progress, carried, fresh
+from mediajobs.jobs.progress import Progress, completed_stages, new_progress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.tasks import tasks_for
 
@@ -17,7 +17,7 @@ _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep go
 _COUNTED_AHEAD = 1000
 
 
-class Look(NamedTuple):
+class AdmissionResult(NamedTuple):
     """What came of looking after an account: who was admitted, and why it ended."""
 
     admitted: list[str]
@@ -42,16 +42,16 @@ def admit_waiting(account: str | None = None, *, job_id: str | None = None) -> l
     """
     known = waiting_account_store.read()
     accounts = sorted(known.deferred | {account} if account else known.accounts)
-    looks: list[Look] = []
+    looks: list[AdmissionResult] = []
 
     def look_after(each: str) -> None:
         if looks and looks[-1].system_is_full:
             return
         looks.append(_admit(each, job_id if each == account else None))
         if account is None and not looks[-1].found_any and each in known.noted:
-            waiting_account_store.forget(each, known.noted[each])
+            waiting_account_store.clear(each, known.noted[each])
 
-    run_each.those(random.sample(accounts, len(accounts)), look_after)
+    run_each.run_each(random.sample(accounts, len(accounts)), look_after)
     if account and looks and looks[-1].system_is_full:
         waiting_account_store.defer(account)
     return [started for look in looks for started in look.admitted]
@@ -65,8 +65,8 @@ def position(job: Job) -> int | None:
     return 1 + JobRow.waiting.count(job.account, ahead, limit=_COUNTED_AHEAD)
 
 
-def _admit(account: str, job_id: str | None) -> Look:
-    waiting_account_store.take_up(account)  # first: what is refused from here on is deferred again
+def _admit(account: str, job_id: str | None) -> AdmissionResult:
+    waiting_account_store.undefer(account)  # first: what is refused from here on is deferred again
     try:
         return _admit_in_order(account, job_id)
     except BaseException:  # whatever it was: the next free slot, or the sweep, goes on
@@ -74,7 +74,7 @@ def _admit(account: str, job_id: str | None) -> Look:
         raise
 
 
-def _admit_in_order(account: str, job_id: str | None) -> Look:
+def _admit_in_order(account: str, job_id: str | None) -> AdmissionResult:
     """The same, of an account that is not deferred."""
     candidates = [row.job_id for row in JobRow.waiting.query(account, limit=_MOST_AT_ONCE)]
     full_page = len(candidates) == _MOST_AT_ONCE
@@ -85,12 +85,12 @@ def _admit_in_order(account: str, job_id: str | None) -> Look:
         try:
             if _start(candidate):
                 admitted.append(candidate)
-        except concurrency_store.Full as full:
+        except concurrency_store.NoFreeSlot as full:
             waiting_account_store.defer(account)
-            return Look(admitted, system_is_full=full.scope == "system")
+            return AdmissionResult(admitted, system_is_full=full.scope == "system")
     if full_page:
         waiting_account_store.defer(account)
-    return Look(admitted, found_any=bool(candidates))
+    return AdmissionResult(admitted, found_any=bool(candidates))
 
 
 def _start(job_id: str) -> bool:
@@ -104,12 +104,12 @@ def _start(job_id: str) -> bool:
         outcome = job_store.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission, known=job)
     except NotFound:  # the index lags behind a deletion
         return False
-    return outcome.verdict is Verdict.GO
+    return outcome.verdict is Transition.GO
 
 
 def _beginning(job: Job) -> Progress:
     """Nothing is done, or what a retry need not do again."""
-    done = carried(progress_store.read(job.job_id), job.base_attempt) if job.attempt > job.base_attempt else {}
-    return fresh(
+    done = completed_stages(progress_store.read(job.job_id), job.base_attempt) if job.attempt > job.base_attempt else {}
+    return new_progress(
         tasks_for(job.options), attempt=job.attempt, now=clock.now(), rates=processing_rate_store.read(), done=done
     )

@@ -54,7 +54,7 @@ def stop(job_id: str, attempt: int) -> None:
             raise
 
 
-def how_it_ended(job_id: str, attempt: int) -> Ending | None:
+def failure_of(job_id: str, attempt: int) -> Ending | None:
     """Where the execution is over without success; None while it is well."""
     told = _client().describe_execution(executionArn=_arn(job_id, attempt))
     return None if told["status"] in _ALIVE else ending(told)

@@ -11,7 +11,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.pipeline import task_results
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key
 from mediajobs.timestamps import parse
 
@@ -37,10 +37,10 @@ def publish(job_id: str, attempt: int) -> None:
         return
     if job.status is not Status.UPLOADING or job.attempt != attempt:
         return
-    objects = Objects.from_environment()
+    objects = MediaBucket.from_environment()
     found = [_manifest(objects, job_id, task) for task in ("validate", "media", "transcribe")]
     manifests = [manifest for manifest in found if manifest is not None and manifest.attempt >= job.base_attempt]
-    objects.write_json(manifest_key(job_id), task_results.merged(job_id, job.source, manifests))
+    objects.write_json(manifest_key(job_id), task_results.job_manifest(job_id, job.source, manifests))
     try:
         outcome = job_store.transition(job_id, Status.COMPLETED, attempt=attempt, changes=_results(job, manifests))
     except NotFound:  # it was deleted meanwhile
@@ -55,7 +55,7 @@ def publish(job_id: str, attempt: int) -> None:
 def fail(job_id: str, attempt: int, *, error: str, cause: str = "") -> None:
     """Ends the attempt with the reason that its task recorded, or else with what the state machine knows: see `why`."""
     found = progress_store.read(job_id)
-    failure = task_results.why(error, found, cause=cause)
+    failure = task_results.failure_for(error, found, cause=cause)
     if found is not None:
         with suppress(Stopped):  # the attempt is over: what becomes of its job is decided below
             progress_store.record_failure(job_id, attempt, failure)
@@ -65,7 +65,7 @@ def fail(job_id: str, attempt: int, *, error: str, cause: str = "") -> None:
         return
 
 
-def _manifest(objects: Objects, job_id: str, task: str) -> TaskManifest | None:
+def _manifest(objects: MediaBucket, job_id: str, task: str) -> TaskManifest | None:
     value = objects.read_json(manifest_key(job_id, task))
     return TaskManifest.model_validate(value) if value is not None else None
 

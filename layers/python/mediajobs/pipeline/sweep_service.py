@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from mediajobs import run_each
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store
-from mediajobs.jobs.lifecycle import RUNNING, Status, Verdict
+from mediajobs.jobs.lifecycle import RUNNING, Status, Transition
 from mediajobs.jobs.model import Failure, Job
 from mediajobs.pipeline import admission_service, executions_client, steps_service
 from mediajobs.storage import presigned_upload_store
@@ -22,7 +22,7 @@ def sweep() -> list[str]:
     Those who wait are admitted whatever becomes of those that run.
     """
     try:
-        run_each.those(sorted(concurrency_store.running()), _look_at)
+        run_each.run_each(sorted(concurrency_store.running()), _look_at)
     finally:
         admitted = admission_service.admit_waiting()
     return admitted
@@ -41,7 +41,7 @@ def _look_at(job_id: str) -> None:
 def _look_after(job: Job) -> None:
     """An execution that was never begun begins; one that ended without a word ends its job."""
     executions_client.start(job.job_id, job.attempt, account=job.account, priority=job.priority)
-    ended = executions_client.how_it_ended(job.job_id, job.attempt)
+    ended = executions_client.failure_of(job.job_id, job.attempt)
     if ended is not None:
         steps_service.fail(job.job_id, job.attempt, error=ended.error, cause=ended.cause)
 
@@ -54,7 +54,7 @@ _NEVER_CAME = Failure(
 
 def expire() -> list[str]:
     """Ends those whose upload URL is dead, a hundred at most. Gives their ids."""
-    return run_each.those(cleanup_store.expired_uploads(), _expire)
+    return run_each.run_each(cleanup_store.expired_uploads(), _expire)
 
 
 def _expire(job_id: str) -> bool:
@@ -70,6 +70,6 @@ def _expire(job_id: str) -> bool:
         outcome = job_store.transition(job_id, Status.FAILED, attempt=job.attempt, changes=error, known=job)
     except (Conflict, NotFound):  # somebody does something with it just now
         return False
-    if outcome.verdict is Verdict.GO and job.upload_id is not None:
+    if outcome.verdict is Transition.GO and job.upload_id is not None:
         presigned_upload_store.abort(source_key(job_id), job.upload_id)
-    return outcome.verdict is Verdict.GO
+    return outcome.verdict is Transition.GO

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mediajobs.jobs.model import Failure, OutputSummary
-from mediajobs.jobs.progress import OVER, Progress
+from mediajobs.jobs.progress import DONE, Progress
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
@@ -65,7 +65,7 @@ def stage_seconds(manifests: Iterable[TaskManifest]) -> dict[str, float]:
     return stages
 
 
-def merged(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskManifest]) -> dict[str, Any]:
+def job_manifest(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskManifest]) -> dict[str, Any]:
     """The job's manifest: every output with its size and SHA-256."""
     parts = list(manifests)
     return {
@@ -76,7 +76,7 @@ def merged(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskMani
     }
 
 
-def why(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
+def failure_for(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
     """Why a job failed: what its task recorded, else what the state machine knows.
 
     The state machine tells which stage failed by the error, and of what by the cause. A stage may do several tasks at
@@ -86,7 +86,7 @@ def why(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
     """
     stage, error = (error, cause) if error in STAGES else (None, error)
     told = progress.failure if progress else None
-    if progress is not None and told is not None and _stands(progress, told, stage):
+    if progress is not None and told is not None and _still_applies(progress, told, stage):
         return told
     code, message = _STATE_MACHINE_ERRORS.get(
         error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
@@ -101,11 +101,11 @@ def _failed_task(progress: Progress, stage: str | None) -> str | None:
     if stage is None:
         at_work = [tasks for tasks in STAGES.values() if not set(running).isdisjoint(tasks)]
         return running[0] if len(at_work) == 1 else None
-    left = [name for name in names if progress.tasks[name].status not in OVER]
+    left = [name for name in names if progress.tasks[name].status not in DONE]
     return next((name for name in running + left if name in STAGES[stage]), STAGES[stage][-1])
 
 
-def _stands(progress: Progress, failure: Failure, stage: str | None) -> bool:
+def _still_applies(progress: Progress, failure: Failure, stage: str | None) -> bool:
     """Whether the task is still where its failure left it, and is one of the stage, where that is known: a task that
     went on has overcome its failure, and what may pass in one stage is not why another one failed."""
     if failure.task is None:

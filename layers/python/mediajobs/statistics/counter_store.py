@@ -41,11 +41,11 @@ class _Marker:
     account: str
     batch_id: str | None
     moment: int
-    tally: counters.Tally
+    tally: counters.Counts
     revision: int
 
 
-def count(job_id: str, told: JobEvent | None = None) -> bool:
+def update_counters(job_id: str, told: JobEvent | None = None) -> bool:
     """Brings the counters up to date with the job, on account of an event. Whether anything had to be done.
 
     Raises Conflict when others kept writing the same counters: then the event is to come again.
@@ -55,7 +55,7 @@ def count(job_id: str, told: JobEvent | None = None) -> bool:
         after = _present(job_id, marker, told)
         if after is None:
             return False
-        delta = counters.change(marker.tally if marker else {}, after.tally)
+        delta = counters.difference(marker.tally if marker else {}, after.tally)
         if not delta:
             return False
         if _written(job_id, marker, after, delta):
@@ -71,19 +71,21 @@ def read(account: str, first: int, last: int) -> Counter[str]:
     return sums(images)
 
 
-def wanted(account: str, first: int, last: int) -> batch_items.Wanted:
+def wanted(account: str, first: int, last: int) -> batch_items.BatchRead:
     """The same, to be read together with something else."""
-    keys = [_block_key(account, name) for name in time_blocks.cover(first, last)]
-    return batch_items.Wanted(setting("TALLIES_TABLE"), keys)
+    keys = [_block_key(account, name) for name in time_blocks.blocks_between(first, last)]
+    return batch_items.BatchRead(setting("TALLIES_TABLE"), keys)
 
 
-def wanted_of_batch(account: str, batch_id: str) -> batch_items.Wanted:
+def wanted_of_batch(account: str, batch_id: str) -> batch_items.BatchRead:
     """The sums over all jobs of a batch: one item."""
-    return batch_items.Wanted(setting("TALLIES_TABLE"), [_batch_key(account, batch_id)])
+    return batch_items.BatchRead(setting("TALLIES_TABLE"), [_batch_key(account, batch_id)])
 
 
 def sums(images: Iterable[batch_items.Image]) -> Counter[str]:
-    return counters.added({name: int(value["N"]) for name, value in image.items() if "N" in value} for image in images)
+    return counters.total_of(
+        {name: int(value["N"]) for name, value in image.items() if "N" in value} for image in images
+    )
 
 
 def _marker(job_id: str) -> _Marker | None:
@@ -108,15 +110,15 @@ def _present(job_id: str, marker: _Marker | None, told: JobEvent | None) -> _Mar
         job: Job = job_store.get(job_id)
     except NotFound:
         return _past(job_id, marker, told, revision)
-    return _Marker(job.account, job.batch_id, _moment(job.created_at), contribution.of_job(job), revision)
+    return _Marker(job.account, job.batch_id, _moment(job.created_at), contribution.counts_of(job), revision)
 
 
 def _past(job_id: str, marker: _Marker | None, told: JobEvent | None, revision: int) -> _Marker | None:
     """What is left of a deleted job. It stays as it was found once: who asks a month later learns nothing of files."""
-    if marker is not None and counters.is_of_deleted(marker.tally):
+    if marker is not None and counters.is_deleted_account(marker.tally):
         return None
     if told is not None and told.is_last and told.created_at is not None:
-        left = counters.of_deleted(told.counted, files_kept=not cleanup_store.are_gone(job_id))
+        left = counters.counts_of_deleted(told.counted, files_kept=not cleanup_store.files_were_deleted(job_id))
         return _Marker(told.account, told.batch_id, _moment(told.created_at), left, revision)
     return replace(marker, tally={}, revision=revision) if marker else None
 

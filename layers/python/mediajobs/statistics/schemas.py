@@ -36,7 +36,7 @@ class Statistics(LazyModel):
     date_range: dict[str, str | None]
 
 
-def statistics(tally: counters.Tally, first: datetime | None, last: datetime | None) -> Statistics:
+def statistics(tally: counters.Counts, first: datetime | None, last: datetime | None) -> Statistics:
     counts = counters.jobs_by_status(tally)
     total = sum(counts.values())
     return Statistics(
@@ -49,12 +49,12 @@ def statistics(tally: counters.Tally, first: datetime | None, last: datetime | N
     )
 
 
-def storage(tally: counters.Tally) -> Storage:
+def storage(tally: counters.Counts) -> Storage:
     sources, outputs = tally.get("source_bytes", 0), tally.get("output_bytes", 0)
     return Storage(used_bytes=sources + outputs, source_bytes=sources, output_bytes=outputs)
 
 
-def _metrics(tally: counters.Tally, completed: int) -> ProcessingMetrics:
+def _metrics(tally: counters.Counts, completed: int) -> ProcessingMetrics:
     spent, media = tally.get("processing_ms", 0) / 1000, tally.get("media_ms", 0) / 1000
     return ProcessingMetrics(
         total_processing_time_seconds=spent,

@@ -12,7 +12,7 @@ def blocks_of(moment: int) -> list[str]:
     return [_name(level, moment >> (_BITS * level)) for level in range(_LEVELS + 1)]
 
 
-def cover(first: int, last: int) -> Iterator[str]:
+def blocks_between(first: int, last: int) -> Iterator[str]:
     """The fewest blocks that make up all moments from `first` to `last`, both included."""
     here, end = max(first, 0), min(last, EPOCH_END - 1) + 1
     while here < end:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 
 from mediajobs.aws import clients
 from mediajobs.storage.object_keys import source_key
-from mediajobs.storage.streaming_upload_client import Sink, Stored
+from mediajobs.storage.streaming_upload_client import Stored, StreamingUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,7 +24,7 @@ _MOST_DELETED = 1000  # in a call
 _BROKEN_READ = (HTTPClientError, IncompleteReadError)
 
 
-class Objects:
+class MediaBucket:
     """One S3 bucket. Its clients are made on first use: importing this costs no connection and no credentials."""
 
     def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
@@ -33,14 +33,14 @@ class Objects:
             self.client = self.quick = client
 
     @staticmethod
-    def from_environment() -> "Objects":
+    def from_environment() -> "MediaBucket":
         """One for all requests: a client costs a connection, too."""
         return _bucket(os.environ["MEDIA_BUCKET"])
 
     @cached_property
     def client(self) -> "S3Client":
         """For bodies and copies."""
-        return clients.s3(clients.BODIES)
+        return clients.s3(clients.TRANSFER)
 
     @cached_property
     def quick(self) -> "S3Client":
@@ -122,9 +122,9 @@ class Objects:
             sink.abort()
             raise
 
-    def sink(self, key: str, content_type: str) -> Sink:
+    def sink(self, key: str, content_type: str) -> StreamingUpload:
         """A streaming upload: write, then close (or abort, which leaves nothing)."""
-        return Sink(self.client, self.bucket, key, content_type)
+        return StreamingUpload(self.client, self.bucket, key, content_type)
 
     def abort_uploads(self, prefix: str) -> None:
         """Forget the half-made multipart uploads of an earlier run."""
@@ -141,7 +141,7 @@ class Objects:
         """Deletes every object below a prefix, which should end with a slash. Gives their number."""
         keys = list(self.sizes(prefix))
         for start in range(0, len(keys), _MOST_DELETED):
-            wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
+            wanted: Any = {"MediaBucket": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
             answer: Any = self.quick.delete_objects(Bucket=self.bucket, Delete=wanted)
             if errors := answer.get("Errors"):
                 raise ClientError({"Error": errors[0]}, "DeleteObjects")
@@ -155,7 +155,7 @@ class Objects:
 def source_size(job_id: str) -> int | None:
     """Bytes of a job's source, None where it never came."""
     key = source_key(job_id)
-    return Objects.from_environment().sizes(key).get(key)
+    return MediaBucket.from_environment().sizes(key).get(key)
 
 
 def attachment(filename: str) -> str:
@@ -170,5 +170,5 @@ def _is_missing(error: ClientError) -> bool:
 
 
 @cache
-def _bucket(name: str) -> Objects:
-    return Objects(name)
+def _bucket(name: str) -> MediaBucket:
+    return MediaBucket(name)

@@ -91,4 +91,4 @@ def _client() -> "S3Client":
 
 @cache
 def _joining() -> "S3Client":
-    return clients.s3(clients.BODIES)
+    return clients.s3(clients.TRANSFER)

@@ -23,7 +23,7 @@ class Stored(NamedTuple):
     sha256: str
 
 
-class Sink:
+class StreamingUpload:
     """Write, then close or abort. At most WORKERS + 1 parts are in memory: write waits when S3 is slower.
 
     One thread writes; `uploaded` (bytes confirmed by S3) may be read from any. A failed part surfaces in the next

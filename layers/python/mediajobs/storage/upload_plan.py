@@ -40,7 +40,7 @@ def parts_for(size: int | None) -> list[Part]:
     return [Part(number, min(part_size, size - (number - 1) * part_size)) for number in range(1, count + 1)]
 
 
-def surely_over(created_at: str, *, in_parts: bool) -> datetime:
+def upload_deadline(created_at: str, *, in_parts: bool) -> datetime:
     """When the upload of a job that was created then has come, or does not come any more."""
     seconds = SECONDS_FOR_PARTS if in_parts else SECONDS_FOR_SINGLE
     return parse(created_at) + timedelta(seconds=seconds) + _TO_THE_END

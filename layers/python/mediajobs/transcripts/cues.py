@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mediajobs.transcripts.transcript import Transcript, Word, _clean, _words
+from mediajobs.transcripts.transcript import Transcript, Word, clean, words_of
 
 LINE_COLUMNS = 42
 CUE_MS = 7_000
@@ -24,7 +24,7 @@ class Cue:
 
 def cues(transcript: Transcript) -> list[Cue]:
     """Cues of at most 2 lines of 42 columns and 7 s, in order, each longer than nothing, none over another."""
-    pieces = [piece for segment in transcript.segments for piece in _pieces(_words(segment, transcript))]
+    pieces = [piece for segment in transcript.segments for piece in _pieces(words_of(segment, transcript))]
     return _in_time([Cue(group[0].start_ms, group[-1].end_ms, _lines(group)) for group in _groups(pieces)])
 
 
@@ -43,7 +43,7 @@ def _pieces(words: Sequence[Word]) -> Iterator[_Piece]:
     opens = True
     for word in words:
         spaced = opens or word.text[:1].isspace()
-        for text, start, end in _parts(_clean(word.text), _ms(word.start), _ms(word.end)):
+        for text, start, end in _parts(clean(word.text), _ms(word.start), _ms(word.end)):
             yield _Piece(text, start, end, spaced, opens)
             spaced = opens = False
 

@@ -60,10 +60,10 @@ def to_json(transcript: Transcript) -> str:
 
 
 def word_count(transcript: Transcript) -> int:
-    return sum(len(_words(segment, transcript)) for segment in transcript.segments)
+    return sum(len(words_of(segment, transcript)) for segment in transcript.segments)
 
 
-def _words(segment: Segment, transcript: Transcript) -> list[Word]:
+def words_of(segment: Segment, transcript: Transcript) -> list[Word]:
     """What reads as words: where blanks part them, a `-hearted` that clings to `cold` belongs to it.
 
     A translation is into English, although the model parts its words as the language it comes from would have it.
@@ -82,7 +82,7 @@ def _words(segment: Segment, transcript: Transcript) -> list[Word]:
 
 def _evenly(segment: Segment) -> list[Word]:
     """Without word times every character takes as long as any other."""
-    words = _clean(segment.text).split()
+    words = clean(segment.text).split()
     letters = sum(map(len, words)) or 1
     pace = (segment.end - segment.start) / letters
     timed, start = [], segment.start
@@ -93,10 +93,10 @@ def _evenly(segment: Segment) -> list[Word]:
 
 
 def _clean_text(segment: Segment) -> str:
-    return _clean(segment.text)
+    return clean(segment.text)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One line without control characters, lone surrogates and double blanks."""
     kept = (" " if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
     return " ".join("".join(kept).split())
@@ -110,7 +110,7 @@ def _segment_json(number: int, segment: Segment, transcript: Transcript) -> dict
             "end": _number(word.end),
             "probability": _number(word.probability),
         }
-        for word in (_words(segment, transcript) if segment.words else [])
+        for word in (words_of(segment, transcript) if segment.words else [])
     ]
     text = {"id": number, "start": _number(segment.start), "end": _number(segment.end), "text": _clean_text(segment)}
     return {**text, "words": words}

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from mediajobs.aws import clients
 from mediajobs.settings import setting
 
-LONGEST_DELAY = 900  # seconds, SQS's own
+MAX_DELAY = 900  # seconds, SQS's own
 A_CALL = 10  # hints, SQS's own
 
 
-class Hint(NamedTuple):
+class DeliveryReference(NamedTuple):
     account: str
     webhook_id: str
     delivery_id: str
 
 
-def send(hints: Sequence[Hint], *, delay: float = 0) -> None:
+def send(hints: Sequence[DeliveryReference], *, delay: float = 0) -> None:
     """`delay` in seconds, at most 15 minutes. Rounded up: a hint that comes a moment early is dropped."""
-    seconds = min(max(math.ceil(delay), 0), LONGEST_DELAY)
+    seconds = min(max(math.ceil(delay), 0), MAX_DELAY)
     for start in range(0, len(hints), A_CALL):
         entries = [
             {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
@@ -32,8 +32,8 @@ def send(hints: Sequence[Hint], *, delay: float = 0) -> None:
             raise RuntimeError(f"the queue refused a hint: {answer['Failed'][0].get('Code')}")
 
 
-def read(body: str) -> Hint:
-    return Hint(**json.loads(body))
+def read(body: str) -> DeliveryReference:
+    return DeliveryReference(**json.loads(body))
 
 
 def hand_on_recovery(webhook_id: str, since: str, place: dict[str, Any]) -> None:

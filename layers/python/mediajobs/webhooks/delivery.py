@@ -12,8 +12,8 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 ANSWER_BYTES = 1024  # of an answer are kept
 DEADLINE_SECONDS = 15.0
-KEPT = timedelta(days=30)  # after the last attempt
-MOST_ATTEMPTS = 100  # of one delivery, with those that were asked for by hand
+RETENTION = timedelta(days=30)  # after the last attempt
+MAX_ATTEMPTS = 100  # of one delivery, with those that were asked for by hand
 _GONE = 410
 _UNSEEN = dict.fromkeys({*range(32), 127} - set(map(ord, "\t\n\r")), "\ufffd")
 
@@ -50,7 +50,7 @@ class Delivery(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answer:
+class DeliveryResponse:
     """What came of a request. `error` where no whole answer came, or none that could be taken."""
 
     status: int | None = None
@@ -70,7 +70,7 @@ class Answer:
         return self.error is None and self.status == _GONE
 
 
-def attempt(answer: Answer, began: datetime) -> Attempt:
+def attempt(answer: DeliveryResponse, began: datetime) -> Attempt:
     """The line of the log."""
     error, detail = answer.error, answer.detail
     if error is None and not answer.delivered:

@@ -14,10 +14,10 @@ from mediajobs.aws.conditional_writes import plain
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, of_milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue
-from mediajobs.webhooks.attempt_queue import Hint
+from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import PENDING, Attempt, Delivery
 from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, is_due, key
-from mediajobs.webhooks.retry_policy import SCHEDULE, Next, put_off_seconds
+from mediajobs.webhooks.retry_policy import SCHEDULE, NextStep, postpone_seconds
 
 LEASE = timedelta(seconds=60)  # longer than the function that makes the attempt may run
 _INTERRUPTED = "It was begun, and its outcome was never written down. It may have arrived. It is sent again."
@@ -45,7 +45,7 @@ def claim(webhook_id: str, delivery_id: str, now: datetime) -> Claim:
     if not done and "claim" in row and is_due(row, now):
         lost = _interrupted(row)
         if int(row["tries"]) >= len(SCHEDULE):
-            _end(webhook_id, delivery_id, row["claim"], lost, Next("failed", reason="attempts_exhausted"), now)
+            _end(webhook_id, delivery_id, row["claim"], lost, NextStep("failed", reason="attempts_exhausted"), now)
             raise NotDue(delivery_id)
         row, done = _claim(webhook_id, delivery_id, token, now, "claim = :before", before=row["claim"], lost=lost)
     if not done:
@@ -53,7 +53,7 @@ def claim(webhook_id: str, delivery_id: str, now: datetime) -> Claim:
     return Claim(as_delivery(row), token)
 
 
-def finish(claimed: Claim, attempt: Attempt, then: Next, now: datetime) -> None:
+def finish(claimed: Claim, attempt: Attempt, then: NextStep, now: datetime) -> None:
     """Writes the attempt down, and how it goes on, in one; and hints at the next one where it is near."""
     delivery = claimed.delivery
     if not _end(delivery.webhook_id, delivery.delivery_id, claimed.token, attempt, then, now):
@@ -69,13 +69,13 @@ def finish(claimed: Claim, attempt: Attempt, then: Next, now: datetime) -> None:
         _hint_at(delivery, (then.at - now).total_seconds())
 
 
-def may_be_due(hint: Hint, now: datetime) -> bool:
+def may_be_due(hint: DeliveryReference, now: datetime) -> bool:
     """As it stands; who claims it first finds out whether it was."""
     row = _row(hint)
     return row is not None and is_due(row, now)
 
 
-def put_off(hint: Hint, now: datetime, *, least: float = 0.0, longest: float) -> None:
+def postpone(hint: DeliveryReference, now: datetime, *, least: float = 0.0, longest: float) -> None:
     """The attempt cannot be made now: it comes later, the later the oftener that has happened. No attempt is counted.
 
     `least` and `longest` in seconds. A hint at what is not due is dropped.
@@ -84,7 +84,7 @@ def put_off(hint: Hint, now: datetime, *, least: float = 0.0, longest: float) ->
     if row is None or not is_due(row, now):
         return
     jitter = random.random()  # noqa: S311 - nobody gains by guessing it
-    wait = max(put_off_seconds(int(row["put_offs"]), jitter, longest), least)
+    wait = max(postpone_seconds(int(row["put_offs"]), jitter, longest), least)
     later = now + timedelta(seconds=wait)
     _, done = change(
         hint.webhook_id,
@@ -101,7 +101,7 @@ def put_off(hint: Hint, now: datetime, *, least: float = 0.0, longest: float) ->
         attempt_queue.send([hint], delay=wait)
 
 
-def close(hint: Hint, reason: str, now: datetime) -> None:
+def fail_delivery(hint: DeliveryReference, reason: str, now: datetime) -> None:
     """Its endpoint takes nothing any more: it has failed, until its owner recovers it. What is not due stays."""
     row = _row(hint)
     if row is None or not is_due(row, now):
@@ -144,12 +144,12 @@ def _claim(
     )
 
 
-def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: Next, now: datetime) -> bool:
+def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: NextStep, now: datetime) -> bool:
     """Whether the claim was still there to be ended."""
     values: dict[str, Any] = {"token": token, "attempt": [attempt], "expires": expires(now), "status": then.status}
     expression = "SET attempts = list_append(attempts, :attempt), expires = :expires, #status = :status"
     if then.at is not None:
-        near = (then.at - now).total_seconds() <= attempt_queue.LONGEST_DELAY
+        near = (then.at - now).total_seconds() <= attempt_queue.MAX_DELAY
         values |= {"next": milliseconds(then.at), "due_at": milliseconds(then.at + (GRACE if near else timedelta()))}
         expression += ", next_at = :next, due_at = :due_at, put_offs = :zero REMOVE claim, claimed_at"
         values["zero"] = 0
@@ -171,11 +171,13 @@ def _interrupted(row: dict[str, Any]) -> Attempt:
 
 def _hint_at(delivery: Delivery, seconds: float) -> None:
     """A long wait has no message: the sweep finds the row."""
-    if seconds <= attempt_queue.LONGEST_DELAY:
-        attempt_queue.send([Hint(delivery.account, delivery.webhook_id, delivery.delivery_id)], delay=seconds)
+    if seconds <= attempt_queue.MAX_DELAY:
+        attempt_queue.send(
+            [DeliveryReference(delivery.account, delivery.webhook_id, delivery.delivery_id)], delay=seconds
+        )
 
 
-def _row(hint: Hint) -> dict[str, Any] | None:
+def _row(hint: DeliveryReference) -> dict[str, Any] | None:
     answer = client().get_item(
         TableName=setting("DELIVERIES_TABLE"), Key=key(hint.webhook_id, hint.delivery_id), ConsistentRead=True
     )

@@ -12,8 +12,8 @@ from mediajobs.errors import Conflict, NotFound
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue, payloads
-from mediajobs.webhooks.attempt_queue import Hint
-from mediajobs.webhooks.delivery import KEPT, MOST_ATTEMPTS, PENDING, Delivery
+from mediajobs.webhooks.attempt_queue import DeliveryReference
+from mediajobs.webhooks.delivery import MAX_ATTEMPTS, PENDING, RETENTION, Delivery
 from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, key, shard_of, typed
 from mediajobs.webhooks.endpoints import Endpoint
 
@@ -69,7 +69,7 @@ def create(
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-    attempt_queue.send([Hint(endpoint.account, endpoint.webhook_id, delivery_id)])
+    attempt_queue.send([DeliveryReference(endpoint.account, endpoint.webhook_id, delivery_id)])
     return delivery_id
 
 
@@ -118,8 +118,8 @@ def redeliver(delivery: Delivery, now: datetime) -> Delivery:
     One that waits is only sent sooner; one that is on its way just now is left alone. Raises Conflict where it was
     sent too often, and NotFound.
     """
-    if len(delivery.attempts) >= MOST_ATTEMPTS:
-        raise Conflict(f"This delivery was sent {MOST_ATTEMPTS} times, which is as often as may be.")
+    if len(delivery.attempts) >= MAX_ATTEMPTS:
+        raise Conflict(f"This delivery was sent {MAX_ATTEMPTS} times, which is as often as may be.")
     _again(delivery, now)
     return get(delivery.webhook_id, delivery.delivery_id)
 
@@ -132,11 +132,11 @@ def recover(
     What failed then may have happened days before, ten at most: what was sent again by hand later than that, and has
     failed again, is found with a `since` of its first failure.
     """
-    first = max(since, now - KEPT) - _LATEST_END
+    first = max(since, now - RETENTION) - _LATEST_END
     answer = _query(webhook_id, {"status": "failed"}, place, backwards=False, limit=most, first=first)
     failed = [as_delivery(plain(item)) for item in answer["Items"]]
     late = [each for each in failed if each.completed_at is None or each.completed_at >= rfc3339(since)]
-    late = [each for each in late if len(each.attempts) < MOST_ATTEMPTS]
+    late = [each for each in late if len(each.attempts) < MAX_ATTEMPTS]
     for each in late:
         _again(each, now)
     return Recovered(len(late), _place(answer))
@@ -157,7 +157,7 @@ def _again(delivery: Delivery, now: datetime) -> None:
         zero=0,
     )
     if done:
-        attempt_queue.send([Hint(delivery.account, delivery.webhook_id, delivery.delivery_id)])
+        attempt_queue.send([DeliveryReference(delivery.account, delivery.webhook_id, delivery.delivery_id)])
 
 
 def _query(

@@ -12,7 +12,7 @@ from mediajobs.aws import dynamodb
 from mediajobs.aws.conditional_writes import update
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, of_milliseconds
-from mediajobs.webhooks.delivery import KEPT, PENDING, Attempt, Delivery
+from mediajobs.webhooks.delivery import PENDING, RETENTION, Attempt, Delivery
 
 SHARDS = 8
 _LONGER_THAN_EVENTS = timedelta(days=1)  # than the archive keeps them: a replay at its edge finds what was delivered
@@ -65,7 +65,7 @@ def shard_of(delivery_id: str) -> str:
 
 def expires(now: datetime) -> int:
     """When the row may go, in seconds since 1970."""
-    return int((now + KEPT + _LONGER_THAN_EVENTS).timestamp())
+    return int((now + RETENTION + _LONGER_THAN_EVENTS).timestamp())
 
 
 def key(webhook_id: str, delivery_id: str) -> dict[str, Any]:

@@ -13,28 +13,28 @@ from mediajobs.webhooks import retry_policy
 from mediajobs.webhooks.endpoint_store import endpoint_of, key
 from mediajobs.webhooks.endpoints import Endpoint
 
-MOST = 5  # requests to one endpoint at a time
+MAX_CONCURRENT = 5  # requests to one endpoint at a time
 _UNCHANGED = "updated_at = :seen"  # what an attempt tells is about the endpoint as it was then
-_PLACES = tuple(f"flight_{number}" for number in range(MOST))
+_PLACES = tuple(f"flight_{number}" for number in range(MAX_CONCURRENT))
 
 
-class Full(Exception):
+class EndpointBusy(Exception):
     """As many requests as may be are on their way to this endpoint."""
 
 
-class Closed(Exception):
+class EndpointUnavailable(Exception):
     """The endpoint was disabled or deleted. Its argument says which."""
 
 
 @dataclass(frozen=True)
-class Flight:
+class EndpointSlot:
     """One of the few requests that may be on their way to an endpoint."""
 
     endpoint: Endpoint
     place: str
 
 
-def enter(account: str, webhook_id: str, now: datetime, lease: timedelta) -> Flight:
+def acquire(account: str, webhook_id: str, now: datetime, lease: timedelta) -> EndpointSlot:
     """The endpoint, and one of its few places for a request, kept until `leave` or for as long as `lease`.
 
     In one write, two where the place was taken. Raises Full, or Closed.
@@ -55,14 +55,14 @@ def enter(account: str, webhook_id: str, now: datetime, lease: timedelta) -> Fli
             },
         )
         if done:
-            return Flight(endpoint_of(row), place)
+            return EndpointSlot(endpoint_of(row), place)
         if not row.get("enabled"):
-            raise Closed("webhook_disabled" if row else "webhook_deleted")
+            raise EndpointUnavailable("webhook_disabled" if row else "webhook_deleted")
         free = [other for other in free if other != place and int(row.get(other, 0)) <= moment]
-    raise Full(webhook_id)
+    raise EndpointBusy(webhook_id)
 
 
-def leave(flight: Flight, now: datetime, *, delivered: bool | None) -> None:
+def release(flight: EndpointSlot, now: datetime, *, delivered: bool | None) -> None:
     """Gives the place back, and notes whether the endpoint works; None where that was not found out.
 
     One that has done nothing but fail for five days is disabled. One that its owner changed meanwhile has not failed.
@@ -71,7 +71,7 @@ def leave(flight: Flight, now: datetime, *, delivered: bool | None) -> None:
     if delivered is False:
         row, noted = _failed(flight, now)
         since = row.get("failing_since")
-        if noted and since and retry_policy.is_given_up(parse(since), now):
+        if noted and since and retry_policy.should_disable(parse(since), now):
             reason = f"Nothing but failure since {since}. Put it right, enable it, and recover what was missed."
             disable(endpoint, reason, now, still_failing_since=since)
         if noted:
@@ -104,7 +104,7 @@ def disable(endpoint: Endpoint, reason: str, now: datetime, *, still_failing_sin
     )
 
 
-def _failed(flight: Flight, now: datetime) -> tuple[Item, bool]:
+def _failed(flight: EndpointSlot, now: datetime) -> tuple[Item, bool]:
     """Notes it, and gives the place back in the same write."""
     endpoint = flight.endpoint
     since = retry_policy.failing_since(endpoint.failing_since, endpoint.failed_at, now)

@@ -15,11 +15,11 @@ from mediajobs.aws.conditional_writes import plain, update
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.settings import setting
 from mediajobs.timestamps import parse, rfc3339
-from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MOST_ENDPOINTS, Endpoint, Secret
+from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MAX_ENDPOINTS, Endpoint, Secret
 from mediajobs.webhooks.signatures import SECRET_BYTES, assemble_secret
 
 OVERLAP = timedelta(hours=24)  # so long an old secret signs beside the new one
-MOST_SECRETS = 10
+MAX_SECRETS = 10
 _TRIES = 8
 _ROSTER = "endpoints"  # the item that counts them
 _JSON = ("events", "secrets")
@@ -50,11 +50,11 @@ def create(
     count: dict[str, Any] = {
         "UpdateExpression": "ADD ids :id",
         "ConditionExpression": "attribute_not_exists(ids) OR size(ids) < :most",
-        "ExpressionAttributeValues": {":id": {"SS": [endpoint.webhook_id]}, ":most": {"N": str(MOST_ENDPOINTS)}},
+        "ExpressionAttributeValues": {":id": {"SS": [endpoint.webhook_id]}, ":most": {"N": str(MAX_ENDPOINTS)}},
     }
     put = {"Put": {"TableName": setting("WEBHOOKS_TABLE"), "Item": _item(endpoint)}}
     if not _with_roster(account, count, put):
-        raise Conflict(f"An account has at most {MOST_ENDPOINTS} webhooks. Delete one that is not needed any more.")
+        raise Conflict(f"An account has at most {MAX_ENDPOINTS} webhooks. Delete one that is not needed any more.")
     return endpoint
 
 
@@ -107,8 +107,8 @@ def rotate(account: str, webhook_id: str, now: datetime) -> Endpoint:
         ends = rfc3339(now + OVERLAP)
         old = [Secret(secret=each.secret, expires_at=each.expires_at or ends) for each in before.secrets]
         old = [each for each in old if each.expires_at and parse(each.expires_at) > now]
-        if len(old) >= MOST_SECRETS:
-            raise Conflict(f"{MOST_SECRETS} secrets are in use, each for a day. Rotate when the oldest has expired.")
+        if len(old) >= MAX_SECRETS:
+            raise Conflict(f"{MAX_SECRETS} secrets are in use, each for a day. Rotate when the oldest has expired.")
         after = (Secret(secret=_secret()), *old)
         row, done = update(
             setting("WEBHOOKS_TABLE"),

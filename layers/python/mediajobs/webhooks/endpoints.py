@@ -11,8 +11,8 @@ from mediajobs.webhooks.payloads import CANCELLED, COMPLETED, FAILED, PROGRESS
 
 EVENTS = (COMPLETED, FAILED, PROGRESS, CANCELLED)
 DEFAULT_EVENTS = (COMPLETED, FAILED)
-MOST_ENDPOINTS = 10  # of an account
-LONGEST_URL = 2048
+MAX_ENDPOINTS = 10  # of an account
+MAX_URL_LENGTH = 2048
 
 
 class Secret(BaseModel):
@@ -58,8 +58,8 @@ def url_fault(url: str, *, private_allowed: bool) -> str | None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         return "It is malformed. Give https://host/path."
-    if len(url) > LONGEST_URL or any(character.isspace() or not character.isprintable() for character in url):
-        return f"It has blanks in it, or more than {LONGEST_URL} characters. Give https://host/path."
+    if len(url) > MAX_URL_LENGTH or any(character.isspace() or not character.isprintable() for character in url):
+        return f"It has blanks in it, or more than {MAX_URL_LENGTH} characters. Give https://host/path."
     if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed):
         return "Webhooks are sent over https alone. Give https://host/path."
     if not host:

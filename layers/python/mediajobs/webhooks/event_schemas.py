@@ -7,18 +7,18 @@ from pydantic import ConfigDict, Field
 from mediajobs.base_model import LazyModel
 
 
-class _Told(LazyModel):
+class _EventModel(LazyModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
 
-class TranscriptPaths(_Told):
+class TranscriptPaths(_EventModel):
     txt: str | None
     srt: str | None
     vtt: str | None
     as_json: str | None = Field(alias="json")
 
 
-class OutputPaths(_Told):
+class OutputPaths(_EventModel):
     """Paths below this API's root; null for what was not made."""
 
     p360: str | None = Field(alias="360p")
@@ -28,7 +28,7 @@ class OutputPaths(_Told):
     transcription: TranscriptPaths | None
 
 
-class ToldJob(_Told):
+class JobEventData(_EventModel):
     """`progress` is of the whole job, in percent; null where it is not known any more."""
 
     filename: str
@@ -36,48 +36,48 @@ class ToldJob(_Told):
     progress: int | None
 
 
-class ToldCompletion(ToldJob):
+class CompletedJobData(JobEventData):
     outputs: OutputPaths
 
 
-class ToldFailure(ToldJob):
+class FailedJobData(JobEventData):
     error: str | None
     error_code: str | None
 
 
-class JobCompleted(_Told):
+class JobCompleted(_EventModel):
     event: Literal["job.completed"]
     job_id: str
     status: Literal["completed"]
     timestamp: str
-    data: ToldCompletion
+    data: CompletedJobData
 
 
-class JobFailed(_Told):
+class JobFailed(_EventModel):
     event: Literal["job.failed"]
     job_id: str
     status: Literal["failed"]
     timestamp: str
-    data: ToldFailure
+    data: FailedJobData
 
 
-class JobCancelled(_Told):
+class JobCancelled(_EventModel):
     event: Literal["job.cancelled"]
     job_id: str
     status: Literal["cancelled"]
     timestamp: str
-    data: ToldJob
+    data: JobEventData
 
 
-class JobProgress(_Told):
+class JobProgress(_EventModel):
     event: Literal["job.progress"]
     job_id: str
     status: Literal["processing", "transcoding", "uploading"]
     timestamp: str
-    data: ToldJob
+    data: JobEventData
 
 
-TOLD: dict[str, type[LazyModel]] = {
+EVENT_MODELS: dict[str, type[LazyModel]] = {
     "job.completed": JobCompleted,
     "job.failed": JobFailed,
     "job.cancelled": JobCancelled,

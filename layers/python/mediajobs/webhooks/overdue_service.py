@@ -7,14 +7,14 @@ from mediajobs.aws.conditional_writes import plain
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds
 from mediajobs.webhooks import attempt_queue
-from mediajobs.webhooks.attempt_queue import A_CALL, Hint
+from mediajobs.webhooks.attempt_queue import A_CALL, DeliveryReference
 from mediajobs.webhooks.delivery_tables import SHARDS, change, client
 
 _AGAIN = timedelta(minutes=15)
 _MOST = 500  # of a shard in one go
 
 
-def sweep(now: datetime) -> int:
+def enqueue_overdue(now: datetime) -> int:
     """Hints at whatever is due and whose hint was lost. Gives their number."""
     return sum(_sweep(shard, now) for shard in range(SHARDS))
 
@@ -34,7 +34,7 @@ def _sweep(shard: int, now: datetime) -> int:
 def _hint(rows: list[dict[str, Any]], now: datetime) -> int:
     """At few at a time: those that are noted and not sent, because the function ends here, wait for a later sweep."""
     ours = [row for row in rows if _noted(row, now)]
-    attempt_queue.send([Hint(row["account"], row["webhook_id"], row["delivery_id"]) for row in ours])
+    attempt_queue.send([DeliveryReference(row["account"], row["webhook_id"], row["delivery_id"]) for row in ours])
     return len(ours)
 
 

@@ -11,7 +11,7 @@ from mediajobs.base_model import LazyModel
 from mediajobs.ids import JOB_ID
 from mediajobs.timestamps import parse
 from mediajobs.webhooks.delivery import Attempt, Delivery, DeliveryStatus
-from mediajobs.webhooks.endpoints import LONGEST_URL, Endpoint
+from mediajobs.webhooks.endpoints import MAX_URL_LENGTH, Endpoint
 
 
 class WebhookDocument(LazyModel):
@@ -133,7 +133,9 @@ def _each_once(events: list[EventName]) -> list[EventName]:
     return list(dict.fromkeys(events))
 
 
-Url = Annotated[str, Field(min_length=1, max_length=LONGEST_URL, description=_URL, json_schema_extra={"format": "uri"})]
+Url = Annotated[
+    str, Field(min_length=1, max_length=MAX_URL_LENGTH, description=_URL, json_schema_extra={"format": "uri"})
+]
 Events = Annotated[list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_each_once)]
 Description = Annotated[str, Field(max_length=255, description="Yours, to tell one from the other.")]
 Enabled = Annotated[bool, Field(strict=True, description="Whether anything is sent.")]
