@@ -53,7 +53,7 @@ def _last_seen(records: list[Record]) -> Partition:
         progress=subscriber_store.progress_of(reported) if reported else None,
     )
     if seen.job is not None and {record["eventName"] for record in records if _is_job(record)} == {"REMOVE"}:
-        seen.told = sequence_of(seen.job, seen.progress)
+        seen.last_sent_sequence = sequence_of(seen.job, seen.progress)
     return seen
 
 

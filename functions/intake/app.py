@@ -28,4 +28,4 @@ def uploaded(event: CloudWatchEvent) -> None:
         goes = cleanup_store.source_arrived_late(job_id)
         logger.warning("a source arrived for a job that is not there", job_id=job_id, goes=goes)
         return
-    logger.info("source arrived", job_id=job_id, verdict=outcome.verdict)
+    logger.info("source arrived", job_id=job_id, verdict=outcome.transition)

@@ -65,8 +65,8 @@ def _recover(walk: dict[str, Any]) -> None:
     """A page of it; the next one is a message again."""
     done = delivery_store.recover(walk["webhook_id"], parse(walk["since"]), clock(), place=walk["place"])
     logger.info("recovered", webhook_id=walk["webhook_id"], count=done.count)
-    if done.place is not None:
-        attempt_queue.hand_on_recovery(walk["webhook_id"], walk["since"], done.place)
+    if done.next_position is not None:
+        attempt_queue.hand_on_recovery(walk["webhook_id"], walk["since"], done.next_position)
 
 
 def _deliver(record: dict[str, Any]) -> bool:

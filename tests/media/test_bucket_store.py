@@ -23,7 +23,7 @@ def read(objects: MediaBucket, key: str) -> bytes:
 
 
 def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: MediaBucket) -> None:
-    sink = objects.sink("large", "video/mp4")
+    sink = objects.streaming_upload("large", "video/mp4")
     for start in range(0, len(BODY), 1 << 20):
         sink.write(BODY[start : start + (1 << 20)])
     assert objects.size("large") is None
@@ -37,14 +37,14 @@ def test_a_large_body_goes_up_in_parts_while_it_is_written(objects: MediaBucket)
 @pytest.mark.parametrize("size", [0, 1, streaming_upload_client.PART - 1])
 def test_a_small_body_is_one_put(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(objects.client, "create_multipart_upload", lambda **_: pytest.fail("multipart"))
-    sink = objects.sink("small", "text/plain")
+    sink = objects.streaming_upload("small", "text/plain")
     sink.write(BODY[:size])
     assert sink.close().size_bytes == sink.uploaded == size
     assert read(objects, "small") == BODY[:size]
 
 
 def test_an_aborted_upload_leaves_nothing(objects: MediaBucket) -> None:
-    sink = objects.sink("aborted", "video/mp4")
+    sink = objects.streaming_upload("aborted", "video/mp4")
     sink.write(BODY)
     sink.abort()
     sink.abort()
@@ -55,7 +55,7 @@ def test_an_aborted_upload_leaves_nothing(objects: MediaBucket) -> None:
 
 
 def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: MediaBucket) -> None:
-    sink = objects.sink("forgotten", "video/mp4")
+    sink = objects.streaming_upload("forgotten", "video/mp4")
     sink.write(BODY[: streaming_upload_client.PART])
     while sink.uploaded < streaming_upload_client.PART:
         time.sleep(0.01)
@@ -69,7 +69,7 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(objects: MediaBucket, monk
         raise ConnectionError("no storage")
 
     monkeypatch.setattr(objects.client, "upload_part", fail)
-    sink = objects.sink("failed", "video/mp4")
+    sink = objects.streaming_upload("failed", "video/mp4")
     sink.write(BODY[: streaming_upload_client.PART])
     with pytest.raises(ConnectionError):
         sink.close()
@@ -81,7 +81,7 @@ def test_writing_waits_while_the_storage_is_slow(objects: MediaBucket, monkeypat
     monkeypatch.setattr(streaming_upload_client, "PART", 1 << 10)
     gate = threading.Event()
     monkeypatch.setattr(objects.client, "upload_part", lambda **_: (gate.wait(10), {"ETag": "x"})[1])
-    sink = objects.sink("waiting", "video/mp4")
+    sink = objects.streaming_upload("waiting", "video/mp4")
     writer = threading.Thread(target=sink.write, args=(bytes(1 << 20),), daemon=True)
     writer.start()
     writer.join(0.3)

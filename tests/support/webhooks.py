@@ -131,7 +131,7 @@ class Room:
         place: dict[str, Any] | None = None
         while True:
             page = delivery_store.page(endpoint.webhook_id, place=place)
-            found, place = found + page.deliveries, page.place
+            found, place = found + page.deliveries, page.next_position
             if place is None:
                 return found[::-1]
 

@@ -142,7 +142,7 @@ class TestCancel:
         job_store.transition(job_id, Status.UPLOADING, attempt=1)
         job_store.transition(job_id, Status.COMPLETED, attempt=1)
         outcome = service.cancel(seen)
-        assert (outcome.verdict, outcome.job.status) == (Transition.ILLEGAL, Status.COMPLETED)
+        assert (outcome.transition, outcome.job.status) == (Transition.ILLEGAL, Status.COMPLETED)
 
     def test_it_wins_cleanly_against_completion_and_takes_the_manifest_back(
         self, ask: Ask, monkeypatch: pytest.MonkeyPatch

@@ -378,7 +378,7 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
     assert peak < 15_000_000 < sum(s3.sizes)
     assert min(s3.sizes) >= export_service.PART
     every_job = page_query.documents("acme", page("acme", None, limit=100_000, place=None).rows)
-    s3.hash.update(run.rest)
+    s3.hash.update(run.tail)
     assert s3.hash.digest() == hashlib.sha256(ExportedJobs(every_job).model_dump_json().encode()).digest()
 
 

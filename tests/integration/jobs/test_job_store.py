@@ -71,18 +71,18 @@ def test_a_second_copy_and_a_late_event_change_nothing() -> None:
     queued("1")
     admission_service.admit("acme")
     before = job_store.get("1")
-    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Transition.ILLEGAL
-    assert job_store.transition("1", Status.PROCESSING, attempt=1).verdict is Transition.ALREADY
-    assert job_store.transition("1", Status.TRANSCODING, attempt=2).verdict is Transition.STALE
+    assert job_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
+    assert job_store.transition("1", Status.PROCESSING, attempt=1).transition is Transition.REPEATED
+    assert job_store.transition("1", Status.TRANSCODING, attempt=2).transition is Transition.STALE
     assert job_store.get("1") == before
 
 
 def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> None:
     queued("1")
     job_store.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
-    assert job_store.transition("1", Status.QUEUED, attempt=1).verdict is Transition.ILLEGAL
+    assert job_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
     outcome = job_store.transition("1", Status.QUEUED, retry=True)
-    assert outcome.verdict is Transition.GO
+    assert outcome.transition is Transition.ALLOWED
     assert (outcome.job.attempt, outcome.job.error, outcome.job.completed_at) == (2, None, None)
     assert admission_service.admit("acme") == ["1"]
 

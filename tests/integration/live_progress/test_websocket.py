@@ -219,7 +219,7 @@ def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
         room.connect(name)
         room.subscribe(name, job_id)
     room.flow()
-    assert {listener.heard for listener in subscriber_store.of_job(job_id).listeners} == {1_000_000}
+    assert {listener.greeted_sequence for listener in subscriber_store.of_job(job_id).listeners} == {1_000_000}
     room.connect("late")
     room.subscribe("late", job_id)
     room.flow()

@@ -157,7 +157,7 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
 
         done = delivery_store.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock())
         room.work()
-    assert (done.count, done.place) == (1, None)
+    assert (done.count, done.next_position) == (1, None)
     assert [each.status for each in room.log(endpoint)] == ["delivered"]
     assert {request.headers["webhook-id"] for request in site.requests} == {delivery.message_id}
 
@@ -456,7 +456,7 @@ def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
     for _ in range(3):
         page = delivery_store.page(endpoint.webhook_id, limit=2, place=place)
         seen += [each.job_id for each in page.deliveries]
-        place = page.place
+        place = page.next_position
     assert seen == ["J4", "J3", "J2", "J1", "J0"]
     assert [each.job_id for each in delivery_store.page(endpoint.webhook_id, event="job.failed").deliveries] == [
         "J3",
@@ -476,7 +476,7 @@ def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
         since = room.clock() - DAY
         begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), most=2)
         assert begun.count == 2
-        assert begun.place is not None
-        attempt_queue.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.place)
+        assert begun.next_position is not None
+        attempt_queue.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.next_position)
         room.work()
     assert {each.status for each in room.log(endpoint)} == {"delivered"}

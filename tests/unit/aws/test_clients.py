@@ -30,7 +30,7 @@ FOR_BODIES: dict[str, Callable[[], Any]] = {
 FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "rows": lambda: connection().client,
     "attempts": lambda: delivery_service._circuits().client,
-    "objects": lambda: MediaBucket("media").quick,
+    "objects": lambda: MediaBucket("media").metadata_client,
     "uploads": lambda: presigned_upload_store._client(),
     "executions": lambda: executions_client._client(),
     "hints": lambda: attempt_queue._client(),

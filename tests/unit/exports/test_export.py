@@ -111,7 +111,9 @@ def test_an_answer_is_never_larger_than_a_function_may_give() -> None:
 
 def test_an_export_survives_being_put_down() -> None:
     wanted = ExportJobs.model_validate({"status": "failed", "from_date": "2026-03-01", "format": "json"})
-    export = Export(export_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", account="a/b", wanted=wanted, place={"job_id": {"S": "1"}})
+    export = Export(
+        export_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", account="a/b", request=wanted, position={"job_id": {"S": "1"}}
+    )
     assert Export.model_validate(json.loads(export.model_dump_json())) == export
     assert export.key == "exports/a%2Fb/01ARZ3NDEKTSV4RRFFQ69G5FAV.json"
     assert export.filename == "jobs-20160730-235410.json"

@@ -24,7 +24,7 @@ def test_the_worst_part_decides(found: list[str], expected: str) -> None:
 
 @pytest.mark.parametrize(("free", "state"), [(99, "warning"), (100, "healthy"), (0, "warning"), (1000, "healthy")])
 def test_a_disk_with_less_than_a_tenth_free_is_a_warning(free: int, state: str) -> None:
-    assert Disk(total=1000, used=1000 - free, free=free).found().state == state
+    assert Disk(total=1000, used=1000 - free, free=free).check_result().state == state
 
 
 def test_the_fullest_disk_is_the_one_with_the_least_left_in_percent() -> None:
@@ -41,7 +41,7 @@ def test_a_worker_counts_for_three_signs_and_is_forgotten_after_thirty(
     age: float, *, alive: bool, forgotten: bool
 ) -> None:
     sign = Heartbeat(seen=5_000.0 - age, every=10.0, disk=HALF)
-    assert (sign.alive(5_000.0), sign.forgotten(5_000.0)) == (alive, forgotten)
+    assert (sign.alive(5_000.0), sign.is_expired(5_000.0)) == (alive, forgotten)
 
 
 def test_a_sign_says_by_itself_how_often_it_comes() -> None:

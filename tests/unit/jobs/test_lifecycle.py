@@ -14,14 +14,18 @@ def test_a_job_goes_one_step_along_its_road_or_ends_early(current: Status, wante
     one_step = current in ROAD[:-1] and wanted == ROAD[ROAD.index(current) + 1]
     early_end = current in ROAD[:-1] and wanted in ("failed", "cancelled")
     expected = (
-        Transition.ALREADY if current is wanted else Transition.GO if one_step or early_end else Transition.ILLEGAL
+        Transition.REPEATED
+        if current is wanted
+        else Transition.ALLOWED
+        if one_step or early_end
+        else Transition.ILLEGAL
     )
     assert check_transition(current, wanted) is expected
 
 
 @pytest.mark.parametrize("current", Status)
 def test_only_a_retry_revives_a_job_and_only_a_failed_or_cancelled_one(current: Status) -> None:
-    expected = Transition.GO if current in ("failed", "cancelled") else Transition.ILLEGAL
+    expected = Transition.ALLOWED if current in ("failed", "cancelled") else Transition.ILLEGAL
     assert check_transition(current, Status.QUEUED, retry=True) is expected
     assert check_transition(current, Status.PROCESSING, retry=True) is Transition.ILLEGAL
 

@@ -43,7 +43,7 @@ def export(asked: ApiRequest) -> Response:
     if not run.export.ended:
         export_service.enqueue(run)
         return _wait(run.export.export_id)
-    if not run.export.parts and fits(body := run.rest.decode()):
+    if not run.export.parts and fits(body := run.tail.decode()):
         return _inline(run.export, body)
     return _elsewhere(export_service.finish(run))
 
@@ -73,7 +73,7 @@ def running_export(asked: ApiRequest, export_id: str) -> Response:
 
 def _inline(export: Export, body: str) -> Response:
     headers: Headers = {
-        "Content-Type": CONTENT_TYPES[export.form],
+        "Content-Type": CONTENT_TYPES[export.format],
         "Content-Disposition": attachment(export.filename),
         "Cache-Control": "no-store",
     }

@@ -35,7 +35,7 @@ routes = Routes("jobs")
 def cancel(asked: ApiRequest, job_id: str) -> Response:
     """Cancel a job. Its computing stops within seconds."""
     outcome = service.cancel(get_own_job(asked.caller, job_id))
-    if outcome.verdict is Transition.ILLEGAL:
+    if outcome.transition is Transition.ILLEGAL:
         detail = f"Cannot cancel job with status: {outcome.job.status}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="job-has-ended")
     return json_answer(CancelledJob(job_id=job_id, status=outcome.job.status, message="Job cancellation requested"))

@@ -62,7 +62,7 @@ def read(asked: ApiRequest, wanted: ListJobs) -> Page:
 
 
 def next_cursor(asked: ApiRequest, wanted: ListJobs, page: Page) -> str | None:
-    return pagination.cursor(asked, page.place, of=_list_of(wanted))
+    return pagination.cursor(asked, page.next_position, of=_list_of(wanted))
 
 
 def _list_of(wanted: ListJobs) -> str:

@@ -63,7 +63,7 @@ def list_deliveries(asked: ApiRequest, webhook_id: str) -> Response:
         limit=wanted.per_page,
         place=None if wanted.cursor is None else pagination.place(asked, wanted.cursor, of=which),
     )
-    cursor = pagination.cursor(asked, page.place, of=which)
+    cursor = pagination.cursor(asked, page.next_position, of=which)
     document = DeliveryList(deliveries=[listed_delivery(each) for each in page.deliveries], next_cursor=cursor)
     return json_answer(document, headers=pagination.link(f"/webhooks/{webhook_id}/deliveries", wanted, cursor))
 
@@ -100,12 +100,12 @@ def recover(asked: ApiRequest, webhook_id: str) -> Response:
     deadline = time.monotonic() + RECOVER_SECONDS
     done = delivery_store.recover(webhook_id, since, moment)
     count = done.count
-    while done.place is not None and time.monotonic() < deadline:
-        done = delivery_store.recover(webhook_id, since, moment, place=done.place)
+    while done.next_position is not None and time.monotonic() < deadline:
+        done = delivery_store.recover(webhook_id, since, moment, place=done.next_position)
         count += done.count
-    if done.place is not None:
-        attempt_queue.hand_on_recovery(webhook_id, rfc3339(since), done.place)
-    document = RecoveredDeliveries(webhook_id=webhook_id, recovered=count, continues=done.place is not None)
+    if done.next_position is not None:
+        attempt_queue.hand_on_recovery(webhook_id, rfc3339(since), done.next_position)
+    document = RecoveredDeliveries(webhook_id=webhook_id, recovered=count, continues=done.next_position is not None)
     return json_answer(document, HTTPStatus.ACCEPTED)
 
 

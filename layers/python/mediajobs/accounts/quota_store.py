@@ -95,7 +95,7 @@ def _count_open(account: str) -> None:
             page = page_query.page(account, Filters(statuses=(status,)), descending=False, limit=_PAGE, place=place)
             for row in page.rows:
                 _count(account, str(row["job_id"]))
-            place = page.place
+            place = page.next_position
             if place is None:
                 break
 

@@ -34,7 +34,7 @@ class Walk(BaseModel):
     wanted: RetryJobs
     asked_at: str
     statuses: tuple[Status, ...]
-    place: dict[str, Any] | None = None
+    position: dict[str, Any] | None = None
 
 
 class Done(NamedTuple):
@@ -70,15 +70,15 @@ def advance(walk: Walk, in_time: HasTime) -> Done:
             replace(left.wanted.filter.filters, statuses=left.statuses[:1]),
             descending=False,
             limit=_PAGE,
-            place=left.place,
+            place=left.position,
         )
         for row in page.rows:
             if row["completed_at"] <= left.asked_at:
                 reason = _retry(row["job_id"], left)
                 retried += reason is None
                 reasons.update([reason] if reason else [])
-        statuses = left.statuses if page.place else left.statuses[1:]
-        left = left.model_copy(update={"place": page.place, "statuses": statuses})
+        statuses = left.statuses if page.next_position else left.statuses[1:]
+        left = left.model_copy(update={"position": page.next_position, "statuses": statuses})
         going = bool(statuses) and in_time()
     return Done(retried, reasons, left if left.statuses else None)
 

@@ -18,7 +18,7 @@ _TRIES = 5
 def cancel(job: Job) -> job_store.TransitionResult:
     """Ends the job, whatever it does. `illegal` where it had ended already; its tasks stop by the event of this."""
     outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
-    if outcome.verdict is Transition.GO and job.status is Status.PENDING and job.upload_id is not None:
+    if outcome.transition is Transition.ALLOWED and job.status is Status.PENDING and job.upload_id is not None:
         presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
     return outcome
 
@@ -37,7 +37,7 @@ def retry(job: Job, *, from_start: bool) -> Job:
     outcome = job_store.transition(
         job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
     )
-    if outcome.verdict is not Transition.GO:
+    if outcome.transition is not Transition.ALLOWED:
         raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
     return outcome.job
 

@@ -45,7 +45,7 @@ _RUNS = re.compile(r'(?:^|(?<=[;\t]))(?=["\s]*[=+\-@\t\r\n＝＋－＠])')  # no
 class Export(LazyModel):
     """An export as JSON: everything that is needed to go on with it.
 
-    `place`: where the list goes on. `parts`: what S3 has, as it wants them listed. `rest`: the key of an object with
+    `position`: where the list goes on. `parts`: what S3 has, as it wants them listed. `tail_key`: the key of an object with
     what came after them.
     """
 
@@ -53,27 +53,27 @@ class Export(LazyModel):
 
     export_id: str
     account: str
-    wanted: ExportJobs
-    place: dict[str, Any] | None = None
+    request: ExportJobs
+    position: dict[str, Any] | None = None
     rows: int = 0
     ended: bool = False
     upload_id: str | None = None
     parts: tuple[dict[str, Any], ...] = ()
-    rest: str | None = None
+    tail_key: str | None = None
 
     @property
-    def form(self) -> Format:
-        return self.wanted.format
+    def format(self) -> Format:
+        return self.request.format
 
     @property
     def key(self) -> str:
         """Where the object will lie."""
-        return f"exports/{quote(self.account, safe='')}/{self.export_id}.{self.form}"
+        return f"exports/{quote(self.account, safe='')}/{self.export_id}.{self.format}"
 
     @property
     def filename(self) -> str:
         """`jobs-20260301-120000.csv`: when it was asked for, in UTC."""
-        return f"jobs-{ULID.from_str(self.export_id).datetime:%Y%m%d-%H%M%S}.{self.form}"
+        return f"jobs-{ULID.from_str(self.export_id).datetime:%Y%m%d-%H%M%S}.{self.format}"
 
 
 def format_header(form: Format) -> bytes:

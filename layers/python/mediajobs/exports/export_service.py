@@ -28,35 +28,39 @@ class Run(NamedTuple):
     """How far an export has come; `rest`: the bytes that are in no part yet."""
 
     export: Export
-    rest: bytes
+    tail: bytes
 
 
 def new(account: str, wanted: ExportJobs) -> Run:
     return Run(
-        Export(export_id=str(ULID()), account=account, wanted=wanted), exports_export.format_header(wanted.format)
+        Export(export_id=str(ULID()), account=account, request=wanted), exports_export.format_header(wanted.format)
     )
 
 
 def advance(run: Run, in_time: HasTime, keep: Callable[[Export], None] = lambda _: None) -> Run:
     """Reads on to the end, or for a page and as many more as `in_time()` allows. `keep` is called after each part."""
-    export, rest = run.export, bytearray(run.rest)
+    export, rest = run.export, bytearray(run.tail)
     going = not export.ended
     while going:
-        wanted = export.wanted
+        wanted = export.request
         page = page_query.page(
             export.account,
             wanted.filters,
             sort_by=wanted.sort_by,
             descending=wanted.sort_order == "desc",
             limit=_PAGE,
-            place=export.place,
+            place=export.position,
         )
         rest += exports_export.format_rows(
-            export.form, page_query.documents(export.account, page.rows), first=not export.rows
+            export.format, page_query.documents(export.account, page.rows), first=not export.rows
         )
-        rest += exports_export.format_footer(export.form) if page.place is None else b""
+        rest += exports_export.format_footer(export.format) if page.next_position is None else b""
         export = export.model_copy(
-            update={"place": page.place, "rows": export.rows + len(page.rows), "ended": page.place is None}
+            update={
+                "position": page.next_position,
+                "rows": export.rows + len(page.rows),
+                "ended": page.next_position is None,
+            }
         )
         if len(rest) >= PART:
             export = _with_part(export, bytes(rest))
@@ -70,11 +74,11 @@ def finish(run: Run) -> str:
     """Makes the file of an export that has ended appear, whole, and gives its presigned URL."""
     objects, export = MediaBucket.from_environment(), run.export
     if not export.parts:
-        kind = CONTENT_TYPES[export.form]
-        objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.rest, ContentType=kind)
+        kind = CONTENT_TYPES[export.format]
+        objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.tail, ContentType=kind)
         return url(export)
-    if run.rest:
-        export = _with_part(export, run.rest)
+    if run.tail:
+        export = _with_part(export, run.tail)
     parts: Any = {"Parts": list(export.parts)}
     objects.client.complete_multipart_upload(
         Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", MultipartUpload=parts
@@ -154,7 +158,7 @@ def _with_part(export: Export, body: bytes) -> Export:
     objects = MediaBucket.from_environment()
     if export.upload_id is None:
         begun = objects.client.create_multipart_upload(
-            Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.form]
+            Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.format]
         )
         export = export.model_copy(update={"upload_id": begun["UploadId"]})
     number = len(export.parts) + 1
@@ -162,22 +166,22 @@ def _with_part(export: Export, body: bytes) -> Export:
         Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", PartNumber=number, Body=body
     )
     part = {"PartNumber": number} | {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
-    return export.model_copy(update={"parts": (*export.parts, part), "rest": None})
+    return export.model_copy(update={"parts": (*export.parts, part), "tail_key": None})
 
 
 def _set_down(run: Run) -> Export:
     """Puts the bytes that are in no part yet beside the file, under a name that no other set of bytes has."""
     export, objects = run.export, MediaBucket.from_environment()
     key = f"{export.key}.rest-{len(export.parts)}-{export.rows}"
-    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.rest)
-    return export.model_copy(update={"rest": key})
+    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.tail)
+    return export.model_copy(update={"tail_key": key})
 
 
 def _picked_up(export: Export) -> Run:
-    if export.rest is None:
+    if export.tail_key is None:
         return Run(export, b"")
     objects = MediaBucket.from_environment()
-    return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.rest)["Body"].read())
+    return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.tail_key)["Body"].read())
 
 
 def _is_gone(error: ClientError) -> bool:

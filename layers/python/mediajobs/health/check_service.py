@@ -111,7 +111,7 @@ def _batch() -> CheckResult:
 
 def _disk() -> CheckResult:
     """The fullest of the workers'; where there are none, this function's own."""
-    return (fullest(_workers_if_any()) or Disk(*shutil.disk_usage(tempfile.gettempdir()))).found()
+    return (fullest(_workers_if_any()) or Disk(*shutil.disk_usage(tempfile.gettempdir()))).check_result()
 
 
 def _workers_if_any() -> list[Heartbeat]:

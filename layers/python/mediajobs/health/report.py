@@ -39,7 +39,7 @@ class Disk:
     def free_percent(self) -> float:
         return round(100 * self.free / self.total, 2) if self.total else 0.0
 
-    def found(self) -> CheckResult:
+    def check_result(self) -> CheckResult:
         gigabytes = {f"{name}_gb": round(size / 2**30, 2) for name, size in asdict(self).items()}
         facts = {**gigabytes, "free_percent": self.free_percent}
         if self.free_percent < LOW_DISK_PERCENT:
@@ -58,7 +58,7 @@ class Heartbeat:
     def alive(self, now: float) -> bool:
         return abs(now - self.seen) <= _MISSED * self.every
 
-    def forgotten(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return now - self.seen > _FORGOTTEN * self.every
 
     def dump(self) -> str:

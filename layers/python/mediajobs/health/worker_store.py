@@ -21,7 +21,7 @@ def note(client: Any, worker: str, sign: Heartbeat) -> None:
         ReturnValues="ALL_NEW",
     )
     for other, text in _texts(answer["Attributes"]).items():
-        if other != worker and Heartbeat.load(text).forgotten(sign.seen):
+        if other != worker and Heartbeat.load(text).is_expired(sign.seen):
             _clear(client, other, text)
 
 

@@ -30,7 +30,7 @@ _TRIES_IN_A_CROWD = 12
 class TransitionResult(NamedTuple):
     """What came of a wish: its verdict, and the job as it is now."""
 
-    verdict: Transition
+    transition: Transition
     job: Job
 
 
@@ -102,7 +102,7 @@ def transition(
     for tried in range(_TRIES):
         job = known if known is not None and not tried else get(job_id)
         verdict = check_transition(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
-        if verdict is not Transition.GO:
+        if verdict is not Transition.ALLOWED:
             return TransitionResult(verdict, job)
         if wanted is Status.QUEUED:
             waiting_account_store.mark(job.account)
@@ -116,7 +116,7 @@ def transition(
                 raise
             _pause(tried)
             continue
-        return TransitionResult(Transition.GO, _after(job, wanted, moment, given))
+        return TransitionResult(Transition.ALLOWED, _after(job, wanted, moment, given))
     raise Conflict(f"Job {job_id} keeps changing. Try again.")
 
 

@@ -35,8 +35,8 @@ MAX_ATTEMPTS = 5
 class Transition(StrEnum):
     """What to do with a wish for a new status."""
 
-    GO = "go"
-    ALREADY = "already"  # a second copy of the wish: nothing to do
+    ALLOWED = "go"
+    REPEATED = "already"  # a second copy of the wish: nothing to do
     STALE = "stale"  # the wish speaks of another attempt
     ILLEGAL = "illegal"
 
@@ -50,10 +50,10 @@ def check_transition(current: Status, wanted: Status, *, same_attempt: bool = Tr
     if not same_attempt:
         return Transition.STALE
     if retry:
-        return Transition.GO if current in RETRYABLE and wanted is Status.QUEUED else Transition.ILLEGAL
+        return Transition.ALLOWED if current in RETRYABLE and wanted is Status.QUEUED else Transition.ILLEGAL
     if current is wanted:
-        return Transition.ALREADY
-    return Transition.GO if wanted in _NEXT[current] else Transition.ILLEGAL
+        return Transition.REPEATED
+    return Transition.ALLOWED if wanted in _NEXT[current] else Transition.ILLEGAL
 
 
 def queue_rank(priority: int, job_id: str) -> str:

@@ -56,7 +56,7 @@ def read(account: str, batch_id: str, page: index_query.Page, *, from_start: boo
 def _counts(sums: counters.Counts, page: index_query.Page, *, from_start: bool) -> dict[Status, int] | None:
     """Of a batch that has just begun, the page may know more than the counters. None where neither knows anything."""
     seen = _by_status(page.rows)
-    if from_start and page.place is None and page.seen == len(page.rows):  # all of it, from the beginning
+    if from_start and page.next_position is None and page.passed == len(page.rows):  # all of it, from the beginning
         return seen
     counts = max(counters.jobs_by_status(sums), seen, key=lambda counts: sum(counts.values()))
     return counts if any(counts.values()) else None

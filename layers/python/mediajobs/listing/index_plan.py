@@ -42,7 +42,7 @@ class Filters:
     last_moment: int | None = None
 
     @property
-    def find_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """A span that ends before it begins: DynamoDB refuses to look."""
         return self.first_moment is not None and self.last_moment is not None and self.first_moment > self.last_moment
 

@@ -22,8 +22,8 @@ class Page:
     `total`: all that match, where reading the page told it."""
 
     rows: list[ListedRow]
-    place: dict[str, Any] | None
-    seen: int
+    next_position: dict[str, Any] | None
+    passed: int
     total: int | None = None
 
 
@@ -52,7 +52,7 @@ def read(plans: Sequence[IndexRange], *, descending: bool, skip: int, limit: int
 
 def _known(pages: list[Page], *, descending: bool) -> str | None:
     """The id up to which all ranges were read; None where all were read to their ends."""
-    ends = [page.place["job_id"]["S"] for page in pages if page.place is not None]
+    ends = [page.next_position["job_id"]["S"] for page in pages if page.next_position is not None]
     return (max(ends) if descending else min(ends)) if ends else None
 
 

@@ -30,8 +30,8 @@ def page_among(
     more = len(left) > skip + limit
     return Page(
         rows=_in_order(_rows(plan, shown), shown) if rows is None else [rows[key] for key in shown],
-        place=cursor_at(plan, shown[-1]) if more else None,
-        seen=len(keys) - len(left) + skip + len(shown),
+        next_position=cursor_at(plan, shown[-1]) if more else None,
+        passed=len(keys) - len(left) + skip + len(shown),
         total=len(keys),
     )
 

@@ -24,7 +24,7 @@ def page(
     place: dict[str, Any] | None = None,
 ) -> Page:
     """A page of the account's jobs. `place`: where an earlier one ended. It may be short and go on all the same."""
-    if filters.find_nothing:
+    if filters.is_empty:
         return Page([], None, 0)
     ids = name_index_store.jobs_with(account, folded(filters.search)) if filters.search else None
     if ids is None:

@@ -52,12 +52,12 @@ def _known(page: index_query.Page, *, from_start: bool) -> Total | None:
     """What the page itself knows."""
     if page.total is not None:
         return Total(page.total, exact=True)
-    return Total(page.seen, exact=True) if page.place is None and from_start else None
+    return Total(page.passed, exact=True) if page.next_position is None and from_start else None
 
 
 def _least(page: index_query.Page) -> Total:
     """As many as the page shows that there are."""
-    return Total(page.seen + (page.place is not None), exact=False)
+    return Total(page.passed + (page.next_position is not None), exact=False)
 
 
 def _is_counted(filters: Filters) -> bool:

@@ -23,7 +23,7 @@ _keys: dict[str, tuple[float, bool]] = {}  # until when it is known, and whether
 def broadcast(job_id: str, last_seen: Partition) -> int:
     """How many were told. `last_seen`: job and progress as the stream saw them last, for a job that is gone."""
     found = subscriber_store.of_job(job_id)
-    found.told = max(found.told, last_seen.told)
+    found.last_sent_sequence = max(found.last_sent_sequence, last_seen.last_sent_sequence)
     now = found if found.job is not None else last_seen
     if now.job is None:
         subscriber_store.remove(job_id, found.listeners)
@@ -51,19 +51,19 @@ def disconnect(known: ConnectionState) -> None:
 def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Subscription]:
     """By connection: who has not heard this."""
     wanted: dict[str, Subscription] = {}
-    sequence, news = frame.data.sequence, frame.data.sequence > found.told
-    for listener in sorted(found.listeners, key=lambda listener: listener.once):
-        new = listener.heard == NOTHING and not _came_late(listener, frame)
-        if new or (news and NOTHING < listener.heard < sequence):
+    sequence, news = frame.data.sequence, frame.data.sequence > found.last_sent_sequence
+    for listener in sorted(found.listeners, key=lambda listener: listener.snapshot_only):
+        new = listener.greeted_sequence == NOTHING and not _came_late(listener, frame)
+        if new or (news and NOTHING < listener.greeted_sequence < sequence):
             wanted.setdefault(listener.connection.connection_id, listener)
     for connection in room if news else ():
-        wanted.setdefault(connection.connection_id, Subscription(connection, once=True))
+        wanted.setdefault(connection.connection_id, Subscription(connection, snapshot_only=True))
     return wanted
 
 
 def _came_late(listener: Subscription, frame: Frame) -> bool:
     """Who listens to a whole account hears of the ends that come, and not of those that were."""
-    return listener.once and frame.is_last and not listener.owed
+    return listener.snapshot_only and frame.is_last and not listener.failed_pushes
 
 
 def _push(frame: Frame, audience: dict[str, Subscription]) -> Pushed:
@@ -79,7 +79,7 @@ def _push(frame: Frame, audience: dict[str, Subscription]) -> Pushed:
 
 def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Subscription], pushed: Pushed) -> None:
     """Notes what came of it."""
-    given_up = {name for name in pushed.failed if audience[name].owed + 1 >= _TRIES}
+    given_up = {name for name in pushed.failed if audience[name].failed_pushes + 1 >= _TRIES}
     for name in given_up:
         push_client.close(name)  # so that it comes again
     owed = pushed.failed - given_up
@@ -90,20 +90,20 @@ def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Sub
         known = connection_store.get(name)
         subscriber_store.forget(known or ConnectionState(audience[name].connection, [job_id]))
     told = [audience[name] for name in audience.keys() - pushed.gone - pushed.failed]
-    new = [one for one in told if not (frame.is_last or one.once) and one.heard == NOTHING]
+    new = [one for one in told if not (frame.is_last or one.snapshot_only) and one.greeted_sequence == NOTHING]
     push_client.map_concurrently(lambda one: subscriber_store.mark_greeted(job_id, one, frame.data.sequence), new)
     subscriber_store.set_last_sent(job_id, frame.data.sequence)
 
 
 def _done_with(found: Partition, frame: Frame) -> list[Subscription]:
     """After the end nobody listens to a job any more; before it, who did so once has had it."""
-    return [listener for listener in found.listeners if frame.is_last or listener.once]
+    return [listener for listener in found.listeners if frame.is_last or listener.snapshot_only]
 
 
 def _let_go(job_id: str, done: Sequence[Subscription]) -> None:
     """Who hears of an end may at once retry the job, and listen again: that is not undone."""
     gone = push_client.map_concurrently(lambda one: subscriber_store.end(job_id, one), done)
-    ended = [one for one, went in zip(done, gone, strict=True) if went and not one.once]
+    ended = [one for one, went in zip(done, gone, strict=True) if went and not one.snapshot_only]
     connection_store.drop((one.connection.connection_id, job_id) for one in ended)
 
 

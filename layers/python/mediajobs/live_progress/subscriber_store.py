@@ -31,13 +31,13 @@ class Subscription:
     one who listens to the whole account. `owed` counts the pushes that failed since the last one that did not."""
 
     connection: Connection
-    once: bool = False
-    owed: int = 0
-    heard: int = NOTHING
+    snapshot_only: bool = False
+    failed_pushes: int = 0
+    greeted_sequence: int = NOTHING
 
     @property
     def item(self) -> str:
-        return f"{_LISTENER}{self.connection.connection_id}{_ONCE if self.once else ''}"
+        return f"{_LISTENER}{self.connection.connection_id}{_ONCE if self.snapshot_only else ''}"
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Partition:
 
     job: Job | None = None
     progress: Progress | None = None
-    told: int = NOTHING
+    last_sent_sequence: int = NOTHING
     listeners: list[Subscription] = field(default_factory=list)
 
 
@@ -66,7 +66,7 @@ def of_job(job_id: str) -> Partition:
         elif item == PROGRESS:
             found.progress = progress_of(image)
         elif item == _TOLD:
-            found.told = int(image["sequence"]["N"])
+            found.last_sent_sequence = int(image["sequence"]["N"])
         elif item.startswith(_LISTENER):
             found.listeners.append(_listener(image))
     return found
@@ -87,7 +87,7 @@ def listen(job_ids: Iterable[str], listener: Subscription) -> None:
 
 def mark_failed(job_id: str, listener: Subscription) -> None:
     """It is told again, by way of the stream."""
-    listen([job_id], replace(listener, owed=listener.owed + 1, heard=NOTHING))
+    listen([job_id], replace(listener, failed_pushes=listener.failed_pushes + 1, greeted_sequence=NOTHING))
 
 
 def mark_greeted(job_id: str, listener: Subscription, sequence: int) -> None:
@@ -111,7 +111,7 @@ def end(job_id: str, listener: Subscription) -> bool:
             TableName=_table(),
             Key=_key(job_id, listener.item),
             ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
-            ExpressionAttributeValues={":heard": {"N": str(listener.heard)}},
+            ExpressionAttributeValues={":heard": {"N": str(listener.greeted_sequence)}},
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -174,9 +174,9 @@ def _image(job_id: str, listener: Subscription) -> Image:
     # Not `account`: that would put it into the lists of jobs.
     about = {"connection": {"S": its.connection_id}, "owner": {"S": its.account}, "key_id": {"S": its.key_id}}
     more = {
-        "once": {"BOOL": listener.once},
-        "owed": {"N": str(listener.owed)},
-        "heard": {"N": str(listener.heard)},
+        "once": {"BOOL": listener.snapshot_only},
+        "owed": {"N": str(listener.failed_pushes)},
+        "heard": {"N": str(listener.greeted_sequence)},
     }
     return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expires())}}
 

@@ -33,7 +33,9 @@ def subscribe(known: ConnectionState, job_ids: Sequence[str]) -> list[str]:
 def subscribe_to_all(connection: Connection) -> None:
     """Every change of every job of its account from now on; first the present state of those that run."""
     connection_store.join(connection)
-    subscriber_store.listen(sorted(concurrency_store.running(connection.account)), Subscription(connection, once=True))
+    subscriber_store.listen(
+        sorted(concurrency_store.running(connection.account)), Subscription(connection, snapshot_only=True)
+    )
 
 
 def unsubscribe(connection: Connection, job_ids: Sequence[str]) -> None:

@@ -104,7 +104,7 @@ def _start(job_id: str) -> bool:
         outcome = job_store.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission, known=job)
     except NotFound:  # the index lags behind a deletion
         return False
-    return outcome.verdict is Transition.GO
+    return outcome.transition is Transition.ALLOWED
 
 
 def _beginning(job: Job) -> Progress:

@@ -48,7 +48,7 @@ def publish(job_id: str, attempt: int) -> None:
         return
     if outcome.job.status in RETRYABLE:  # it was cancelled meanwhile
         objects.delete(manifest_key(job_id))
-    if outcome.verdict == "go" and job.source is not None:
+    if outcome.transition == "go" and job.source is not None:
         processing_rate_store.learn(task_results.stage_seconds(manifests), job.source.duration_seconds)
 
 

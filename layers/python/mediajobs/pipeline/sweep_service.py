@@ -70,6 +70,6 @@ def _expire(job_id: str) -> bool:
         outcome = job_store.transition(job_id, Status.FAILED, attempt=job.attempt, changes=error, known=job)
     except (Conflict, NotFound):  # somebody does something with it just now
         return False
-    if outcome.verdict is Transition.GO and job.upload_id is not None:
+    if outcome.transition is Transition.ALLOWED and job.upload_id is not None:
         presigned_upload_store.abort(source_key(job_id), job.upload_id)
-    return outcome.verdict is Transition.GO
+    return outcome.transition is Transition.ALLOWED

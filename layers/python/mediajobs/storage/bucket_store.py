@@ -30,7 +30,7 @@ class MediaBucket:
     def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
         self.bucket = bucket
         if client is not None:
-            self.client = self.quick = client
+            self.client = self.metadata_client = client
 
     @staticmethod
     def from_environment() -> "MediaBucket":
@@ -43,7 +43,7 @@ class MediaBucket:
         return clients.s3(clients.TRANSFER)
 
     @cached_property
-    def quick(self) -> "S3Client":
+    def metadata_client(self) -> "S3Client":
         """For all that S3 answers at once, however large the object is."""
         return clients.s3()
 
@@ -52,12 +52,12 @@ class MediaBucket:
         params = {"Bucket": self.bucket, "Key": key}
         if filename is not None:
             params["ResponseContentDisposition"] = attachment(filename)
-        return self.quick.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
+        return self.metadata_client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
 
     def size(self, key: str) -> int | None:
         """Bytes, or None where there is no such object."""
         try:
-            return self.quick.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            return self.metadata_client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -66,7 +66,7 @@ class MediaBucket:
     def etag(self, key: str) -> str | None:
         """Changes with the object's content. None where there is no such object."""
         try:
-            return self.quick.head_object(Bucket=self.bucket, Key=key)["ETag"]
+            return self.metadata_client.head_object(Bucket=self.bucket, Key=key)["ETag"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -75,7 +75,7 @@ class MediaBucket:
     def read_json(self, key: str) -> Any | None:
         """The parsed document, or None where there is no such object."""
         try:
-            body = self.quick.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            body = self.metadata_client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -84,7 +84,7 @@ class MediaBucket:
 
     def write_json(self, key: str, value: Any) -> None:
         body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-        self.quick.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+        self.metadata_client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
         """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
@@ -107,12 +107,12 @@ class MediaBucket:
 
     def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
         """The whole object in pieces; raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
-        head = self.quick.head_object(Bucket=self.bucket, Key=key)
+        head = self.metadata_client.head_object(Bucket=self.bucket, Key=key)
         for offset in range(0, head["ContentLength"], size):
             yield self.read_range(key, offset, size, etag=head["ETag"])
 
     def upload_file(self, path: Path, key: str, content_type: str) -> Stored:
-        sink = self.sink(key, content_type)
+        sink = self.streaming_upload(key, content_type)
         try:
             with path.open("rb") as file:
                 while piece := file.read(CHUNK):
@@ -122,19 +122,21 @@ class MediaBucket:
             sink.abort()
             raise
 
-    def sink(self, key: str, content_type: str) -> StreamingUpload:
+    def streaming_upload(self, key: str, content_type: str) -> StreamingUpload:
         """A streaming upload: write, then close (or abort, which leaves nothing)."""
         return StreamingUpload(self.client, self.bucket, key, content_type)
 
     def abort_uploads(self, prefix: str) -> None:
         """Forget the half-made multipart uploads of an earlier run."""
-        pages = self.quick.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        pages = self.metadata_client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
-            self.quick.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            self.metadata_client.abort_multipart_upload(
+                Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes by key, of every object below a prefix."""
-        pages = self.quick.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        pages = self.metadata_client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
 
     def delete_all(self, prefix: str) -> int:
@@ -142,14 +144,14 @@ class MediaBucket:
         keys = list(self.sizes(prefix))
         for start in range(0, len(keys), _MOST_DELETED):
             wanted: Any = {"MediaBucket": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
-            answer: Any = self.quick.delete_objects(Bucket=self.bucket, Delete=wanted)
+            answer: Any = self.metadata_client.delete_objects(Bucket=self.bucket, Delete=wanted)
             if errors := answer.get("Errors"):
                 raise ClientError({"Error": errors[0]}, "DeleteObjects")
         return len(keys)
 
     def delete(self, *keys: str) -> None:
         for key in keys:
-            self.quick.delete_object(Bucket=self.bucket, Key=key)
+            self.metadata_client.delete_object(Bucket=self.bucket, Key=key)
 
 
 def source_size(job_id: str) -> int | None:

@@ -27,13 +27,13 @@ class Page:
     """`place`: where to go on, JSON data; None at the end. A page may be short and go on."""
 
     deliveries: list[Delivery]
-    place: dict[str, Any] | None
+    next_position: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Recovered:
     count: int
-    place: dict[str, Any] | None
+    next_position: dict[str, Any] | None
 
 
 def create(
