@@ -317,7 +317,7 @@ def test_what_makes_no_sense_is_answered_and_the_socket_stays(room: Room) -> Non
 
 
 def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediajobs.live_progress.subscription_service.MOST_JOBS", 2)
+    monkeypatch.setattr("mediajobs.live_progress.subscription_service.MAX_JOBS", 2)
     one, two, three = created(), created(), created()
     room.connect("a")
     room.subscribe("a", one, two)
@@ -327,7 +327,7 @@ def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatc
 
 
 def test_who_says_too_much_in_a_minute_is_closed_and_told_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediajobs.live_progress.connection_store.MOST_MESSAGES", 3)
+    monkeypatch.setattr("mediajobs.live_progress.connection_store.MAX_MESSAGES", 3)
     clock = [6000.0]
     monkeypatch.setattr("mediajobs.live_progress.connection_store.time.time", lambda: clock[0])
     for name in ("a", "b"):
@@ -514,7 +514,7 @@ def test_duplicates_late_batches_and_crashes_leave_growing_frames_and_the_end(ro
         copies = data.draw(st.lists(st.sampled_from(earlier), max_size=3)) if earlier else []
         again, crash = (
             data.draw(st.booleans()),
-            data.draw(st.sampled_from([None, None, "greeted", "set_told", "let_go"])),
+            data.draw(st.sampled_from([None, None, "mark_greeted", "set_last_sent", "end"])),
         )
         if crash:
             crashed |= interrupted(room, batch, crash)

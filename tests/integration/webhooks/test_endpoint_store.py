@@ -146,7 +146,7 @@ def test_what_goes_to_a_deleted_endpoint_ends(room: Room) -> None:
 
 
 def test_a_delivery_is_sent_a_hundred_times_at_most(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_store, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(delivery_store, "MAX_ATTEMPTS", 2)
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())

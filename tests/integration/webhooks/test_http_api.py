@@ -20,7 +20,6 @@ from tests.support.webhooks import MINUTE, Room, furnish
 
 API = load("api").app
 from chalicelib.views import webhook_deliveries as deliveries_noun  # noqa: E402 - its folder is on the path from here on
-from chalicelib.views import webhooks as webhooks_noun  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("cloud")
 URL = "https://example.com/hook"
@@ -49,8 +48,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     """With the clock of the API: libraries that verify signatures have no other either."""
     room = furnish(monkeypatch)
     room.clock.turn(datetime.now(UTC))
-    monkeypatch.setattr(webhooks_noun, "now", room.clock)
-    monkeypatch.setattr(deliveries_noun, "now", room.clock)
+    monkeypatch.setattr("mediajobs.clock.utc_now", room.clock)
     return room
 
 

@@ -143,7 +143,7 @@ class MediaBucket:
         """Deletes every object below a prefix, which should end with a slash. Gives their number."""
         keys = list(self.sizes(prefix))
         for start in range(0, len(keys), _MOST_DELETED):
-            wanted: Any = {"MediaBucket": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
+            wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
             answer: Any = self.metadata_client.delete_objects(Bucket=self.bucket, Delete=wanted)
             if errors := answer.get("Errors"):
                 raise ClientError({"Error": errors[0]}, "DeleteObjects")
