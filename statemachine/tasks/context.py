@@ -16,7 +16,7 @@ from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, source_key
 
 _SECONDS_BETWEEN_WRITES = 2.0
@@ -40,7 +40,7 @@ class Context:
     options: Options
     source: SourceFacts | None
     source_url: str | None
-    objects: Objects
+    objects: MediaBucket
     reporter: Reporter
     models_dir: Path
     base_attempt: int = 1  # what earlier attempts made does not count
@@ -84,7 +84,7 @@ def load(job_id: str, attempt: int, over: threading.Event | None = None) -> Cont
         options=_with_defaults(job),
         source=job.source,
         source_url=job.source_url,
-        objects=Objects.from_environment(),
+        objects=MediaBucket.from_environment(),
         reporter=StoreReporter(job_id, attempt, over),
         models_dir=Path(os.environ.get("MODELS_DIR", "/models")),
         base_attempt=job.base_attempt,

@@ -31,9 +31,9 @@ def fetch(url: str, write: Callable[[bytes], None], *, max_bytes: int, on_progre
     try:
         with _open(adapter, url) as response:
             _copy(response, write, max_bytes, on_progress)
-    except http_client.BadUrl as error:
+    except http_client.InvalidUrl as error:
         raise _bad_url(str(error)) from error
-    except pinned_transport.Forbidden as error:
+    except pinned_transport.ForbiddenAddress as error:
         raise _forbidden(str(error)) from error
     except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError) as error:
         raise _bad_url("it is malformed") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import ffmpeg
 
-from mediajobs.media.ladder import KEYFRAME_SECONDS, Plan, Rendition, Size
+from mediajobs.media.ladder import KEYFRAME_SECONDS, Rendition, Size, TranscodePlan
 from mediajobs.media.source import SourceFacts
 from statemachine.tasks.probe import DECODE_OPTIONS
 
@@ -43,7 +43,7 @@ TONE_MAP: tuple[tuple[str, dict[str, str | int]], ...] = (
 )
 
 
-def command(source: SourceFacts, plan: Plan, url: str, pipes: Mapping[str, int], folder: Path) -> list[str]:
+def command(source: SourceFacts, plan: TranscodePlan, url: str, pipes: Mapping[str, int], folder: Path) -> list[str]:
     """The arguments. `pipes` has the number of a pipe for each rendition, by name, and for `progress`."""
     given = ffmpeg.input(url, **DECODE_OPTIONS)  # type: ignore[no-untyped-call]
     pictures, sounds = _decoded_video(given, source, plan), _decoded_audio(given, source, plan)
@@ -60,7 +60,7 @@ def command(source: SourceFacts, plan: Plan, url: str, pipes: Mapping[str, int],
     return arguments
 
 
-def _decoded_video(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
+def _decoded_video(given: Any, source: SourceFacts, plan: TranscodePlan) -> list[Any]:
     """The video once for the renditions, once for the thumbnail, as far as they are wanted."""
     users = bool(plan.renditions) + bool(plan.thumbnail)
     if source.video is None or not users:
@@ -68,7 +68,7 @@ def _decoded_video(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
     return _split(given[str(source.video.index)].filter("yadif", deint="interlaced"), "split", users)
 
 
-def _decoded_audio(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
+def _decoded_audio(given: Any, source: SourceFacts, plan: TranscodePlan) -> list[Any]:
     """At most stereo, from the very start, with silence in its gaps, once for the renditions and once for the MP3."""
     users = bool(plan.renditions) + plan.audio
     if source.audio is None or not users:
@@ -77,7 +77,7 @@ def _decoded_audio(given: Any, source: SourceFacts, plan: Plan) -> list[Any]:
     return _split(given[str(source.audio.index)].filter("aresample", **resampled), "asplit", users)
 
 
-def _scaled(picture: Any, source: SourceFacts, plan: Plan) -> list[Any]:
+def _scaled(picture: Any, source: SourceFacts, plan: TranscodePlan) -> list[Any]:
     """One constant-rate stream for each rendition: each is made of the next larger."""
     rate = plan.frame_rate or Fraction(25)
     picture = picture.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", start_time=0)
@@ -91,7 +91,7 @@ def _scaled(picture: Any, source: SourceFacts, plan: Plan) -> list[Any]:
     return scaled
 
 
-def _renditions(pictures: list[Any], sounds: list[Any], plan: Plan, pipes: Mapping[str, int]) -> Any:
+def _renditions(pictures: list[Any], sounds: list[Any], plan: TranscodePlan, pipes: Mapping[str, int]) -> Any:
     """One encode for each picture and one for the sound; the tee muxer gives every rendition its own MP4."""
     sound = ",a" if sounds else ""
     slaves = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mediajobs.errors import JobError
 from mediajobs.media import ladder
-from mediajobs.media.ladder import Plan, Size
+from mediajobs.media.ladder import Size, TranscodePlan
 from mediajobs.media.manifests import Output, TaskManifest
 from mediajobs.media.source import SourceFacts
 from mediajobs.storage.object_keys import output_prefix, source_key
@@ -44,7 +44,7 @@ def run(context: Context) -> TaskManifest:
 class _Run:
     """One run: what is under way and what is stored, so that all of it can be taken back."""
 
-    def __init__(self, context: Context, source: SourceFacts, plan: Plan) -> None:
+    def __init__(self, context: Context, source: SourceFacts, plan: TranscodePlan) -> None:
         self._context, self._source, self._plan = context, source, plan
         self._objects, self._reporter = context.objects, context.reporter
         self._uploads: list[Upload] = []

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from mediajobs.media.ladder import KEYFRAME_SECONDS, Plan
+from mediajobs.media.ladder import KEYFRAME_SECONDS, TranscodePlan
 from statemachine.tasks.graph import THUMBNAIL_SECONDS
 from statemachine.tasks.rendition import Upload
 
@@ -48,7 +48,7 @@ class Marks:
                 self.seconds.setdefault(task, round(time.monotonic() - self._started, 3))
 
 
-def tasks_of(plan: Plan) -> list[str]:
+def tasks_of(plan: TranscodePlan) -> list[str]:
     """The named tasks that one run of ffmpeg does for this plan."""
     made = [rendition.name for rendition in plan.renditions]
     made += ["audio"] if plan.audio else []
@@ -57,7 +57,7 @@ def tasks_of(plan: Plan) -> list[str]:
     return [TASKS[name] for name in made]
 
 
-def percents(plan: Plan, seconds: float, duration: float, uploads: Sequence[Upload]) -> dict[str, float]:
+def percents(plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[Upload]) -> dict[str, float]:
     """Percent by task, `seconds` into a source of `duration`. An upload counts as far as S3 has confirmed it."""
     share = min(1.0, seconds / duration)
     found = dict.fromkeys(tasks_of(plan), 100 * share)

@@ -2,9 +2,9 @@
 
 from mediajobs.media import hls_playlists
 from mediajobs.media.fragment_index import FragmentIndex
-from mediajobs.media.ladder import Plan, Rendition
+from mediajobs.media.ladder import Rendition, TranscodePlan
 from mediajobs.media.manifests import Output
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 
 CONTENT_TYPE = "video/mp4"
 
@@ -12,10 +12,10 @@ CONTENT_TYPE = "video/mp4"
 class Upload:
     """Write, then close or abort, as with a sink."""
 
-    def __init__(self, rendition: Rendition, objects: Objects, key: str) -> None:
+    def __init__(self, rendition: Rendition, objects: MediaBucket, key: str) -> None:
         self.rendition = rendition
         self.index = FragmentIndex()
-        self.sink = objects.sink(key, CONTENT_TYPE)
+        self.sink = objects.streaming_upload(key, CONTENT_TYPE)
 
     def write(self, data: bytes) -> None:
         self.index.feed(data)
@@ -24,7 +24,7 @@ class Upload:
     def abort(self) -> None:
         self.sink.abort()
 
-    def close(self, plan: Plan) -> Output:
+    def close(self, plan: TranscodePlan) -> Output:
         """Store it, with its HLS index where HLS is wanted."""
         fragments = self.index.fragments
         stored = self.sink.close()

@@ -53,7 +53,7 @@ def _hashed(context: Context, key: str) -> Stored:
 
 def _fetched(context: Context, url: str, key: str) -> Stored:
     context.objects.abort_uploads(key)
-    sink = context.objects.sink(key, "application/octet-stream")
+    sink = context.objects.streaming_upload(key, "application/octet-stream")
     try:
         fetch(
             url,

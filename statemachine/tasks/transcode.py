@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mediajobs.errors import JobError
-from mediajobs.media.ladder import Plan
+from mediajobs.media.ladder import TranscodePlan
 from mediajobs.media.source import SourceFacts
 from statemachine.tasks import graph, limits, runner
 from statemachine.tasks.position import Position
@@ -20,7 +20,7 @@ SLACK_SECONDS, SLACK_SHARE = 1.0, 0.02
 
 def transcode(
     source: SourceFacts,
-    plan: Plan,
+    plan: TranscodePlan,
     url: str,
     folder: Path,
     uploads: Sequence[Upload],

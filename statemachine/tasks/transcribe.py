@@ -92,7 +92,7 @@ def _model_home(context: Context) -> Path:
 
 def _put(context: Context, transcript: Transcript, name: str) -> Output:
     content_type, written = _FORMATS[name]
-    sink = context.objects.sink(f"{output_prefix(context.job_id)}transcript.{name}", content_type)
+    sink = context.objects.streaming_upload(f"{output_prefix(context.job_id)}transcript.{name}", content_type)
     sink.write(written(transcript).encode())
     stored = sink.close()
     return Output(

@@ -6,7 +6,7 @@ from typing import Any
 
 from mediajobs.errors import JobError
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.bucket_store import Objects
+from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import Stored
 from statemachine.tasks import limits, probe, sniff, source, streams
 from statemachine.tasks.context import Context
@@ -35,7 +35,7 @@ def run(context: Context) -> SourceFacts:
     return facts
 
 
-def _examine(objects: Objects, stored: Stored, passed: Callable[[], None]) -> SourceFacts:
+def _examine(objects: MediaBucket, stored: Stored, passed: Callable[[], None]) -> SourceFacts:
     sniff.refuse(objects.read_range(stored.key, 0, limits.SNIFFED_BYTES))
     passed()
     url = objects.presigned_get(stored.key, expires=limits.URL_SECONDS)

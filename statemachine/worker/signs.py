@@ -11,7 +11,7 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mediajobs.health import worker_store
-from mediajobs.health.report import Disk, Sign
+from mediajobs.health.report import Disk, Heartbeat
 from statemachine.worker import client
 from statemachine.worker.log import log
 
@@ -45,8 +45,8 @@ class Signs:
             self._stopping.wait(self._every)
         self._try(lambda: worker_store.leave(self._client, self._worker))
 
-    def _sign(self) -> Sign:
-        return Sign(time.time(), self._every, Disk(*shutil.disk_usage(tempfile.gettempdir())))
+    def _sign(self) -> Heartbeat:
+        return Heartbeat(time.time(), self._every, Disk(*shutil.disk_usage(tempfile.gettempdir())))
 
     def _try(self, say: Callable[[], None]) -> None:
         try:

@@ -45,8 +45,8 @@ _RUNS = re.compile(r'(?:^|(?<=[;\t]))(?=["\s]*[=+\-@\t\r\n＝＋－＠])')  # no
 class Export(LazyModel):
     """An export as JSON: everything that is needed to go on with it.
 
-    `position`: where the list goes on. `parts`: what S3 has, as it wants them listed. `tail_key`: the key of an object with
-    what came after them.
+    `position`: where the list goes on. `parts`: what S3 has, as it wants them listed. `tail_key`: the key of an object
+    with what came after them.
     """
 
     model_config = ConfigDict(frozen=True)
