@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, CloudWatchEvent, LambdaFunctionEvent
 from pynamodb.exceptions import PynamoDBException
 
-from mediajobs.errors import Conflict
+from mediajobs.errors import Contention
 from mediajobs.pipeline import executions_client, steps_service
 
 DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
@@ -25,7 +25,7 @@ def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]
     logger.info("step", step=event["step"], job_id=event["job_id"], attempt=event["attempt"])
     try:
         return _step(event)
-    except (*DEPENDENCY, Conflict) as error:
+    except (*DEPENDENCY, Contention) as error:
         logger.exception("a step is to be tried again")
         raise Transient(type(error).__name__) from error
 

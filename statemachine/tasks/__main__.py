@@ -18,7 +18,7 @@ from mediajobs.jobs.model import Failure
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import watch
-from statemachine.tasks.context import Context, load
+from statemachine.tasks.context import Context, load, retry_contention
 from statemachine.tasks.watch import DEPENDENCY, watched
 
 DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, watch.STOPPED
@@ -60,7 +60,7 @@ def _attempt(task: str, job_id: str, attempt: int, over: threading.Event) -> int
         logger.info("done", seconds=round(time.monotonic() - started, 3))
         return DONE
     with contextlib.suppress(*DEPENDENCY):  # where the reason cannot be kept, the exit code still says what to do
-        progress_store.record_failure(job_id, attempt, failure)
+        retry_contention(lambda: progress_store.record_failure(job_id, attempt, failure))
     logger.warning("failed", code=failure.code, reason=failure.message)
     return TRY_AGAIN if retryable else BAD_INPUT
 
@@ -74,7 +74,7 @@ def _validate(context: Context) -> None:
         return
     started = time.monotonic()
     facts = validate.run(context)
-    job_store.record_source(context.job_id, context.attempt, facts)
+    retry_contention(lambda: job_store.record_source(context.job_id, context.attempt, facts))
     manifest = TaskManifest(
         task="validate",
         attempt=context.attempt,

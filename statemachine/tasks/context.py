@@ -4,11 +4,13 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mediajobs.errors import NotFound, Stopped
+from mediajobs.aws import backoff
+from mediajobs.errors import Contention, NotFound, Stopped
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.lifecycle import RUNNING
 from mediajobs.jobs.model import Job
@@ -20,6 +22,8 @@ from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, source_key
 
 _SECONDS_BETWEEN_WRITES = 2.0
+# Together about a minute, within which whoever writes the same items at the same time has finished.
+_TRIES, _FIRST_PAUSE, _MAX_PAUSE = 12, 0.25, 10.0  # pauses in seconds
 
 
 class Reporter(Protocol):
@@ -120,7 +124,19 @@ class StoreReporter:
         if self._over.is_set():
             raise Stopped(f"attempt {self._attempt} of job {self._job_id} is over")
         if tasks:
-            progress_store.report(self._job_id, self._attempt, tasks)
+            retry_contention(lambda: progress_store.report(self._job_id, self._attempt, tasks))
+
+
+def retry_contention(write: Callable[[], object]) -> None:
+    """Makes a write of the job again while others keep changing the same items. Raises Contention after a minute."""
+    for number in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE, max_pause=_MAX_PAUSE):
+        try:
+            write()
+        except Contention:
+            if number == _TRIES - 1:
+                raise
+        else:
+            return
 
 
 def _with_defaults(job: Job) -> Options:

@@ -9,9 +9,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
+from mediajobs.errors import Contention
 from mediajobs.jobs import progress_store
 
-DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
+DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException, Contention)
 STOPPED = 77
 LOOK_SECONDS = 1.5
 GRACE_SECONDS = 2.0

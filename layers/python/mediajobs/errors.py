@@ -24,7 +24,14 @@ class NotFound(Exception):
 
 
 class Conflict(Exception):
-    """The job is in a status that does not allow this, or somebody else was quicker."""
+    """The present state does not allow this. Trying again does not help."""
+
+
+class Contention(Exception):
+    """Others kept changing the same items, so that nothing was written. Trying again helps."""
+
+    def __init__(self) -> None:
+        super().__init__("This is changed by too many at once. Nothing was changed; try again in a few seconds.")
 
 
 class RetryRefused(Conflict):

@@ -328,14 +328,14 @@ def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatc
 
 def test_who_says_too_much_in_a_minute_is_closed_and_told_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mediajobs.live_progress.connection_store.MAX_MESSAGES", 3)
-    clock = [6000.0]
-    monkeypatch.setattr("mediajobs.live_progress.connection_store.time.time", lambda: clock[0])
+    clock = [6_000_000]
+    monkeypatch.setattr("mediajobs.clock.milliseconds", lambda: clock[0])
     for name in ("a", "b"):
         room.connect(name)
     for _ in range(2):
         for _ in range(3):
             room.say("a", {"action": "ping"})
-        clock[0] += 60
+        clock[0] += 60_000
     assert [frame["event"] for frame in room.gateway.heard["a"]] == ["pong"] * 6
     for _ in range(3):
         room.say("a", {"action": "ping"})

@@ -51,14 +51,9 @@ def admitted(states: Any) -> None:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Two minutes without a sign of life go by."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + timedelta(minutes=2)
-
-    return lambda: monkeypatch.setattr(sweep_service, "datetime", Clock)
+    """Two minutes pass without a report."""
+    milliseconds = clock.milliseconds
+    return lambda: monkeypatch.setattr(clock, "milliseconds", lambda: milliseconds() + 120_000)
 
 
 def started(states: Any) -> list[dict[str, Any]]:

@@ -189,7 +189,7 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
     for job_id in ids:
         create(job_id, "acme")
     slept: list[float] = []
-    monkeypatch.setattr("mediajobs.statistics.counter_store.time.sleep", slept.append)
+    monkeypatch.setattr("mediajobs.aws.backoff.time.sleep", slept.append)
     monkeypatch.setattr(random, "uniform", lambda _least, most: most)
     monkeypatch.setattr(counter_store, "_written", lambda *_: False)
     with pytest.raises(BatchProcessingError):  # since all of it failed

@@ -16,7 +16,7 @@ from chalicelib.http.routes import ApiRequest, Route
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import Window
 from mediajobs.accounts.usage import Day
-from mediajobs.errors import Conflict, NotFound, QuotaExceeded
+from mediajobs.errors import Conflict, Contention, NotFound, QuotaExceeded
 
 _JSON = "application/json"
 _LARGEST_BODY = 1024 * 1024
@@ -38,6 +38,8 @@ def handler(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
             raise rate_limit.over_quota(error) from error
         except Conflict as error:
             raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+        except Contention as error:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "1"}) from error
         except (BotoCoreError, ClientError, PynamoDBException) as error:
             raise _unavailable() from error
 

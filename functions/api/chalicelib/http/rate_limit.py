@@ -10,7 +10,7 @@ from chalicelib.http.routes import Route
 from mediajobs.accounts import key_store, rate_limits, usage, usage_store
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
-from mediajobs.errors import Conflict, QuotaExceeded
+from mediajobs.errors import Contention, QuotaExceeded
 
 # Registered by the draft that defines the headers.
 _TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -56,7 +56,7 @@ def settle(status: int) -> bool:
         return True
     try:
         usage_store.correct(caller.key_id, caller.today.date, counter, right)
-    except (BotoCoreError, ClientError, Conflict):
+    except (BotoCoreError, ClientError, Contention):
         return False
     return True
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mediajobs import clock
@@ -16,10 +15,10 @@ from mediajobs.accounts import rate_limits, usage_store
 from mediajobs.accounts.api_keys import assemble_key, hash_secret, split_key
 from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.accounts.usage import Day, date_of, day_of
-from mediajobs.aws import batch_items
-from mediajobs.aws.conditional_writes import Item, update
-from mediajobs.aws.dynamodb import FromEnvironment, TableModel
-from mediajobs.errors import Conflict, NotFound
+from mediajobs.aws import backoff, batch_items
+from mediajobs.aws.conditional_writes import update, write_if_allowed
+from mediajobs.aws.dynamodb import FromEnvironment, Item, TableModel
+from mediajobs.errors import Conflict, Contention, NotFound
 from mediajobs.settings import setting
 
 
@@ -55,6 +54,7 @@ class KeyRow(TableModel):
 
 _ALPHABET = string.digits + string.ascii_letters
 _TRIES = 8
+_FIRST_PAUSE = 0.001  # seconds: most tries follow from what was read, not from a race
 _TRIES_FOR_A_DAY = 5  # then the request is counted in the day that stands: better there than not answered
 # A clock that is late counts into the day that has begun.
 _OPENS = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at) AND #day >= :today"
@@ -107,7 +107,7 @@ def create(account: str, *, requests_per_minute: int = rate_limits.DEFAULT_LIMIT
 
 
 def authenticate(key: str, counter: str) -> Caller | None:
-    """Whose key this is; None when it is malformed, unknown or revoked. Raises QuotaExceeded.
+    """Whose key this is; None when it is malformed, unknown or revoked. Raises RateLimitExceeded, Contention.
 
     The write that proves the secret counts the request, in its window and in today's `counter` (see mediajobs.usage):
     one call, two where a window begins, and two more for the first of a day. A malformed key costs none.
@@ -118,7 +118,7 @@ def authenticate(key: str, counter: str) -> Caller | None:
     key_id, sha256 = parts[0], hash_secret(parts[1])
     moment = clock.milliseconds()
     write, today = _COUNT, date_of(moment)
-    for tried in range(_TRIES):
+    for tried in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE):
         row, done = _update(write, key_id, sha256, moment, today, counter)
         if done:
             return Caller(key_id, row["account"], rate_limits.window(row, moment), day_of(row))
@@ -132,7 +132,7 @@ def authenticate(key: str, counter: str) -> Caller | None:
                 usage_store.begin_day(row, today)
             else:
                 today = row.get("day", today)
-    raise Conflict("This key is used by too many at once. Try again.")
+    raise Contention
 
 
 def of_account(account: str) -> list[Key]:
@@ -166,14 +166,11 @@ def set_rate_limit(key_id: str, requests_per_minute: int) -> None:
 def _change(key_id: str, action: Any, only_if: Any = None) -> None:
     """Raises NotFound, and Conflict for a key that is there but not as it must be."""
     there = KeyRow.key_id.exists()
-    try:
-        KeyRow(key_id).update([action], condition=there if only_if is None else there & only_if)
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
+    condition = there if only_if is None else there & only_if
+    if not write_if_allowed(lambda: KeyRow(key_id).update([action], condition=condition)):
         if not KeyRow.count(key_id, consistent_read=True):
-            raise NotFound(key_id) from error
-        raise Conflict(f"The key {key_id} is revoked, for good. Make another one.") from error
+            raise NotFound(key_id)
+        raise Conflict(f"The key {key_id} is revoked, for good. Make another one.")
 
 
 def _update(write: Item, key_id: str, sha256: str, moment: int, today: str, counter: str) -> tuple[Item, bool]:

@@ -5,18 +5,17 @@ that creates or retries it. Minutes and bytes are read from the counters of stat
 them, which the bus brings up to date a second or so late: what comes within that second may go over.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mediajobs import clock
 from mediajobs.accounts import quotas as accounts_quotas
 from mediajobs.accounts.quotas import Quotas
-from mediajobs.aws.conditional_writes import beside_transactions
+from mediajobs.aws.conditional_writes import retry_conflicts, write_if_allowed
 from mediajobs.aws.dynamodb import connection
 from mediajobs.jobs import concurrency_store
 from mediajobs.jobs.lifecycle import TERMINAL, Status
@@ -30,7 +29,6 @@ from mediajobs.statistics.time_blocks import EPOCH_END
 OPEN = tuple(status for status in Status if status not in TERMINAL)
 _PAGE = 500
 _PAGES = 1 + accounts_quotas.LARGEST_CONCURRENCY // _PAGE  # more would fit no quota
-_TRIES = 8
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def read(account: str) -> QuotaStatus:
 
 
 def check(account: str, *, announced: int | None = None) -> int | None:
-    """Raises OverQuota where the account may not begin another job.
+    """Raises QuotaExceeded where the account may not begin another job.
 
     `announced`: the bytes that will be stored; None where nothing new will be. Gives the quota of concurrent jobs, for
     the transaction that takes the place. One read for an account without quotas.
@@ -82,7 +80,7 @@ def change(account: str, limits: Mapping[str, int]) -> None:
     actions: list[Action] = [
         attributes[name].set(limit) if limit else attributes[name].remove() for name, limit in limits.items()
     ]
-    beside_transactions(lambda: concurrency_store.item_of(account).update(actions))
+    retry_conflicts(lambda: concurrency_store.item_of(account).update(actions))
     if limits.get("concurrent_jobs"):
         _count_open(account)
 
@@ -101,18 +99,11 @@ def _count_open(account: str) -> None:
 
 
 def _count(account: str, job_id: str) -> None:
-    """Gives a place to a job on the condition that it has not ended: then nobody would take it back."""
-    for tried in range(_TRIES):
-        try:
-            with TransactWrite(connection=connection()) as transaction:
-                transaction.condition_check(JobRow, job_id, JOB, condition=JobRow.status.is_in(*OPEN))
-                transaction.update(concurrency_store.item_of(account), [CounterRow.open.add({job_id})])
-        except TransactWriteError as error:
-            codes = {reason.code for reason in error.cancellation_reasons if reason is not None}
-            if "ConditionalCheckFailed" in codes:
-                return
-            if "TransactionConflict" not in codes or tried == _TRIES - 1:
-                raise
-            time.sleep(0.01 * 2**tried)
-        else:
-            return
+    """Counts a job as open on the condition that it has not ended: an ended one would never be taken out again."""
+
+    def write() -> None:
+        with TransactWrite(connection=connection()) as transaction:
+            transaction.condition_check(JobRow, job_id, JOB, condition=JobRow.status.is_in(*OPEN))
+            transaction.update(concurrency_store.item_of(account), [CounterRow.open.add({job_id})])
+
+    write_if_allowed(write)

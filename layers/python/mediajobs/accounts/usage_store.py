@@ -13,12 +13,11 @@ from botocore.exceptions import ClientError
 
 from mediajobs.accounts.usage import Day, day_of, is_counter
 from mediajobs.aws import dynamodb
-from mediajobs.aws.conditional_writes import plain, update
+from mediajobs.aws.conditional_writes import lost_race, update
 from mediajobs.settings import setting
 
 _KEPT = timedelta(days=13 * 31)
 _PAGES = 10  # of 1 MB, of at most 13 months of days
-_LOST = frozenset({"TransactionCanceledException", "TransactionConflictException"})
 
 
 def begin_day(row: Mapping[str, Any], today: str) -> None:
@@ -35,7 +34,7 @@ def begin_day(row: Mapping[str, Any], today: str) -> None:
     try:
         dynamodb.dynamodb().transact_write_items(TransactItems=changes)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _LOST:
+        if not lost_race(error):
             raise
 
 
@@ -67,7 +66,7 @@ def read(key_id: str, first: str, last: str) -> list[Day]:
     client = dynamodb.dynamodb()
     for _ in range(_PAGES):
         page = client.query(**query)
-        days += [day_of(plain(item)) for item in page["Items"]]
+        days += [day_of(dynamodb.from_item(item)) for item in page["Items"]]
         if "LastEvaluatedKey" not in page:
             break
         query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -79,9 +78,9 @@ def _begin(row: Mapping[str, Any], today: str) -> dict[str, Any]:
     counters = {f"#{number}": name for number, name in enumerate(filter(is_counter, row))}
     gone = ", ".join(["day_writes", *counters])
     values, conditions = {":today": {"S": today}}, []
-    for place, name, kind in (("#day", "day", "S"), ("day_writes", "day_writes", "N")):
+    for place, name in (("#day", "day"), ("day_writes", "day_writes")):
         if name in row:
-            values[f":{name}"] = {kind: row[name]}
+            values[f":{name}"] = dynamodb.to_attribute(row[name])
         conditions.append(f"{place} = :{name}" if name in row else f"attribute_not_exists({place})")
     return {
         "Update": {

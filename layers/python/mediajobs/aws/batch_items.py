@@ -1,19 +1,17 @@
 """Many items by their keys, of several tables in one call."""
 
 import itertools
-import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mediajobs.aws import dynamodb
+from mediajobs.aws import backoff, dynamodb
 
 _KEYS_A_CALL, _WRITES_A_CALL = 100, 25  # DynamoDB's limits
 _TRIES = 8
-_MAX_PAUSE = 1.0  # seconds
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0  # seconds, while the tables are busy
 Image = dict[str, Any]  # an item, or its key, as DynamoDB writes it
 
 
@@ -48,11 +46,10 @@ def write(table: str, requests: Iterable[Image]) -> None:
 
 
 def _write(request: Any) -> None:
-    for tried in range(_TRIES):
+    for _ in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE, max_pause=_MAX_PAUSE):
         request = _client().batch_write_item(RequestItems=request).get("UnprocessedItems")
         if not request:
             return
-        _pause(tried)
     raise _busy("BatchWriteItem")
 
 
@@ -61,23 +58,17 @@ def _answers(pairs: list[tuple[BatchRead, Image]]) -> Iterator[tuple[str, list[I
     request: Any = {}
     for wanted, key in pairs:
         request.setdefault(wanted.table, _options(wanted) | {"Keys": []})["Keys"].append(key)
-    for tried in range(_TRIES):
+    for _ in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE, max_pause=_MAX_PAUSE):
         answer = _client().batch_get_item(RequestItems=request)
         yield from answer["Responses"].items()
         request = answer.get("UnprocessedKeys")
         if not request:
             return
-        _pause(tried)
     raise _busy("BatchGetItem")
 
 
 def _busy(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException", "Message": "keys stay unprocessed"}}, operation)
-
-
-def _pause(tried: int) -> None:
-    """Before the table is asked again: longer each time, and not in step with others."""
-    time.sleep(min(_MAX_PAUSE, 0.05 * 2**tried) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
 def _options(wanted: BatchRead) -> dict[str, Any]:

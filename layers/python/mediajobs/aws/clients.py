@@ -1,9 +1,10 @@
 """How long the clients of AWS wait, by what they ask for. A hanging connection must not outlast who asks."""
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
+
+from mediajobs import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,7 +38,7 @@ def client(service: str, config: Config | None = None, **more: Any) -> Any:
 def s3(patience: Timeouts = SHORT) -> "S3Client":
     """The only way to a client of S3 whose URLs are given away."""
     # An endpoint of one's own rarely resolves bucket.host: address the bucket in the path there.
-    own_endpoint = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & os.environ.keys()
+    own_endpoint = settings.has_own_endpoint()
     config = Config(
         signature_version="s3v4",
         # "virtual" rather than "auto", which signs for the global host: that one redirects a PUT to any other region

@@ -1,28 +1,33 @@
-"""Single conditional updates, of items that transactions write too."""
+"""Conditional writes: what a refusal means, and which refusals are tried again.
 
-import random
-import time
+No other module knows how DynamoDB names the reasons of a refusal.
+"""
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import PynamoDBException, TransactGetError, TransactWriteError
 
-from mediajobs.aws import dynamodb
-from mediajobs.errors import Conflict
+from mediajobs.aws import backoff, dynamodb
+from mediajobs.aws.dynamodb import Item
+from mediajobs.errors import Contention
 
+WRITE_ERRORS = (ClientError, PynamoDBException)  # what a refused call raises, by either client
 _TRIES = 8
-Item = dict[str, Any]
-Answer = TypeVar("Answer")
+_CONDITION = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
+Result = TypeVar("Result")
 
 
-def update(table: str, key: Item, **expression: Any) -> tuple[Item, bool]:
-    """The item, and whether it was written; if not, it is as it stands, and empty where there is none.
+def update(table: str, key: dict[str, Any], **expression: Any) -> tuple[Item, bool]:
+    """Updates an item by botocore's own client, which costs less than a model.
 
-    By botocore's own client: for what every request writes. Raises Conflict where it keeps meeting transactions.
+    Returns the item and whether it was written; if not, the item as it stands, empty where there is none.
+    Raises Contention.
     """
     try:
-        answer = beside_transactions(
+        answer = retry_conflicts(
             lambda: dynamodb.dynamodb().update_item(
                 TableName=table,
                 Key=key,
@@ -32,31 +37,70 @@ def update(table: str, key: Item, **expression: Any) -> tuple[Item, bool]:
             )
         )
     except ClientError as error:
-        if _code(error) != "ConditionalCheckFailedException":
+        if not condition_failed(error):
             raise
-        return plain(error.response.get("Item")), False
-    return plain(answer.get("Attributes")), True
+        return dynamodb.from_item(_refused_item(error)), False
+    return dynamodb.from_item(answer.get("Attributes")), True
 
 
-def beside_transactions(write: Callable[[], Answer]) -> Answer:
-    """A single write that meets a transaction on its item is refused for that reason alone, and is tried again.
+def write_if_allowed(write: Callable[[], object]) -> bool:
+    """Makes a conditional write or a transaction of them. False where a condition does not hold. Raises Contention."""
+    try:
+        retry_conflicts(write)
+    except WRITE_ERRORS as error:
+        if not condition_failed(error):
+            raise
+        return False
+    return True
 
-    Raises Conflict where it keeps meeting them.
+
+def retry_conflicts(call: Callable[[], Result], *, tries: int = _TRIES) -> Result:
+    """Makes a call again while another transaction on the same items is the only reason for its refusal.
+
+    The call may be a single write, a transaction of writes or one of reads. Raises Contention after the last try.
     """
-    for tried in range(_TRIES):
+    for _ in backoff.attempts(tries):
         try:
-            return write()
-        except (ClientError, PynamoDBException) as error:
-            if _code(error) != "TransactionConflictException":
+            return call()
+        except WRITE_ERRORS as error:
+            if condition_failed(error) or not _met_transaction(error):
                 raise
-            time.sleep(random.uniform(0, 0.01 * 2**tried))  # noqa: S311 - no secret
-    raise Conflict("This is written by too many at once. Try again.")
+    raise Contention
 
 
-def plain(item: Any) -> Item:
-    """An item's attributes without their types; those that are read so are strings, or numbers as strings."""
-    return {name: next(iter(value.values())) for name, value in (item or {}).items()}
+def condition_failed(error: Exception) -> bool:
+    """Whether a condition of the write, or of one of the writes of a transaction, did not hold."""
+    return _CONDITION in _reasons(error)
 
 
-def _code(error: ClientError | PynamoDBException) -> str | None:
-    return error.cause_response_code if isinstance(error, PynamoDBException) else error.response["Error"]["Code"]
+def lost_race(error: Exception) -> bool:
+    """Whether somebody else changed one of the items first, or was changing it at the same moment."""
+    return condition_failed(error) or _met_transaction(error)
+
+
+def failed_conditions(error: TransactWriteError) -> list[bool]:
+    """For each item of a transaction, in order, whether its condition did not hold."""
+    return [reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons]
+
+
+def _refused_item(error: ClientError) -> dict[str, Any] | None:
+    """The item as it stood when the write was refused; None where there was none."""
+    response: dict[str, Any] = {**error.response}
+    return response.get("Item")
+
+
+def _met_transaction(error: Exception) -> bool:
+    return _CONFLICT in _reasons(error)
+
+
+def _reasons(error: Exception) -> set[str]:
+    """The codes of a refusal; those of a transaction are the codes of its items."""
+    codes: list[str | None] = []
+    if isinstance(error, TransactWriteError | TransactGetError):
+        codes = [reason.code for reason in error.cancellation_reasons if reason is not None]
+    elif isinstance(error, ClientError):
+        codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+        codes.append(error.response["Error"]["Code"])
+    elif isinstance(error, PynamoDBException):
+        codes = [error.cause_response_code]
+    return {code.removesuffix("Exception") for code in codes if code}

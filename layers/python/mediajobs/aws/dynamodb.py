@@ -1,6 +1,6 @@
-"""The one DynamoDB client, the base of the table models, and typed values."""
+"""The one DynamoDB client, the base of the table models, and the attributes of items as Python values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -9,6 +9,8 @@ from pynamodb.models import Model
 
 from mediajobs.aws.clients import DYNAMODB
 from mediajobs.settings import setting
+
+Item = dict[str, Any]  # the attributes of an item by name, without their types
 
 
 class FromEnvironment:
@@ -46,14 +48,48 @@ def dynamodb() -> Any:
     return connection().client
 
 
-def to_attribute(value: Any) -> dict[str, str]:
-    """A string or a number."""
-    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes by name; those that are None are left out."""
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
-def from_attribute(value: Mapping[str, Any]) -> str | float:
-    """A string, an int, or a float where the number has a fraction. Raises KeyError for any other type."""
-    if "S" in value:
-        return str(value["S"])
-    number = value["N"]
-    return int(number) if number.lstrip("-").isdigit() else float(number)
+def from_item(item: Mapping[str, Any] | None) -> Item:
+    """The values by name; empty where there is no item."""
+    return {name: from_attribute(value) for name, value in (item or {}).items()}
+
+
+def to_attribute(value: Any) -> dict[str, Any]:
+    """A string, a boolean, a number, a set of strings, or a list of those. Raises TypeError for any other value."""
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float):
+        return {"N": str(value)}
+    if isinstance(value, set | frozenset):
+        return {"SS": sorted(value)}
+    if isinstance(value, list | tuple):
+        return {"L": [to_attribute(entry) for entry in value]}
+    raise TypeError(f"no attribute is made of a {type(value).__name__}")
+
+
+def from_attribute(attribute: Mapping[str, Any]) -> Any:
+    """The value: a number is an int, or a float where it has a fraction. Raises KeyError for an unknown type."""
+    [(kind, value)] = attribute.items()
+    return _DECODERS[kind](value)
+
+
+def _number(text: str) -> float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+# Not boto3's TypeDeserializer: it loads boto3, and gives Decimal.
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "S": str,
+    "N": _number,
+    "BOOL": bool,
+    "NULL": lambda _: None,
+    "SS": frozenset,
+    "L": lambda entries: [from_attribute(entry) for entry in entries],
+    "M": from_item,
+}

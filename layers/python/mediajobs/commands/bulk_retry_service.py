@@ -15,7 +15,7 @@ from mediajobs import clock
 from mediajobs.aws import background_queue
 from mediajobs.commands import service
 from mediajobs.commands.schemas import RetriedJobs, RetryJobs
-from mediajobs.errors import Conflict, NotFound, QuotaExceeded, RetryRefused
+from mediajobs.errors import Conflict, Contention, NotFound, QuotaExceeded, RetryRefused
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.listing import page_query
@@ -98,6 +98,6 @@ def _retry(job_id: str, walk: Walk) -> str | None:
         return refusal.reason
     except QuotaExceeded as refusal:
         return refusal.policy
-    except (Conflict, NotFound):
+    except (Conflict, Contention, NotFound):
         return _QUICKER
     return None

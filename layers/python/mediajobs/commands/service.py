@@ -4,7 +4,8 @@ from typing import Any
 
 from mediajobs import run_each
 from mediajobs.accounts import quota_store
-from mediajobs.errors import Conflict, RetryRefused
+from mediajobs.aws import backoff
+from mediajobs.errors import Conflict, Contention, RetryRefused
 from mediajobs.jobs import cleanup_store, job_store
 from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Transition
 from mediajobs.jobs.model import Job
@@ -45,16 +46,16 @@ def retry(job: Job, *, from_start: bool) -> Job:
 def delete(job: Job, *, with_files: bool) -> int:
     """Cancels the job if it runs, and removes it. Gives the number of objects that were deleted.
 
-    The files go first: if that fails, the job is still there to be deleted again. Raises Conflict, NotFound.
+    The files go first: if that fails, the job is still there to be deleted again. Raises NotFound, Contention.
     """
-    for _ in range(_TRIES):
+    for _ in backoff.attempts(_TRIES):
         if job.status not in TERMINAL:
             job = cancel(job).job
         count = remove_files(job.job_id) if with_files else 0
         if job_store.remove(job, with_leftovers=with_files):
             return count
         job = job_store.get(job.job_id)
-    raise Conflict(f"Job {job.job_id} keeps changing. Try again.")
+    raise Contention
 
 
 def remove_files(job_id: str) -> int:

@@ -4,13 +4,13 @@ One that takes longer than a request may is kept in a table and handed to the qu
 holds it for a while, so a second copy of its message does nothing.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 from ulid import ULID
 
+from mediajobs import clock
 from mediajobs.aws import background_queue
 from mediajobs.exports import export as exports_export
 from mediajobs.exports import export_store
@@ -111,8 +111,8 @@ def enqueue(run: Run) -> None:
         status="running",
         export=export.model_dump(mode="json"),
         held_until=0,
-        heard_at=int(time.time()),
-        expires=int(time.time()) + RETENTION_SECONDS,
+        heard_at=clock.seconds(),
+        expires=clock.seconds() + RETENTION_SECONDS,
     ).save()
     background_queue.enqueue_export(export.export_id)
 
@@ -120,7 +120,7 @@ def enqueue(run: Run) -> None:
 def resume(export_id: str, in_time: HasTime, seconds: int) -> State | None:
     """Goes on with an export that was handed over, for at most `seconds`, and hands it over again if that is too few.
 
-    Gives its state; None where there is none (any more). Raises Held.
+    Gives its state; None where there is none (any more). Raises LockedElsewhere.
     """
     held = export_store.lock(export_id, seconds)
     if held is None:

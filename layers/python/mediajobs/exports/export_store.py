@@ -1,12 +1,14 @@
 """Exports table: exports that outlived their request."""
 
-import time
 from typing import Any, Literal, cast
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action
 from ulid import ULID
 
+from mediajobs import clock
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.aws.dynamodb import FromEnvironment, TableModel
 from mediajobs.errors import NotFound
 from mediajobs.exports.export import Export
@@ -47,27 +49,30 @@ def find(export_id: str, *, account: str) -> tuple[State, Export]:
 
 
 def lock(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[ExportRow, str] | None:
-    """The export for this run alone, and the run's name; None where it does not run (any more). Raises Held."""
-    holder, now = str(ULID()), int(time.time())
+    """The export for this run alone, and the run's name; None where it does not run (any more).
+
+    Raises LockedElsewhere.
+    """
+    holder, now = str(ULID()), clock.seconds()
     row, free = ExportRow(export_id), ExportRow.status == "running"
-    try:
-        row.update(
-            [ExportRow.holder.set(holder), ExportRow.held_until.set(now + seconds), ExportRow.heard_at.set(now)],
-            condition=free if from_anybody else free & (ExportRow.held_until <= now),
-        )
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        found = read(export_id)
-        if found is not None and found.status == "running":
-            raise LockedElsewhere(export_id) from error
-        return None
-    return row, holder
+    if not from_anybody:
+        free &= ExportRow.held_until <= now
+    actions: list[Action] = [
+        ExportRow.holder.set(holder),
+        ExportRow.held_until.set(now + seconds),
+        ExportRow.heard_at.set(now),
+    ]
+    if write_if_allowed(lambda: row.update(actions, condition=free)):
+        return row, holder
+    found = read(export_id)
+    if found is not None and found.status == "running":
+        raise LockedElsewhere(export_id)
+    return None
 
 
 def save(export: Export, holder: str, *, release: bool = False) -> None:
-    """Raises Held where another run has taken over."""
-    actions = [ExportRow.export.set(export.model_dump(mode="json")), ExportRow.heard_at.set(int(time.time()))]
+    """Raises LockedElsewhere where another run has taken over."""
+    actions = [ExportRow.export.set(export.model_dump(mode="json")), ExportRow.heard_at.set(clock.seconds())]
     _change(export, holder, [*actions, *([ExportRow.held_until.set(0)] if release else [])])
 
 
@@ -76,12 +81,9 @@ def finish(export: Export, holder: str, state: State) -> None:
 
 
 def _change(export: Export, holder: str, actions: list[Any]) -> None:
-    try:
-        ExportRow(export.export_id).update(actions, condition=ExportRow.holder == holder)
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        raise LockedElsewhere(export.export_id) from error
+    held = ExportRow.holder == holder
+    if not write_if_allowed(lambda: ExportRow(export.export_id).update(actions, condition=held)):
+        raise LockedElsewhere(export.export_id)
 
 
 def read(export_id: str) -> ExportRow | None:
@@ -89,10 +91,10 @@ def read(export_id: str) -> ExportRow | None:
         row = ExportRow.get(export_id, consistent_read=True)
     except DoesNotExist:
         return None
-    return row if row.expires > time.time() else None
+    return row if row.expires > clock.seconds() else None
 
 
 def state_of(row: ExportRow) -> State:
     """Nothing runs for ever: what is not heard of any more has failed."""
-    silent = time.time() - row.heard_at > _SILENT_SECONDS
+    silent = clock.seconds() - row.heard_at > _SILENT_SECONDS
     return "failed" if row.status == "running" and silent else cast("State", row.status)

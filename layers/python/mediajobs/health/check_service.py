@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from botocore.config import Config
 
+from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.health import worker_store
 from mediajobs.health.report import CheckResult, Disk, Heartbeat, State, fullest
@@ -32,12 +32,12 @@ def run_checks() -> dict[str, CheckResult]:
 
 
 def _timed(check: Callable[[], CheckResult]) -> CheckResult:
-    began = time.perf_counter()
+    began = clock.monotonic()
     try:
         found = check()
     except Exception as error:  # noqa: BLE001 - whatever keeps a part from being seen, the others are still told
         found = CheckResult(State.UNHEALTHY, reason=repr(error))
-    return CheckResult(found.state, {"latency_ms": _milliseconds(began), **found.facts}, found.reason)
+    return CheckResult(found.state, {"latency_ms": _latency_ms(began), **found.facts}, found.reason)
 
 
 def _result(future: "Future[CheckResult]") -> CheckResult:
@@ -124,7 +124,7 @@ def _workers_if_any() -> list[Heartbeat]:
 
 
 def _workers() -> list[Heartbeat]:
-    return worker_store.alive(_made()["dynamodb"], time.time())
+    return worker_store.alive(_made()["dynamodb"], clock.seconds())
 
 
 # What a client sees -> what tells how it is.
@@ -154,5 +154,5 @@ def _made() -> dict[str, Any]:
     }
 
 
-def _milliseconds(began: float) -> float:
-    return round(1000 * (time.perf_counter() - began), 1)
+def _latency_ms(began: float) -> float:
+    return round(1000 * (clock.monotonic() - began), 1)

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.health.report import Heartbeat
 from mediajobs.settings import setting
 
@@ -44,8 +43,8 @@ def alive(client: Any, now: float) -> list[Heartbeat]:
 
 def _clear(client: Any, worker: str, text: str) -> None:
     """Unless the worker has come back meanwhile."""
-    try:
-        client.update_item(
+    write_if_allowed(
+        lambda: client.update_item(
             TableName=setting("COUNTERS_TABLE"),
             Key=_ITEM,
             UpdateExpression="REMOVE #worker",
@@ -53,9 +52,7 @@ def _clear(client: Any, worker: str, text: str) -> None:
             ExpressionAttributeNames={"#worker": worker},
             ExpressionAttributeValues={":text": {"S": text}},
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    )
 
 
 def _texts(item: dict[str, Any]) -> dict[str, str]:

@@ -5,12 +5,13 @@ They lie in the index of waiting jobs, in a queue of their own.
 
 from datetime import datetime, timedelta
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mediajobs import clock
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
 from mediajobs.storage.upload_plan import upload_deadline
@@ -58,13 +59,7 @@ def files_were_deleted(job_id: str) -> bool:
 
 
 def _changed(job_id: str, actions: list[Action], condition: Condition) -> bool:
-    try:
-        DeletedRow(job_id, DELETED).update(actions, condition=condition)
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+    return write_if_allowed(lambda: DeletedRow(job_id, DELETED).update(actions, condition=condition))
 
 
 def _rank(due: datetime, job_id: str) -> str:

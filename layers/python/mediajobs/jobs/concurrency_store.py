@@ -10,6 +10,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mediajobs.aws import batch_items
+from mediajobs.aws.conditional_writes import failed_conditions
 from mediajobs.errors import over_concurrency
 from mediajobs.jobs.progress import Progress
 from mediajobs.jobs.tables import CounterRow
@@ -57,16 +58,16 @@ def release_slot(transaction: TransactWrite, account: str, job_id: str, *, ran: 
 
 
 def raise_if_over_quota(error: TransactWriteError, quota: int | None) -> None:
-    """Raises OverQuota if the quota alone cancelled a transaction that writes the job and takes a place."""
-    if quota is not None and _failed(error) == [False, True]:
+    """Raises QuotaExceeded if the quota alone cancelled a transaction that writes the job and takes a place."""
+    if quota is not None and failed_conditions(error) == [False, True]:
         raise over_concurrency(quota) from error
 
 
 def raise_if_no_slot(error: TransactWriteError, admission: Admission | None) -> None:
-    """Raises Full if a limit, and not a lost race for the row, cancelled the transaction."""
+    """Raises NoFreeSlot if a limit, and not a lost race for the row, cancelled the transaction."""
     if admission is None:
         return
-    failed = _failed(error)
+    failed = failed_conditions(error)
     if len(failed) != len(_ADMITTING) or failed[_ADMITTING.index("job")]:
         return
     if failed[_ADMITTING.index("account")]:
@@ -95,11 +96,6 @@ def running_of(images: Iterable[batch_items.Image]) -> frozenset[str]:
 def item_of(account: str) -> CounterRow:
     """The account's item, to be read or changed."""
     return CounterRow(_of(account))
-
-
-def _failed(error: TransactWriteError) -> list[bool]:
-    """Of each item of the transaction, whether its condition did not hold."""
-    return [reason is not None and reason.code == "ConditionalCheckFailed" for reason in error.cancellation_reasons]
 
 
 def _of(account: str) -> str:

@@ -1,19 +1,18 @@
 """The jobs. `transition` is the only code that writes a status."""
 
-import random
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pynamodb.exceptions import DoesNotExist, TransactGetError, TransactWriteError, UpdateError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
 
 from mediajobs import clock
-from mediajobs.aws.conditional_writes import beside_transactions
+from mediajobs.aws import backoff
+from mediajobs.aws.conditional_writes import condition_failed, lost_race, retry_conflicts, write_if_allowed
 from mediajobs.aws.dynamodb import connection
-from mediajobs.errors import Conflict, NotFound, Stopped
+from mediajobs.errors import Conflict, Contention, NotFound, Stopped
 from mediajobs.jobs import cleanup_store, concurrency_store, waiting_account_store
 from mediajobs.jobs.index_keys import duration_key, keys_of, moving_keys_of
 from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status, Transition, check_transition, queue_rank
@@ -24,7 +23,7 @@ from mediajobs.jobs.tables import JOB, PROGRESS, JobRow, ProgressRow
 from mediajobs.media.source import SourceFacts
 
 _TRIES = 8  # a lost race is read and judged again; two actors need two tries, a crowd a few more
-_TRIES_IN_A_CROWD = 12
+_TRIES_OF_CREATION = 12  # many creations at once write the one item of their account
 
 
 class TransitionResult(NamedTuple):
@@ -37,7 +36,7 @@ class TransitionResult(NamedTuple):
 def create(job: Job, *, quota: int | None = None) -> None:
     """Stores a new job. `quota`: how many open jobs its account may have, this one included.
 
-    Raises Conflict when the id is taken, OverQuota.
+    Raises Conflict where the id is taken, QuotaExceeded, Contention.
     """
     row = JobRow(**_attributes(job), **keys_of(job))
     if job.status is Status.QUEUED:
@@ -45,20 +44,13 @@ def create(job: Job, *, quota: int | None = None) -> None:
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     elif job.status is Status.PENDING:
         row.queue, row.queue_rank = cleanup_store.deadline_of(job)
-    for tried in range(_TRIES_IN_A_CROWD):  # many at once write the account's one item of places
-        try:
-            _save(row, quota)
-        except TransactWriteError as error:
-            concurrency_store.raise_if_over_quota(error, quota)
-            codes = _codes(error)
-            if "ConditionalCheckFailed" in codes:
-                raise Conflict(f"There is a job {job.job_id} already.") from error
-            if "TransactionConflict" not in codes:
-                raise
-            _pause(tried)
-        else:
-            return
-    raise Conflict("Too many jobs are created at once. Try again.")
+    try:
+        retry_conflicts(lambda: _save(row, quota), tries=_TRIES_OF_CREATION)
+    except TransactWriteError as error:
+        concurrency_store.raise_if_over_quota(error, quota)
+        if condition_failed(error):
+            raise Conflict(f"There is a job {job.job_id} already.") from error
+        raise
 
 
 def get(job_id: str) -> Job:
@@ -70,15 +62,8 @@ def get(job_id: str) -> Job:
 
 
 def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
-    """The job and what its tasks reported, as of one moment, in one call. Raises NotFound."""
-    for tried in range(_TRIES):
-        try:
-            return _both(job_id)
-        except TransactGetError as error:  # one of the two is being written, as a running job's progress often is
-            if "TransactionConflict" not in _codes(error):
-                raise
-            _pause(tried)
-    return _both(job_id)
+    """The job and what its tasks reported, as of one moment, in one call. Raises NotFound, Contention."""
+    return retry_conflicts(lambda: _both(job_id))  # the progress of a running job is written often
 
 
 def transition(
@@ -97,9 +82,9 @@ def transition(
     `attempt`: the attempt that the wish is about; None: whichever runs. `changes`: attributes to set in the same
     write. `admission` goes with `processing`: raises slots.Full when a limit is reached. `known`: the job where it has
     just been read; the write is conditional all the same.
-    Raises NotFound, and Conflict when others kept changing the job.
+    Raises NotFound, Contention.
     """
-    for tried in range(_TRIES):
+    for tried in backoff.attempts(_TRIES):
         job = known if known is not None and not tried else get(job_id)
         verdict = check_transition(job.status, wanted, same_attempt=attempt in (None, job.attempt), retry=retry)
         if verdict is not Transition.ALLOWED:
@@ -112,38 +97,30 @@ def transition(
         except TransactWriteError as error:
             concurrency_store.raise_if_no_slot(error, admission)
             concurrency_store.raise_if_over_quota(error, quota)
-            if not _lost_race(error):
+            if not lost_race(error):
                 raise
-            _pause(tried)
-            continue
-        return TransitionResult(Transition.ALLOWED, _after(job, wanted, moment, given))
-    raise Conflict(f"Job {job_id} keeps changing. Try again.")
+        else:
+            return TransitionResult(Transition.ALLOWED, _after(job, wanted, moment, given))
+    raise Contention
 
 
 def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
     """Keeps what validation found. Raises Stopped where the attempt is over."""
-    try:
-        _update(
-            job_id,
-            [
-                JobRow.source.set(facts.model_dump(mode="json")),
-                JobRow.duration_seconds.set(facts.duration_seconds),
-                JobRow.duration_key.set(duration_key(job_id, facts.duration_seconds)),
-            ],
-            (JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING),
-        )
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
+    actions: list[Action] = [
+        JobRow.source.set(facts.model_dump(mode="json")),
+        JobRow.duration_seconds.set(facts.duration_seconds),
+        JobRow.duration_key.set(duration_key(job_id, facts.duration_seconds)),
+    ]
+    if not _update(job_id, actions, (JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING)):
+        raise Stopped(f"attempt {attempt} of job {job_id} is over")
 
 
 def set_priority(job: Job, priority: int) -> Job:
     """Changes the priority, and with it the place of a job that waits. `job`: as it was just read.
 
-    Raises NotFound, and Conflict where the job is finished or others kept changing it.
+    Raises NotFound, Conflict where the job is finished, Contention.
     """
-    for _ in range(_TRIES):
+    for _ in backoff.attempts(_TRIES):
         if job.status in TERMINAL:
             raise Conflict(f"This job is {job.status}: only a job that is not finished has a priority to change.")
         moment = clock.now()
@@ -156,15 +133,10 @@ def set_priority(job: Job, priority: int) -> Job:
         ]
         if job.status is Status.QUEUED:
             actions.append(JobRow.queue_rank.set(queue_rank(priority, job.job_id)))
-        try:
-            _update(job.job_id, actions, JobRow.status == job.status.value)
-        except UpdateError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
-                raise
-            job = get(job.job_id)
-            continue
-        return job.model_copy(update={"priority": priority})
-    raise Conflict(f"Job {job.job_id} keeps changing. Try again.")
+        if _update(job.job_id, actions, JobRow.status == job.status.value):
+            return job.model_copy(update={"priority": priority})
+        job = get(job.job_id)
+    raise Contention
 
 
 def remove(job: Job, *, with_leftovers: bool) -> bool:
@@ -178,7 +150,7 @@ def remove(job: Job, *, with_leftovers: bool) -> bool:
             if with_leftovers:
                 cleanup_store.note(transaction, job.job_id, job.created_at)
     except TransactWriteError as error:
-        if not _lost_race(error):
+        if not lost_race(error):
             raise
         return False
     return True
@@ -198,8 +170,8 @@ def _both(job_id: str) -> tuple[Job, Progress | None]:
         return found, None
 
 
-def _update(job_id: str, actions: list[Action], condition: Condition) -> None:
-    beside_transactions(lambda: JobRow(job_id, JOB).update(actions, condition=condition))
+def _update(job_id: str, actions: list[Action], condition: Condition) -> bool:
+    return write_if_allowed(lambda: JobRow(job_id, JOB).update(actions, condition=condition))
 
 
 def _save(row: JobRow, quota: int | None) -> None:
@@ -272,20 +244,6 @@ def _after(job: Job, wanted: Status, moment: str, changes: dict[str, Any]) -> Jo
     """The job as the change left it, without another read."""
     values, gone = _change(job, wanted, moment, changes)
     return Job.model_validate(job.model_dump(exclude=set(gone)) | values)
-
-
-def _pause(tried: int) -> None:
-    """Each waits its own while, or the same ones would meet again."""
-    time.sleep(random.uniform(0.5, 1) * min(0.01 * 2**tried, 0.5))  # noqa: S311 - no secret
-
-
-def _lost_race(error: TransactWriteError) -> bool:
-    """Whether somebody else changed the row, or touched one of the items at the same moment."""
-    return bool(_codes(error) & {"ConditionalCheckFailed", "TransactionConflict"})
-
-
-def _codes(error: TransactWriteError | TransactGetError) -> set[str]:
-    return {reason.code for reason in error.cancellation_reasons if reason is not None}
 
 
 def _attributes(job: Job) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action
 
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.jobs import eta
 from mediajobs.jobs.tables import CounterRow
 
@@ -27,11 +29,6 @@ def learn(seconds: Mapping[str, float], duration: float) -> None:
     for stage, spent in seconds.items():
         rates[stage] = eta.learn(rates.get(stage), spent, duration)
     unchanged = CounterRow.name.does_not_exist() | (CounterRow.version == row.version)
-    try:
-        CounterRow(_NAME).update(
-            [CounterRow.rates.set(rates), CounterRow.version.set((row.version or 0) + 1)], condition=unchanged
-        )
-    except UpdateError as error:
-        # Another job finished at the same moment. One measurement of many is lost: the ETA does not notice.
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
+    actions: list[Action] = [CounterRow.rates.set(rates), CounterRow.version.set((row.version or 0) + 1)]
+    # Where another job finished at the same moment, one measurement of many is lost: the ETA does not need it.
+    write_if_allowed(lambda: CounterRow(_NAME).update(actions, condition=unchanged))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from mediajobs import clock
-from mediajobs.aws.conditional_writes import beside_transactions
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.errors import Stopped
 from mediajobs.jobs.model import Failure
 from mediajobs.jobs.progress import Progress, TaskProgress
@@ -16,7 +16,7 @@ from mediajobs.jobs.tables import PROGRESS, ProgressRow
 
 
 def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None:
-    """Keeps how far these tasks are, unless an earlier run of them was further. Raises Stopped."""
+    """Keeps how far these tasks are, unless an earlier run of them was further. Raises Stopped, Contention."""
     condition = _alive(attempt)
     actions: list[Any] = []
     for name, task in tasks.items():
@@ -28,7 +28,7 @@ def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None
 
 
 def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
-    """Keeps why a task failed, so that whoever ends the job can say it. Raises Stopped."""
+    """Keeps why a task failed, so that whoever ends the job can say it. Raises Stopped, Contention."""
     actions: list[Any] = [ProgressRow.failure.set(failure.model_dump())]
     if failure.task is not None:
         task = ProgressRow.tasks[failure.task]
@@ -74,15 +74,11 @@ def _alive(attempt: int) -> Condition:
 
 
 def _write(job_id: str, attempt: int, actions: list[Any], condition: Condition) -> bool:
-    """Whether the report was news. Raises Stopped."""
+    """Whether the report was written; it is not where an earlier one was further. Raises Stopped, Contention."""
     always = [ProgressRow.sequence.add(1), ProgressRow.updated_at.set(clock.now())]
-    try:
-        beside_transactions(lambda: ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition))
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        current = read(job_id)
-        if current is None or current.stopped or current.attempt != attempt:
-            raise Stopped(f"attempt {attempt} of job {job_id} is over") from error
-        return False
-    return True
+    if write_if_allowed(lambda: ProgressRow(job_id, PROGRESS).update(actions + always, condition=condition)):
+        return True
+    current = read(job_id)
+    if current is None or current.stopped or current.attempt != attempt:
+        raise Stopped(f"attempt {attempt} of job {job_id} is over")
+    return False

@@ -8,11 +8,9 @@ An account is *deferred* while it waits for a slot that somebody has to give bac
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from mediajobs import clock
 from mediajobs.aws import dynamodb
-from mediajobs.aws.conditional_writes import plain
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.settings import setting
 
 _KEY = {"name": {"S": "waiting"}}
@@ -33,7 +31,9 @@ class Waiting:
 
 
 def read() -> Waiting:
-    item = plain(dynamodb.dynamodb().get_item(TableName=_table(), Key=_KEY, ConsistentRead=True).get("Item"))
+    item = dynamodb.from_item(
+        dynamodb.dynamodb().get_item(TableName=_table(), Key=_KEY, ConsistentRead=True).get("Item")
+    )
     noted = {name.removeprefix(_NOTED): int(value) for name, value in item.items() if name.startswith(_NOTED)}
     return Waiting(noted, frozenset(item.get("deferred", ())))
 
@@ -47,11 +47,8 @@ def clear(account: str, noted: int) -> None:
     """Nothing of it was found to wait. Changes nothing where that was too soon to know, or it was noted again."""
     if clock.milliseconds() - noted < _INDEX_LAGS:
         return
-    try:
-        _update("REMOVE #name", _marked(account), {":noted": {"N": str(noted)}}, ConditionExpression="#name = :noted")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    unchanged = {"ConditionExpression": "#name = :noted"}
+    write_if_allowed(lambda: _update("REMOVE #name", _marked(account), {":noted": {"N": str(noted)}}, **unchanged))
 
 
 def defer(account: str) -> None:

@@ -1,6 +1,5 @@
 """A batch: its counts, and what its running jobs say. Three reads beside its page, however many jobs it has."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from mediajobs.listing import batch_progress, index_query, page_query, summary_q
 from mediajobs.listing.batch_progress import Estimate
 from mediajobs.listing.index_plan import Filters
 from mediajobs.listing.schemas import ListedJob
+from mediajobs.settings import setting
 from mediajobs.statistics import counter_store, counters
 
 _MOST_RUNNING = 50  # of an account are looked at: a hundred items, one call
@@ -76,7 +76,7 @@ def _runs(job: Job, account: str, batch_id: str) -> bool:
 
 
 def _left(sums: counters.Counts, counts: dict[Status, int], running: _Running) -> Estimate | None:
-    model, places = os.environ["DEFAULT_WHISPER_MODEL"], int(os.environ["ACCOUNT_CONCURRENCY"])
+    model, places = setting("DEFAULT_WHISPER_MODEL"), int(setting("ACCOUNT_CONCURRENCY"))
     left = [time_left(job, progress, model) for job, progress in running]
     return batch_progress.estimate(counts, left, _mean(sums, running, model), places)
 

@@ -70,7 +70,7 @@ def _read(plan: IndexRange, *, descending: bool, skip: int, limit: int, place: d
     while len(found) <= skip + limit and calls < most:
         items = _FILTERED_READS[min(calls, 1)] if plan.conditions else skip + limit + 1 - len(found)
         answer = _client().query(**_query(plan, descending=descending, items=items, place=place))
-        found += [plain(item) for item in answer["Items"]]
+        found += [dynamodb.from_item(item) for item in answer["Items"]]
         place = answer.get("LastEvaluatedKey")
         calls += 1
         if place is None:
@@ -91,11 +91,6 @@ def cursor_at(plan: IndexRange, key: str) -> dict[str, Any]:
     """As DynamoDB would say it, had it stopped after the row with this sort key. All of them end with the job's id."""
     values = {plan.hash_name: plan.hash_value, plan.range_name: key, "job_id": key[-_ID:], "item": JOB}
     return {name: dynamodb.to_attribute(value) for name, value in values.items()}
-
-
-def plain(image: Mapping[str, Any]) -> ListedRow:
-    """A row as DynamoDB writes it, of strings and numbers, as Python has them."""
-    return {name: dynamodb.from_attribute(value) for name, value in image.items()}
 
 
 def _query(plan: IndexRange, *, descending: bool, items: int, place: dict[str, Any] | None) -> dict[str, Any]:

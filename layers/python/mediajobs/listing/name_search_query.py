@@ -7,10 +7,11 @@ from collections.abc import Collection
 from typing import Any
 
 from mediajobs.aws import batch_items
+from mediajobs.aws.dynamodb import from_item
 from mediajobs.jobs.tables import JOB
 from mediajobs.listing import name_index
 from mediajobs.listing.index_plan import SORTS, IndexRange, matches
-from mediajobs.listing.index_query import ListedRow, Page, cursor_at, plain
+from mediajobs.listing.index_query import ListedRow, Page, cursor_at
 from mediajobs.settings import setting
 
 _SHOWN = (
@@ -53,7 +54,7 @@ def _rows(plan: IndexRange, ids: Collection[str]) -> list[ListedRow]:
         consistent=True,
     )
     (images,) = batch_items.read(wanted)
-    return [row for row in map(plain, images) if matches(plan, row)]
+    return [row for row in map(from_item, images) if matches(plan, row)]
 
 
 def _in_order(rows: list[ListedRow], ids: list[str]) -> list[ListedRow]:

@@ -5,9 +5,9 @@ later one. What is told is read when it is told; a change that comes twice, or a
 are told and then it is noted: what a crash interrupts is told again.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 
+from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.live_progress import connection_store, push_client, subscriber_store
 from mediajobs.live_progress.connection_store import Connection, ConnectionState
@@ -108,7 +108,7 @@ def _let_go(job_id: str, done: Sequence[Subscription]) -> None:
 
 
 def _revoked(key_ids: Sequence[str]) -> set[str]:
-    now = time.monotonic()
+    now = clock.monotonic()
     asked = {key_id for key_id in key_ids if _keys.get(key_id, (0.0, False))[0] < now}
     if asked:
         revoked = key_store.revoked_of(asked)

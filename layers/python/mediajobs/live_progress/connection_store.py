@@ -4,12 +4,12 @@ A connection has an item `#` and one for each job that it listens to by id; an a
 listens to all of it. Everything goes by itself a while after the last moment that a connection can live.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mediajobs.aws import batch_items, dynamodb
+from mediajobs import clock
+from mediajobs.aws import backoff, batch_items, dynamodb
 from mediajobs.aws.batch_items import Image
 from mediajobs.aws.conditional_writes import update
 from mediajobs.live_progress.messages import MAX_MESSAGES
@@ -50,10 +50,10 @@ def get(connection_id: str) -> ConnectionState | None:
 def count_message(connection_id: str) -> bool:
     """Counts it; False for one too many in this minute. A connection that is forgotten takes any. One call, two for
     the first of a minute."""
-    minute = str(int(time.time()) // 60)
+    minute = str(clock.seconds() // 60)
     values = {":minute": {"S": minute}, ":one": {"N": "1"}}
     itself = {"key": _key(connection_id, _SELF), "ExpressionAttributeNames": {"#minute": "minute"}}
-    for _ in range(_TRIES):
+    for _ in backoff.attempts(_TRIES):
         row, done = update(
             _table(),
             UpdateExpression="SET said = said + :one",
@@ -114,7 +114,7 @@ def forget(known: ConnectionState) -> None:
 
 
 def expires() -> int:
-    return int(time.time()) + RETENTION_SECONDS
+    return clock.seconds() + RETENTION_SECONDS
 
 
 def _account_key(account: str) -> str:

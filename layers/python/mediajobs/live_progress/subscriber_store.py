@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from mediajobs.aws import batch_items, dynamodb
 from mediajobs.aws.batch_items import Image
+from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import Progress
@@ -106,18 +105,14 @@ def remove(job_id: str, listeners: Iterable[Subscription]) -> None:
 
 def end(job_id: str, listener: Subscription) -> bool:
     """Unless it has begun to listen anew since it was read."""
-    try:
-        dynamodb.dynamodb().delete_item(
+    return write_if_allowed(
+        lambda: dynamodb.dynamodb().delete_item(
             TableName=_table(),
             Key=_key(job_id, listener.item),
             ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
             ExpressionAttributeValues={":heard": {"N": str(listener.greeted_sequence)}},
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
+    )
 
 
 def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
@@ -154,11 +149,7 @@ def _delete(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def _update(key: Image, **expression: Any) -> None:
-    try:
-        dynamodb.dynamodb().update_item(TableName=_table(), Key=key, **expression)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    write_if_allowed(lambda: dynamodb.dynamodb().update_item(TableName=_table(), Key=key, **expression))
 
 
 def _table() -> str:

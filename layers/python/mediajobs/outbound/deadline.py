@@ -2,10 +2,11 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+
+from mediajobs import clock
 
 
 class Deadline:
@@ -13,19 +14,19 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.over = False
-        self._ends = time.monotonic() + seconds
+        self._ends = clock.monotonic() + seconds
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
         self._timer = self._start()
 
     @property
     def left(self) -> float:
-        return max(self._ends - time.monotonic(), 0.001)
+        return max(self._ends - clock.monotonic(), 0.001)
 
     def shorten(self, seconds: float) -> None:
         """From now on only so long, and no longer than before."""
         self.stop()
-        self._ends = min(self._ends, time.monotonic() + seconds)
+        self._ends = min(self._ends, clock.monotonic() + seconds)
         self._timer = self._start()
 
     def watch(self, connection: socket.socket) -> None:

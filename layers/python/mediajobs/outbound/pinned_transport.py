@@ -1,7 +1,6 @@
 """Connections to checked public addresses only."""
 
 import http.client
-import os
 import socket
 import ssl
 import threading
@@ -12,6 +11,7 @@ import certifi
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from mediajobs import settings
 from mediajobs.outbound.deadline import current_deadline
 from mediajobs.public_addresses import is_public
 
@@ -24,7 +24,7 @@ class ForbiddenAddress(Exception):
 
 def private_allowed() -> bool:
     """The local stack alone says so: then http and private addresses are talked to as well."""
-    return os.environ.get("ALLOW_PRIVATE_URLS", "").lower() == "true"
+    return settings.is_on("ALLOW_PRIVATE_URLS")
 
 
 class CheckedAdapter(HTTPAdapter):
@@ -34,7 +34,7 @@ class CheckedAdapter(HTTPAdapter):
     """
 
     def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
-        context = _authorities(os.environ.get("SSL_CERT_FILE"))
+        context = _authorities(settings.setting("SSL_CERT_FILE", ""))
         super().init_poolmanager(*arguments, ssl_context=context, **keywords)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
@@ -44,7 +44,7 @@ class CheckedAdapter(HTTPAdapter):
 
 
 @cache
-def _authorities(_file: str | None) -> ssl.SSLContext:
+def _authorities(_file: str) -> ssl.SSLContext:
     """The system's authorities, those of SSL_CERT_FILE, and the well-known ones."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

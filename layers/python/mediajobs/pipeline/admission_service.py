@@ -1,6 +1,5 @@
 """Admission: whose waiting job may start next."""
 
-import os
 import random
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import Progress, completed_stages, new_progress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.tasks import tasks_for
+from mediajobs.settings import setting
 
 _MOST_AT_ONCE = 100  # a bound on one invocation; the next event or the sweep goes on
 _COUNTED_AHEAD = 1000
@@ -97,8 +97,8 @@ def _start(job_id: str) -> bool:
     try:
         job = job_store.get(job_id)
         admission = concurrency_store.Admission(
-            account_limit=int(os.environ["ACCOUNT_CONCURRENCY"]),
-            system_limit=int(os.environ["SYSTEM_CONCURRENCY"]),
+            account_limit=int(setting("ACCOUNT_CONCURRENCY")),
+            system_limit=int(setting("SYSTEM_CONCURRENCY")),
             progress=_beginning(job),
         )
         outcome = job_store.transition(job_id, Status.PROCESSING, attempt=job.attempt, admission=admission, known=job)

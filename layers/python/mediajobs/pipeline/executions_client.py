@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from mediajobs.aws import clients
+from mediajobs.settings import setting
 
 # The second is what an emulator says of an execution that is over; AWS answers as if it had been stopped.
 _NOTHING_TO_STOP = frozenset({"ExecutionDoesNotExist", "ValidationException"})
@@ -32,11 +32,11 @@ def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
         # Batch takes letters and digits only.
         "share": hashlib.sha256(account.encode()).hexdigest()[:32],
         "scheduling_priority": priority,
-        "heartbeat_seconds": int(os.environ["TASK_HEARTBEAT_SECONDS"]),
+        "heartbeat_seconds": int(setting("TASK_HEARTBEAT_SECONDS")),
     }
     try:
         client.start_execution(
-            stateMachineArn=os.environ["STATE_MACHINE"], name=_name(job_id, attempt), input=json.dumps(values)
+            stateMachineArn=setting("STATE_MACHINE"), name=_name(job_id, attempt), input=json.dumps(values)
         )
     except client.exceptions.ExecutionAlreadyExists:
         return
@@ -74,7 +74,7 @@ def attempt_of(name: str) -> tuple[str, int]:
 
 
 def _arn(job_id: str, attempt: int) -> str:
-    return f"{os.environ['STATE_MACHINE'].replace(':stateMachine:', ':execution:')}:{_name(job_id, attempt)}"
+    return f"{setting('STATE_MACHINE').replace(':stateMachine:', ':execution:')}:{_name(job_id, attempt)}"
 
 
 def _name(job_id: str, attempt: int) -> str:

@@ -1,9 +1,7 @@
 """The net under the events: once a minute it does again what a lost event should have done."""
 
-from datetime import UTC, datetime
-
-from mediajobs import run_each
-from mediajobs.errors import Conflict, NotFound
+from mediajobs import clock, run_each
+from mediajobs.errors import Contention, NotFound
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store
 from mediajobs.jobs.lifecycle import RUNNING, Status, Transition
 from mediajobs.jobs.model import Failure, Job
@@ -34,7 +32,7 @@ def _look_at(job_id: str) -> None:
     except NotFound:
         return
     heard = max(job.updated_at, progress.updated_at if progress else "")
-    if job.status in RUNNING and (datetime.now(UTC) - parse(heard)).total_seconds() > _QUIET_SECONDS:
+    if job.status in RUNNING and (clock.utc_now() - parse(heard)).total_seconds() > _QUIET_SECONDS:
         _look_after(job)
 
 
@@ -68,7 +66,7 @@ def _expire(job_id: str) -> bool:
             return False
         error = {"error": _NEVER_CAME.model_dump()}
         outcome = job_store.transition(job_id, Status.FAILED, attempt=job.attempt, changes=error, known=job)
-    except (Conflict, NotFound):  # somebody does something with it just now
+    except (Contention, NotFound):  # somebody does something with it just now
         return False
     if outcome.transition is Transition.ALLOWED and job.upload_id is not None:
         presigned_upload_store.abort(source_key(job_id), job.upload_id)

@@ -9,8 +9,6 @@ was counted before: so whoever deletes quickly has still used what he used.
 """
 
 import json
-import random
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,8 +17,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mediajobs import timestamps
-from mediajobs.aws import batch_items, dynamodb
-from mediajobs.errors import Conflict, NotFound
+from mediajobs.aws import backoff, batch_items, dynamodb
+from mediajobs.aws.conditional_writes import lost_race
+from mediajobs.errors import Contention, NotFound
 from mediajobs.jobs import cleanup_store, contribution, job_store
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.model import Job
@@ -28,9 +27,9 @@ from mediajobs.settings import setting
 from mediajobs.statistics import counters, time_blocks
 from mediajobs.timestamps import parse
 
-# Seconds between tries, at most: the blocks of a busy account are written by several handlers at once. All of them for
-# each message of a batch are well within the function's time.
-_PAUSES = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5)
+# The blocks of a busy account are written by several handlers at once. All pauses, for each message of a batch, are
+# well within the function's time.
+_TRIES, _FIRST_PAUSE = 8, 0.02  # seconds
 _ALL = "all"  # a batch's only block
 
 
@@ -48,9 +47,9 @@ class _Marker:
 def update_counters(job_id: str, told: JobEvent | None = None) -> bool:
     """Brings the counters up to date with the job, on account of an event. Whether anything had to be done.
 
-    Raises Conflict when others kept writing the same counters: then the event is to come again.
+    Raises Contention: then the event is to come again.
     """
-    for pause in (*_PAUSES, None):
+    for _ in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE):
         marker = _marker(job_id)
         after = _present(job_id, marker, told)
         if after is None:
@@ -60,9 +59,7 @@ def update_counters(job_id: str, told: JobEvent | None = None) -> bool:
             return False
         if _written(job_id, marker, after, delta):
             return True
-        if pause is not None:
-            time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311 - no secret
-    raise Conflict(f"The counters of job {job_id} are busy. Try again.")
+    raise Contention
 
 
 def read(account: str, first: int, last: int) -> Counter[str]:
@@ -136,9 +133,9 @@ def _written(job_id: str, before: _Marker | None, after: _Marker, delta: dict[st
     try:
         _client().transact_write_items(TransactItems=[_put_marker(job_id, before, after), *changes])
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("TransactionCanceledException", "TransactionConflictException"):
-            return False
-        raise
+        if not lost_race(error):
+            raise
+        return False
     return True
 
 

@@ -1,8 +1,6 @@
 """The bucket: sources and outputs, read by range, written while they are made."""
 
 import json
-import os
-import time
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,7 +9,8 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from mediajobs.aws import clients
+from mediajobs.aws import backoff, clients
+from mediajobs.settings import setting
 from mediajobs.storage.object_keys import source_key
 from mediajobs.storage.streaming_upload_client import Stored, StreamingUpload
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK = 8 << 20  # bytes
 READ_ATTEMPTS = 4
+_READ_PAUSE, _MAX_READ_PAUSE = 1.0, 8.0  # seconds
 _MOST_DELETED = 1000  # in a call
 _BROKEN_READ = (HTTPClientError, IncompleteReadError)
 
@@ -35,7 +35,7 @@ class MediaBucket:
     @staticmethod
     def from_environment() -> "MediaBucket":
         """One for all requests: a client costs a connection, too."""
-        return _bucket(os.environ["MEDIA_BUCKET"])
+        return _bucket(setting("MEDIA_BUCKET"))
 
     @cached_property
     def client(self) -> "S3Client":
@@ -89,7 +89,7 @@ class MediaBucket:
     def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
         """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
         condition: Any = {} if etag is None else {"IfMatch": etag}
-        for attempt in range(1, READ_ATTEMPTS + 1):
+        for attempt in backoff.attempts(READ_ATTEMPTS, first_pause=_READ_PAUSE, max_pause=_MAX_READ_PAUSE):
             try:
                 answer = self.client.get_object(
                     Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}", **condition
@@ -100,9 +100,8 @@ class MediaBucket:
                     return b""
                 raise
             except _BROKEN_READ:
-                if attempt == READ_ATTEMPTS:
+                if attempt == READ_ATTEMPTS - 1:
                     raise
-                time.sleep(0.5 * 2**attempt)
         raise AssertionError("the loop returns or raises")
 
     def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:

@@ -1,12 +1,13 @@
 """Presigned uploads of sources into the media bucket."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.errors import Conflict, JobError
 from mediajobs.settings import setting
@@ -81,7 +82,7 @@ def abort(key: str, upload_id: str) -> None:
 
 
 def _in(seconds: int) -> str:
-    return rfc3339(datetime.now(UTC) + timedelta(seconds=seconds))
+    return rfc3339(clock.utc_now() + timedelta(seconds=seconds))
 
 
 @cache

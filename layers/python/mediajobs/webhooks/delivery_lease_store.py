@@ -10,13 +10,13 @@ from typing import Any
 
 from ulid import ULID
 
-from mediajobs.aws.conditional_writes import plain
+from mediajobs.aws.dynamodb import from_item
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, of_milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import PENDING, Attempt, Delivery
-from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, is_due, key
+from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, as_json, change, client, expires, is_due, key
 from mediajobs.webhooks.retry_policy import SCHEDULE, NextStep, postpone_seconds
 
 LEASE = timedelta(seconds=60)  # longer than the function that makes the attempt may run
@@ -62,7 +62,7 @@ def finish(claimed: Claim, attempt: Attempt, then: NextStep, now: datetime) -> N
             delivery.delivery_id,
             "SET attempts = list_append(attempts, :attempt)",
             "attribute_exists(delivery_id)",
-            attempt=[attempt],
+            attempt=as_json(attempt),
         )
         return
     if then.at is not None:
@@ -116,7 +116,7 @@ def fail_delivery(hint: DeliveryReference, reason: str, now: datetime) -> None:
         reason=reason,
         moment=rfc3339(now),
         expires=expires(now),
-        lost=[_interrupted(row)] if "claim" in row else [],
+        lost=as_json(_interrupted(row)) if "claim" in row else [],
         before=int(row["next_at"]),
         pending=PENDING,
     )
@@ -127,7 +127,7 @@ def _claim(
 ) -> tuple[dict[str, Any], bool]:
     lost = values.pop("lost", None)
     if lost is not None:
-        values["lost"] = [lost]
+        values["lost"] = as_json(lost)
     return change(
         webhook_id,
         delivery_id,
@@ -146,7 +146,12 @@ def _claim(
 
 def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: NextStep, now: datetime) -> bool:
     """Whether the claim was still there to be ended."""
-    values: dict[str, Any] = {"token": token, "attempt": [attempt], "expires": expires(now), "status": then.status}
+    values: dict[str, Any] = {
+        "token": token,
+        "attempt": as_json(attempt),
+        "expires": expires(now),
+        "status": then.status,
+    }
     expression = "SET attempts = list_append(attempts, :attempt), expires = :expires, #status = :status"
     if then.at is not None:
         near = (then.at - now).total_seconds() <= attempt_queue.MAX_DELAY
@@ -181,4 +186,4 @@ def _row(hint: DeliveryReference) -> dict[str, Any] | None:
     answer = client().get_item(
         TableName=setting("DELIVERIES_TABLE"), Key=key(hint.webhook_id, hint.delivery_id), ConsistentRead=True
     )
-    return plain(answer["Item"]) if "Item" in answer else None
+    return from_item(answer["Item"]) if "Item" in answer else None

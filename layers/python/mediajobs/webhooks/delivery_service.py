@@ -5,7 +5,6 @@ not answer, or answers slowly, keeps nobody else waiting. What cannot be made no
 """
 
 import random
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -15,6 +14,7 @@ from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerConfig
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitState
 
+from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.outbound import http_client
 from mediajobs.settings import setting
@@ -93,14 +93,14 @@ def _deliver(endpoint: Endpoint, claimed: delivery_lease_store.Claim, clock: Clo
 
 def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> DeliveryResponse:
     headers = signatures.headers(delivery.message_id, now, delivery.body, endpoint.signing(now))
-    began = time.monotonic()
+    began = clock.monotonic()
     try:
         reply = http_client.post(
             endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, most=ANSWER_BYTES
         )
     except http_client.NoResponse as error:
-        return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_milliseconds(began))
-    return DeliveryResponse(reply.status, reply.retry_after, reply.body, _milliseconds(began))
+        return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_latency_ms(began))
+    return DeliveryResponse(reply.status, reply.retry_after, reply.body, _latency_ms(began))
 
 
 def _postpone_while_open(hint: DeliveryReference, clock: Clock, *, circuit: CircuitInfo) -> str:
@@ -122,5 +122,5 @@ def _circuits() -> Any:
     return CircuitBreakerDynamoDBPersistence(setting("CIRCUITS_TABLE"), boto3_client=clients.client("dynamodb"))
 
 
-def _milliseconds(began: float) -> int:
-    return round(1000 * (time.monotonic() - began))
+def _latency_ms(began: float) -> int:
+    return round(1000 * (clock.monotonic() - began))

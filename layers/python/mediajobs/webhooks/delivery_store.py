@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from ulid import ULID
 
-from mediajobs.aws.conditional_writes import plain
+from mediajobs.aws.conditional_writes import write_if_allowed
+from mediajobs.aws.dynamodb import from_item, to_item
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue, payloads
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import MAX_ATTEMPTS, PENDING, RETENTION, Delivery
-from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, key, shard_of, typed
+from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, key, shard_of
 from mediajobs.webhooks.endpoints import Endpoint
 
 _LATEST_END = timedelta(days=10)  # behind its event: the schedule, and whatever put it off
@@ -60,15 +60,10 @@ def create(
         "due": shard_of(delivery_id),
         "due_at": milliseconds(now + GRACE),
         "expires": expires(now),
+        "attempts": [],
     }
-    item = {name: typed(value) for name, value in values.items() if value is not None} | {"attempts": {"L": []}}
-    try:
-        client().put_item(
-            TableName=setting("DELIVERIES_TABLE"), Item=item, ConditionExpression="attribute_not_exists(delivery_id)"
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    first = {"Item": to_item(values), "ConditionExpression": "attribute_not_exists(delivery_id)"}
+    write_if_allowed(lambda: client().put_item(TableName=setting("DELIVERIES_TABLE"), **first))
     attempt_queue.send([DeliveryReference(endpoint.account, endpoint.webhook_id, delivery_id)])
     return delivery_id
 
@@ -87,7 +82,7 @@ def get(webhook_id: str, delivery_id: str) -> Delivery:
     )
     if "Item" not in answer:
         raise NotFound(delivery_id)
-    return as_delivery(plain(answer["Item"]))
+    return as_delivery(from_item(answer["Item"]))
 
 
 def page(
@@ -105,7 +100,7 @@ def page(
     found: list[Delivery] = []
     for _ in range(_READS):
         answer = _query(webhook_id, filters, place, backwards=True, limit=limit - len(found))
-        found += [as_delivery(plain(item)) for item in answer["Items"]]
+        found += [as_delivery(from_item(item)) for item in answer["Items"]]
         place = _place(answer)
         if place is None or len(found) >= limit:
             break
@@ -134,7 +129,7 @@ def recover(
     """
     first = max(since, now - RETENTION) - _LATEST_END
     answer = _query(webhook_id, {"status": "failed"}, place, backwards=False, limit=most, first=first)
-    failed = [as_delivery(plain(item)) for item in answer["Items"]]
+    failed = [as_delivery(from_item(item)) for item in answer["Items"]]
     late = [each for each in failed if each.completed_at is None or each.completed_at >= rfc3339(since)]
     late = [each for each in late if len(each.attempts) < MAX_ATTEMPTS]
     for each in late:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mediajobs.aws import dynamodb
 from mediajobs.aws.conditional_writes import update
+from mediajobs.aws.dynamodb import to_attribute
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, of_milliseconds
 from mediajobs.webhooks.delivery import PENDING, RETENTION, Attempt, Delivery
@@ -31,14 +32,14 @@ def change(
         key(webhook_id, delivery_id),
         UpdateExpression=expression,
         ConditionExpression=condition,
-        ExpressionAttributeValues={f":{name}": typed(value) for name, value in values.items()},
+        ExpressionAttributeValues={f":{name}": to_attribute(value) for name, value in values.items()},
         **names,
     )
 
 
 def as_delivery(row: dict[str, Any]) -> Delivery:
     values = {name: row[name] for name in (*_FIELDS, *_TIMES) if name in row}
-    attempts = [Attempt.model_validate_json(each["S"]) for each in row["attempts"]]
+    attempts = [Attempt.model_validate_json(attempt) for attempt in row["attempts"]]
     waits = row["status"] == PENDING and "claim" not in row
     return Delivery(
         **{"job_id": None, **values},
@@ -52,11 +53,9 @@ def is_due(row: dict[str, Any], now: datetime) -> bool:
     return row.get("status") == PENDING and int(row["next_at"]) <= milliseconds(now)
 
 
-def typed(value: Any) -> dict[str, Any]:
-    """A string, a number, or a list of attempts."""
-    if isinstance(value, list):
-        return {"L": [{"S": each.model_dump_json(exclude_none=True)} for each in value]}
-    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+def as_json(*attempts: Attempt) -> list[str]:
+    """Attempts as the row has them."""
+    return [attempt.model_dump_json(exclude_none=True) for attempt in attempts]
 
 
 def shard_of(delivery_id: str) -> str:

@@ -6,7 +6,8 @@ A slow receiver may only ever keep a few of the workers waiting. Taking a place 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mediajobs.aws.conditional_writes import Item, update
+from mediajobs.aws.conditional_writes import update
+from mediajobs.aws.dynamodb import Item
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, parse, rfc3339
 from mediajobs.webhooks import retry_policy

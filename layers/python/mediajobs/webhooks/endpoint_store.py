@@ -2,17 +2,16 @@
 
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from ulid import ULID
 
-from mediajobs.aws import dynamodb
-from mediajobs.aws.conditional_writes import plain, update
-from mediajobs.errors import Conflict, NotFound
+from mediajobs.aws import backoff, dynamodb
+from mediajobs.aws.conditional_writes import update, write_if_allowed
+from mediajobs.aws.dynamodb import from_item, to_attribute
+from mediajobs.errors import Conflict, Contention, NotFound
 from mediajobs.settings import setting
 from mediajobs.timestamps import parse, rfc3339
 from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MAX_ENDPOINTS, Endpoint, Secret
@@ -63,7 +62,7 @@ def get(account: str, webhook_id: str) -> Endpoint:
     item = _client().get_item(TableName=setting("WEBHOOKS_TABLE"), Key=key(account, webhook_id), ConsistentRead=True)
     if "Item" not in item or not webhook_id.startswith("wh_"):
         raise NotFound(webhook_id)
-    return endpoint_of(plain(item["Item"]))
+    return endpoint_of(from_item(item["Item"]))
 
 
 def of_account(account: str) -> list[Endpoint]:
@@ -74,7 +73,7 @@ def of_account(account: str) -> list[Endpoint]:
         ExpressionAttributeValues={":account": {"S": account}, ":prefix": {"S": "wh_"}},
         ConsistentRead=True,
     )
-    return [endpoint_of(plain(item)) for item in answer["Items"]]
+    return [endpoint_of(from_item(item)) for item in answer["Items"]]
 
 
 def change(account: str, webhook_id: str, changes: Mapping[str, Any], now: datetime) -> Endpoint:
@@ -101,8 +100,8 @@ def delete(account: str, webhook_id: str) -> None:
 
 def rotate(account: str, webhook_id: str, now: datetime) -> Endpoint:
     """A new secret, first of the endpoint's; the ones before it sign beside it for 24 hours from when they were
-    replaced. Raises NotFound, and Conflict where there would be more than ten."""
-    for tried in range(_TRIES):
+    replaced. Raises NotFound, Conflict where there would be more than ten, Contention."""
+    for _ in backoff.attempts(_TRIES):
         before = get(account, webhook_id)
         ends = rfc3339(now + OVERLAP)
         old = [Secret(secret=each.secret, expires_at=each.expires_at or ends) for each in before.secrets]
@@ -123,26 +122,13 @@ def rotate(account: str, webhook_id: str, now: datetime) -> Endpoint:
         )
         if done:
             return endpoint_of(row)
-        time.sleep(0.01 * 2**tried)
-    raise Conflict("This webhook keeps changing. Try again.")
+    raise Contention
 
 
 def _with_roster(account: str, count: dict[str, Any], write: dict[str, Any]) -> bool:
     """Whether both were written, the roster and the endpoint; neither is without the other."""
     roster = {"TableName": setting("WEBHOOKS_TABLE"), "Key": key(account, _ROSTER), **count}
-    for tried in range(_TRIES):
-        try:
-            _client().transact_write_items(TransactItems=[{"Update": roster}, write])
-        except ClientError as error:
-            codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" in codes:
-                return False
-            if error.response["Error"]["Code"] != "TransactionCanceledException" or "TransactionConflict" not in codes:
-                raise
-            time.sleep(0.02 * 2**tried)
-        else:
-            return True
-    raise Conflict("Too many webhooks are made and deleted at once. Try again.")
+    return write_if_allowed(lambda: _client().transact_write_items(TransactItems=[{"Update": roster}, write]))
 
 
 def _write(account: str, webhook_id: str, values: Mapping[str, Any], gone: list[str]) -> Endpoint:
@@ -156,7 +142,7 @@ def _write(account: str, webhook_id: str, values: Mapping[str, Any], gone: list[
         ConditionExpression="attribute_exists(created_at)",
         ExpressionAttributeNames=names,
         ExpressionAttributeValues={
-            f":{place[1:]}": _typed(name, values[name]) for place, name in names.items() if name in values
+            f":{place[1:]}": _attribute(name, values[name]) for place, name in names.items() if name in values
         },
     )
     if not done:
@@ -166,7 +152,7 @@ def _write(account: str, webhook_id: str, values: Mapping[str, Any], gone: list[
 
 def _item(endpoint: Endpoint) -> dict[str, Any]:
     values = endpoint.model_dump(mode="json", exclude_none=True)
-    return {name: _typed(name, value) for name, value in values.items()}
+    return {name: _attribute(name, value) for name, value in values.items()}
 
 
 def endpoint_of(row: Mapping[str, Any]) -> Endpoint:
@@ -174,10 +160,8 @@ def endpoint_of(row: Mapping[str, Any]) -> Endpoint:
     return Endpoint.model_validate({name: values[name] for name in Endpoint.model_fields if name in values})
 
 
-def _typed(name: str, value: Any) -> dict[str, Any]:
-    if name in _JSON:
-        return {"S": json.dumps(value)}
-    return {"BOOL": value} if isinstance(value, bool) else {"S": value}
+def _attribute(name: str, value: Any) -> dict[str, Any]:
+    return to_attribute(json.dumps(value) if name in _JSON else value)
 
 
 def _secrets(several: tuple[Secret, ...]) -> str:

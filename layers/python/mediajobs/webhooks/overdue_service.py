@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from mediajobs.aws.conditional_writes import plain
+from mediajobs.aws.dynamodb import from_item
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds
 from mediajobs.webhooks import attempt_queue
@@ -27,7 +27,7 @@ def _sweep(shard: int, now: datetime) -> int:
         ExpressionAttributeValues={":due": {"S": f"due#{shard}"}, ":now": {"N": str(milliseconds(now))}},
         Limit=_MOST,
     )
-    rows = [plain(item) for item in answer["Items"]]
+    rows = [from_item(item) for item in answer["Items"]]
     return sum(_hint(rows[start : start + A_CALL], now) for start in range(0, len(rows), A_CALL))
 
 
