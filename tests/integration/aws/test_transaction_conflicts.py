@@ -3,21 +3,16 @@
 Neither moto nor the local stack ever refuses for that; here the wire does, once.
 """
 
-import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ReadTimeoutError
 
 from mediajobs import clock
 from mediajobs.accounts import quota_store
-from mediajobs.aws import dynamodb
 from mediajobs.errors import Conflict
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.lifecycle import Status
@@ -26,36 +21,11 @@ from mediajobs.jobs.progress import TaskProgress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.source import SourceFacts
 from mediajobs.pipeline import admission_service
+from tests.support.refused_writes import CANCELLED, CONFLICT, refused
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
 FACTS = SourceFacts(container="mp4", duration_seconds=10, size_bytes=9, sha256="", video=None, audio=None)
-REASONS = [{"Code": "None"}, {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}]
-CANCELLED = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "CancellationReasons": REASONS}
-CONFLICT = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "ongoing"}
-
-
-class Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-@contextmanager
-def refused_once(operation: str, body: dict[str, Any]) -> Iterator[list[str]]:
-    """The first request of this operation is refused with this body; gives those that were sent."""
-    sent: list[str] = []
-
-    def refuse(request: Any, **_: Any) -> AWSResponse | None:
-        sent.append(operation)
-        refusal = AWSResponse(request.url, 400, HTTPHeaders(), Raw(json.dumps(body).encode()))
-        return refusal if len(sent) == 1 else None
-
-    events, event = dynamodb.dynamodb().meta.events, f"before-send.dynamodb.{operation}"
-    events.register_first(event, refuse)
-    try:
-        yield sent
-    finally:
-        events.unregister(event, refuse)
 
 
 @pytest.fixture
@@ -69,7 +39,7 @@ def running() -> str:
 
 
 def test_a_job_is_read_while_its_progress_is_written(running: str) -> None:
-    with refused_once("TransactGetItems", CANCELLED) as sent:
+    with refused("TransactGetItems", CANCELLED) as sent:
         job, reported = job_store.get_with_progress(running)
     assert (job.status, reported is not None, len(sent)) == (Status.PROCESSING, True, 2)
 
@@ -85,7 +55,7 @@ def test_a_job_is_read_while_its_progress_is_written(running: str) -> None:
     ids=["priority", "source", "quota", "report"],
 )
 def test_a_single_write_is_tried_again(running: str, write: Callable[[], object]) -> None:
-    with refused_once("UpdateItem", CONFLICT) as sent:
+    with refused("UpdateItem", CONFLICT) as sent:
         write()
     assert len(sent) == 2
 
