@@ -1,4 +1,4 @@
-"""Requests that DynamoDB refuses, though neither moto nor the local stack would: another transaction is on their items."""
+"""Requests that DynamoDB refuses since another transaction is on their items; neither moto nor the local stack does."""
 
 import io
 import json
