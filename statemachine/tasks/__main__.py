@@ -16,20 +16,20 @@ from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.model import Failure
 from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.tasks import LAST_TASKS
 from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import watch
 from statemachine.tasks.context import Context, load, retry_contention
 from statemachine.tasks.watch import DEPENDENCY, watched
 
 DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, watch.STOPPED
-_MAIN_WORK = {"validate": "validate_video", "media": "upload_outputs", "transcribe": "transcribe_video"}
 
 logger = Logger(service="mediajobs-tasks")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="statemachine.tasks")
-    parser.add_argument("task", choices=sorted(_MAIN_WORK))
+    parser.add_argument("task", choices=sorted(LAST_TASKS))
     parser.add_argument("--job-id", required=True)
     parser.add_argument("--attempt", required=True, type=int)
     wanted = parser.parse_args(arguments)
@@ -49,12 +49,12 @@ def _attempt(task: str, job_id: str, attempt: int, over: threading.Event) -> int
         context = load(job_id, attempt, over)
         _validate(context) if task == "validate" else importlib.import_module(f"statemachine.tasks.{task}").run(context)
     except JobError as error:
-        failure = Failure(code=error.code, message=error.message, task=error.task or _MAIN_WORK[task])
+        failure = Failure(code=error.code, message=error.message, task=error.task or LAST_TASKS[task])
         retryable = error.retryable
     except DEPENDENCY as error:
         logger.exception("a dependency failed")
         message = f"Storage or database could not be reached ({type(error).__name__}). The task is tried again."
-        failure = Failure(code="dependency_unavailable", message=message, task=_MAIN_WORK[task])
+        failure = Failure(code="dependency_unavailable", message=message, task=LAST_TASKS[task])
         retryable = True
     else:
         logger.info("done", seconds=round(time.monotonic() - started, 3))

@@ -10,17 +10,18 @@ from mediajobs.errors import JobError
 from mediajobs.media import ladder
 from mediajobs.media.ladder import Size, TranscodePlan
 from mediajobs.media.manifests import Output, TaskManifest
+from mediajobs.media.outputs import FILES
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.object_keys import output_prefix, source_key
+from mediajobs.media.tasks import TASK_OF_OUTPUT
+from mediajobs.storage.object_keys import output_key, source_key
 from statemachine.tasks import limits
 from statemachine.tasks.context import Context
 from statemachine.tasks.graph import AUDIO_FILE, MP3_BITRATE
-from statemachine.tasks.position import TASKS, UPLOAD, Marks, percents, tasks_of
+from statemachine.tasks.position import UPLOAD, Marks, percents, tasks_of
 from statemachine.tasks.rendition import Upload
 from statemachine.tasks.transcode import transcode
 
 TASK = "media"
-THUMBNAIL_KEY = "thumbnail.jpg"
 
 
 def run(context: Context) -> TaskManifest:
@@ -28,7 +29,7 @@ def run(context: Context) -> TaskManifest:
     if context.source is None:
         raise JobError("not_validated", "the source has not been validated; retry the job from its start")
     plan = ladder.plan(context.source, context.options)
-    context.reporter.skip(**{TASKS[absent.name]: absent.reason for absent in plan.absent})
+    context.reporter.skip(**{TASK_OF_OUTPUT[absent.name]: absent.reason for absent in plan.absent})
     manifest = context.made_before(TASK)
     if manifest is not None:
         context.reporter.finish(*tasks_of(plan), UPLOAD)
@@ -54,7 +55,7 @@ class _Run:
     def make(self) -> TaskManifest:
         try:
             with tempfile.TemporaryDirectory(prefix="mediajobs-") as folder:
-                if not self._plan.empty:
+                if self._plan.outputs:
                     self._transcode(Path(folder))
                     self._publish(Path(folder))
             return self._write_manifest()
@@ -64,7 +65,7 @@ class _Run:
 
     def _transcode(self, folder: Path) -> None:
         for rendition in self._plan.renditions:
-            key = self._key(f"{rendition.name}.mp4")
+            key = output_key(self._context.job_id, rendition.name)
             self._objects.abort_uploads(key)
             self._uploads.append(Upload(rendition, self._objects, key))
         url = self._objects.presigned_get(source_key(self._context.job_id), expires=limits.URL_SECONDS)
@@ -89,18 +90,22 @@ class _Run:
             self._reporter.update(**self._marks.percent)
 
     def _audio(self, path: Path) -> Output:
-        stored = self._objects.upload_file(path, self._key(AUDIO_FILE), "audio/mpeg")
-        seconds = round(stored.size_bytes * 8 / MP3_BITRATE, 3)
-        return Output(name="audio", **stored._asdict(), content_type="audio/mpeg", duration_seconds=seconds)
+        output = self._stored("audio", path)
+        seconds = round(output.size_bytes * 8 / MP3_BITRATE, 3)
+        return output.model_copy(update={"duration_seconds": seconds})
 
     def _thumbnail(self, folder: Path, size: Size) -> Output:
         """The candidate with the most detail: a black or blurred frame makes a small JPEG."""
         candidates = sorted(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
         if not candidates:
             raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
-        stored = self._objects.upload_file(candidates[-1], self._key(THUMBNAIL_KEY), "image/jpeg")
-        shape = {"width": size.width, "height": size.height}
-        return Output(name="thumbnail", **stored._asdict(), content_type="image/jpeg", **shape)
+        output = self._stored("thumbnail", candidates[-1])
+        return output.model_copy(update={"width": size.width, "height": size.height})
+
+    def _stored(self, name: str, path: Path) -> Output:
+        kind = FILES[name].content_type
+        stored = self._objects.upload_file(path, output_key(self._context.job_id, name), kind)
+        return Output(name=name, **stored._asdict(), content_type=kind)
 
     def _write_manifest(self) -> TaskManifest:
         manifest = TaskManifest(
@@ -120,6 +125,3 @@ class _Run:
                 steps.callback(upload.abort)
             for output in self._outputs:
                 steps.callback(self._objects.delete, output.key)
-
-    def _key(self, name: str) -> str:
-        return output_prefix(self._context.job_id) + name

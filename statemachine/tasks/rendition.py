@@ -4,9 +4,8 @@ from mediajobs.media import hls_playlists
 from mediajobs.media.fragment_index import FragmentIndex
 from mediajobs.media.ladder import Rendition, TranscodePlan
 from mediajobs.media.manifests import Output
+from mediajobs.media.outputs import FILES
 from mediajobs.storage.bucket_store import MediaBucket
-
-CONTENT_TYPE = "video/mp4"
 
 
 class Upload:
@@ -15,7 +14,7 @@ class Upload:
     def __init__(self, rendition: Rendition, objects: MediaBucket, key: str) -> None:
         self.rendition = rendition
         self.index = FragmentIndex()
-        self.sink = objects.streaming_upload(key, CONTENT_TYPE)
+        self.sink = objects.streaming_upload(key, FILES[rendition.name].content_type)
 
     def write(self, data: bytes) -> None:
         self.index.feed(data)
@@ -31,7 +30,7 @@ class Upload:
         return Output(
             name=self.rendition.name,
             **stored._asdict(),
-            content_type=CONTENT_TYPE,
+            content_type=FILES[self.rendition.name].content_type,
             width=self.rendition.size.width,
             height=self.rendition.size.height,
             duration_seconds=round(self.index.duration, 3),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mediajobs.errors import JobError
 from mediajobs.media.manifests import Absent, Output, TaskManifest
+from mediajobs.media.outputs import FILES, TRANSCRIPT_FILES
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.object_keys import output_prefix, source_key
+from mediajobs.storage.object_keys import output_key, source_key
 from mediajobs.transcripts import subtitles
 from mediajobs.transcripts import transcript as transcripts_transcript
 from mediajobs.transcripts.transcript import Transcript
@@ -18,11 +19,11 @@ TASK = "transcribe_video"
 MANIFEST = "transcribe"
 DEFAULT_MODEL = "base"
 
-_FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
-    "txt": ("text/plain; charset=utf-8", transcripts_transcript.to_txt),
-    "srt": ("application/x-subrip; charset=utf-8", subtitles.to_srt),
-    "vtt": ("text/vtt; charset=utf-8", subtitles.to_vtt),
-    "json": ("application/json", transcripts_transcript.to_json),
+_WRITERS: dict[str, Callable[[Transcript], str]] = {
+    "transcript_txt": transcripts_transcript.to_txt,
+    "transcript_srt": subtitles.to_srt,
+    "transcript_vtt": subtitles.to_vtt,
+    "transcript_json": transcripts_transcript.to_json,
 }
 
 
@@ -56,7 +57,7 @@ def _made(context: Context) -> TaskManifest:
     started = time.monotonic()
     engine = speech.load(_model_home(context))
     transcript = _transcribed(context, source, engine)
-    outputs = [_put(context, transcript, name) for name in _FORMATS]
+    outputs = [_put(context, transcript, name) for name in TRANSCRIPT_FILES]
     return TaskManifest(
         task=MANIFEST,
         attempt=context.attempt,
@@ -67,7 +68,7 @@ def _made(context: Context) -> TaskManifest:
 
 
 def _nothing(context: Context, reason: str) -> TaskManifest:
-    absent = [Absent(name=f"transcript_{name}", reason=reason) for name in _FORMATS]
+    absent = [Absent(name=name, reason=reason) for name in TRANSCRIPT_FILES]
     return TaskManifest(task=MANIFEST, attempt=context.attempt, outputs=[], absent=absent)
 
 
@@ -91,12 +92,12 @@ def _model_home(context: Context) -> Path:
 
 
 def _put(context: Context, transcript: Transcript, name: str) -> Output:
-    content_type, written = _FORMATS[name]
-    sink = context.objects.streaming_upload(f"{output_prefix(context.job_id)}transcript.{name}", content_type)
-    sink.write(written(transcript).encode())
+    content_type = FILES[name].content_type
+    sink = context.objects.streaming_upload(output_key(context.job_id, name), content_type)
+    sink.write(_WRITERS[name](transcript).encode())
     stored = sink.close()
     return Output(
-        name=f"transcript_{name}",
+        name=name,
         key=stored.key,
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,

@@ -10,20 +10,10 @@ import requests
 from infra.cli.api.client import Client, job_path
 from infra.cli.api.documents import Job
 from infra.cli.errors import CommandError, UnreachableError, UsageError
+from mediajobs.media.outputs import FILES, SOURCE
 
 TRIES = 3
 CHUNK = 1 << 20
-FILENAMES = {
-    "360p": "360p.mp4",
-    "720p": "720p.mp4",
-    "audio": "audio.mp3",
-    "thumbnail": "thumbnail.jpg",
-    "transcript_txt": "transcript.txt",
-    "transcript_srt": "transcript.srt",
-    "transcript_vtt": "transcript.vtt",
-    "transcript_json": "transcript.json",
-}
-NAMES = (*FILENAMES, "source")
 
 
 class Wanted(NamedTuple):
@@ -35,8 +25,8 @@ class Wanted(NamedTuple):
 
 
 def made(job: Job) -> list[str]:
-    """The names of the outputs that the job has, in the order of FILENAMES."""
-    return [name for name in FILENAMES if _entry(job, name).get("available")]
+    """The names of the outputs that the job has, in the order of the table."""
+    return [name for name in FILES if _entry(job, name).get("available")]
 
 
 def plan(job: Job, names: Sequence[str], into: Path, *, overwrite: bool) -> list[Wanted]:
@@ -96,12 +86,12 @@ def _entry(job: Job, name: str) -> dict[str, object]:
 
 
 def _size(job: Job, name: str) -> int | None:
-    size = job.source.size_bytes if name == "source" else _entry(job, name).get("size_bytes")
+    size = job.source.size_bytes if name == SOURCE else _entry(job, name).get("size_bytes")
     return size if isinstance(size, int) else None
 
 
 def _filename(job: Job, name: str) -> str:
     """Names of our own, so that two outputs never meet; the source keeps its suffix."""
-    if name != "source":
-        return FILENAMES[name]
-    return "source" + PurePosixPath(job.source.filename or "").suffix
+    if name != SOURCE:
+        return FILES[name].name
+    return SOURCE + PurePosixPath(job.source.filename or "").suffix

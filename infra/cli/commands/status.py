@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.api.downloads import NAMES
 from infra.cli.errors import UsageError
 from infra.cli.job_run import download_all, finished, watched
 from infra.cli.options import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
+from mediajobs.media.outputs import DOWNLOADS
 
-What = Annotated[list[str] | None, typer.Argument(metavar="WHAT", help=f"Any of {', '.join(NAMES)}.")]
+What = Annotated[list[str] | None, typer.Argument(metavar="WHAT", help=f"Any of {', '.join(DOWNLOADS)}.")]
 Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; ./JOB_ID where none is given.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are in the way.")]
 
@@ -57,8 +57,8 @@ def download(
 
     All of it, or the outputs that you name. Each file is whole or not there at all.
     """
-    if unknown := sorted(set(what or ()) - set(NAMES)):
-        raise UsageError(f"There is no output {', '.join(unknown)}.", hints=[f"There are {', '.join(NAMES)}."])
+    if unknown := sorted(set(what or ()) - set(DOWNLOADS)):
+        raise UsageError(f"There is no output {', '.join(unknown)}.", hints=[f"There are {', '.join(DOWNLOADS)}."])
     client, out = connect(api_url, api_key), console()
     folder = into or Path(job_id)
     with display_for(out, as_json=as_json) as screen:

@@ -1,7 +1,6 @@
 """`mediajobs submit`: a file or an address becomes a job."""
 
 import mimetypes
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -14,13 +13,15 @@ from infra.cli.job_run import finished, start, watched
 from infra.cli.options import ApiKey, ApiUrl, AsJson, Watch, connect, console
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
+from mediajobs.media.outputs import RENDITIONS
 
 _PANEL = "What to make (default: everything)"
 
 
-class Rendition(StrEnum):
-    P360 = "360p"
-    P720 = "720p"
+def _rendition(name: str) -> str:
+    if name not in RENDITIONS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, RENDITIONS))}.")
+    return name
 
 
 Source = Annotated[str, typer.Argument(metavar="FILE|URL", help="A video or audio file, or its https or s3 address.")]
@@ -32,8 +33,14 @@ Batch = Annotated[
     typer.Option("--batch", metavar="ID", help="Of this batch, which may be new.", callback=id_arguments.batch_id),
 ]
 Renditions = Annotated[
-    list[Rendition] | None,
-    typer.Option("--rendition", metavar="360p|720p", help="Only this one; may be repeated.", rich_help_panel=_PANEL),
+    list[str] | None,
+    typer.Option(
+        "--rendition",
+        metavar="|".join(RENDITIONS),
+        help="Only this one; may be repeated.",
+        parser=_rendition,
+        rich_help_panel=_PANEL,
+    ),
 ]
 NoVideo = Annotated[bool, typer.Option("--no-video", help="No renditions and no HLS.", rich_help_panel=_PANEL)]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="No MP3.", rich_help_panel=_PANEL)]
@@ -70,7 +77,7 @@ def submit(
     With --watch, exit code 1 if the job failed. Ctrl-C stops the watching; the job goes on.
     """
     options: dict[str, Any] = {
-        "renditions": [] if no_video else [one.value for one in rendition or []] or None,
+        "renditions": [] if no_video else rendition or None,
         "audio": False if no_audio else None,
         "thumbnail": False if no_thumbnail else None,
         "hls": False if no_hls or no_video else None,

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from infra.cli.api.client import Client, job_path
 from infra.cli.api.documents import Job
-from infra.cli.api.downloads import FILENAMES, made
+from infra.cli.api.downloads import made
 from infra.cli.errors import printable
+from mediajobs.media.outputs import MEDIA_FILES, TRANSCRIPT_FILES
 
 WORDS_SHOWN = 150
 
@@ -26,11 +27,11 @@ def show_outputs(console: Console, job: Job, files: dict[str, Path] | None = Non
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("compression", justify="right", no_wrap=True)
     table.add_column("file" if files else "", overflow="fold")
-    for name in ("360p", "720p", "audio", "thumbnail"):
+    for name in MEDIA_FILES:
         if (entry := job.outputs.get(name)) is not None:
             table.add_row(name, *_file_cells(entry, files.get(name)))
-    for name in FILENAMES:
-        if name.startswith("transcript_") and name in files:
+    for name in TRANSCRIPT_FILES:
+        if name in files:
             table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", files[name].name)
     for name, note in (("transcription", _transcription(job)), ("hls", _hls(job))):
         if note:

@@ -21,10 +21,11 @@ from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.presenter import job_document
 from mediajobs.jobs.schemas import CompleteUpload, CreatedJob, CreateJob, JobDocument, JobStatus
+from mediajobs.media.outputs import DOWNLOADS
 from mediajobs.pipeline import admission_service
 from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.bucket_store import MediaBucket, source_size
-from mediajobs.storage.object_keys import OUTPUT_KEYS, download_name, source_key
+from mediajobs.storage.object_keys import download_name, output_key, source_key
 from mediajobs.storage.upload_plan import parts_for
 from mediajobs.timestamps import parse
 
@@ -99,8 +100,8 @@ def get(asked: ApiRequest, job_id: str) -> Response:
 def download(asked: ApiRequest, job_id: str, output: str) -> Response:
     """Redirect to an output's presigned URL."""
     job = get_own_job(asked.caller, job_id)
-    if output not in OUTPUT_KEYS:
-        choices = ", ".join(OUTPUT_KEYS)
+    if output not in DOWNLOADS:
+        choices = ", ".join(DOWNLOADS)
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no output {output}. There are: {choices}.")
     name = download_name(job.filename, output)
     if output == "source":
@@ -111,7 +112,7 @@ def download(asked: ApiRequest, job_id: str, output: str) -> Response:
     if summary is None or not summary.available:
         reason = f": {summary.reason}" if summary and summary.reason else ""
         raise Problem(HTTPStatus.NOT_FOUND, f"This job did not make {output}{reason}.")
-    return redirect(MediaBucket.from_environment().presigned_get(OUTPUT_KEYS[output].format(job_id), filename=name))
+    return redirect(MediaBucket.from_environment().presigned_get(output_key(job_id, output), filename=name))
 
 
 def _source(job: Job, name: str) -> Response:
