@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infra import models
+from infra import whisper_models
 from statemachine.tasks import speech
 from tests.support.media_samples import output
 
@@ -29,7 +29,7 @@ class Cost(NamedTuple):
 
 
 def main(rounds: int) -> None:
-    engine = speech.load(models.pull("base", ROOT / models.MODELS_DIR))
+    engine = speech.load(whisper_models.pull("base", ROOT / whisper_models.MODELS_DIR))
     once = np.frombuffer(output("-i", DEMO, "-f", "s16le", "-ar", "16000", "-ac", "1", "-"), dtype="<i2")
     samples = np.tile(once, REPEATS)
     ours: list[Cost] = []

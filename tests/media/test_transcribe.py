@@ -10,7 +10,7 @@ import pysubs2
 import pytest
 import webvtt
 
-from infra import models
+from infra import whisper_models
 from mediajobs.errors import JobError, Stopped
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options, Transcription
@@ -36,8 +36,8 @@ FORMATS = ("txt", "srt", "vtt", "json")
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
-    into = ROOT / models.MODELS_DIR
-    models.pull("base", into)
+    into = ROOT / whisper_models.MODELS_DIR
+    whisper_models.pull("base", into)
     return into
 
 

@@ -13,8 +13,8 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 from infra.local import emulator, processes
-from infra.local.checks import free_port
-from infra.local.home import Home
+from infra.local.ports import free_port
+from infra.local.stack_folder import StackFolder
 from mediajobs.health import check_service, worker_store
 from mediajobs.health.report import Disk, Heartbeat
 from tests.support.functions import load
@@ -33,8 +33,8 @@ Stop = Callable[[str, str], None]
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    home = Home(tmp_path_factory.mktemp("health"))
-    home.make()
+    home = StackFolder(tmp_path_factory.mktemp("health"))
+    home.create()
     try:
         port = free_port(0)
         emulator.start(home, port)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from infra.local import emulator, processes
-from infra.local.checks import free_port
-from infra.local.home import ROOT, Home
+from infra.local.ports import free_port
+from infra.local.stack_folder import StackFolder
+from infra.paths import ROOT
 from mediajobs.health import worker_store
 from statemachine.worker.claims import Claim, Claims
 from statemachine.worker.processes import started_at
@@ -40,9 +41,9 @@ while not (folder / "go").exists():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(tmp_path_factory.mktemp("worker"))
-    home.make()
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
+    home = StackFolder(tmp_path_factory.mktemp("worker"))
+    home.create()
     (home.path / "toy.py").write_text(TOY)
     try:
         yield home
@@ -51,7 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def states(home: Home) -> Any:
+def states(home: StackFolder) -> Any:
     port = free_port(0)
     emulator.start(home, port)
     return emulator.session(emulator.endpoint(port)).client("stepfunctions")
@@ -99,7 +100,7 @@ def pipe(states: Any, request: pytest.FixtureRequest) -> Pipe:
 
 @pytest.fixture
 def worker(
-    home: Home, states: Any, counters: Any, pipe: Pipe, tmp_path: Path
+    home: StackFolder, states: Any, counters: Any, pipe: Pipe, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a worker and waits until it polls."""
     started: list[subprocess.Popen[str]] = []

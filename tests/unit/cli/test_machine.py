@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
 from infra.local import StackError
-from infra.models import ModelError
+from infra.whisper_models import ModelError
 from mediajobs.accounts import key_store
 
 runner = CliRunner()
@@ -133,7 +133,7 @@ def test_a_model_that_cannot_be_had_is_an_error_and_not_a_crash(
     def pull(*_: object) -> None:
         raise ModelError("no network")
 
-    monkeypatch.setattr("infra.models.pull", pull)
+    monkeypatch.setattr("infra.whisper_models.pull", pull)
 
     result = run("models", "pull", "base", "--into", str(tmp_path))
 

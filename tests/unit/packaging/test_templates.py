@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra import lint, rules, states, templates
-from infra.templates import ROOT, Template
+from infra import templates
+from infra.lint import linter, state_machine_rules, template_rules
+from infra.paths import ROOT
+from infra.templates import Template
 from mediajobs.webhooks.delivery_tables import expires
 
 Change = Callable[[Any], object]
@@ -67,17 +69,17 @@ def stream_mapping(template: Template) -> Any:
 
 class TestLint:
     def test_finds_nothing_in_what_we_deploy(self, capsys: pytest.CaptureFixture[str]) -> None:
-        status = lint.main()
+        status = linter.main()
         assert capsys.readouterr().out == ""
         assert status == 0
 
     def test_finds_a_reference_to_what_is_not_there(self, main: Template) -> None:
         properties(main, "SchedulerFunction")["Environment"]["Variables"]["STATE_MACHINE"] = {"Ref": "Nowhere"}
-        assert any("Nowhere" in finding for finding in lint.check(main))
+        assert any("Nowhere" in finding for finding in linter.check(main))
 
     def test_finds_what_is_not_sam(self, main: Template) -> None:
         del properties(main, "ApiFunction")["Handler"]
-        assert any("ApiFunction" in finding for finding in lint.check(main))
+        assert any("ApiFunction" in finding for finding in linter.check(main))
 
 
 BROKEN: dict[str, tuple[Change, str]] = {
@@ -145,13 +147,13 @@ BROKEN: dict[str, tuple[Change, str]] = {
 class TestRules:
     @pytest.mark.parametrize(("change", "finding"), BROKEN.values(), ids=BROKEN)
     def test_what_is_broken_is_found(self, expanded: Template, change: Change, finding: str) -> None:
-        before = set(rules.check(expanded))
+        before = set(template_rules.check(expanded))
         change(expanded)
-        new = set(rules.check(expanded)) - before
+        new = set(template_rules.check(expanded)) - before
         assert any(finding in line for line in new), new
 
     def test_an_action_that_knows_no_resource_may_be_allowed_on_all(self, compute: Template) -> None:
-        assert not [line for line in rules.check(compute) if "ecr:GetAuthorizationToken" in line]
+        assert not [line for line in template_rules.check(compute) if "ecr:GetAuthorizationToken" in line]
 
 
 BROKEN_MACHINE: dict[str, tuple[Change, str]] = {
@@ -210,20 +212,20 @@ class TestStateMachine:
     def test_what_is_broken_is_found(self, text: str, substitutions: list[str], change: Change, finding: str) -> None:
         machine = json.loads(text.replace("${TaskHeartbeatSeconds}", '"${TaskHeartbeatSeconds}"'))
         change(machine)
-        found = list(states.check(json.dumps(machine), substitutions))
+        found = list(state_machine_rules.check(json.dumps(machine), substitutions))
         assert any(finding in line for line in found), found
 
     def test_substitutions_are_those_of_the_template(self, text: str, substitutions: list[str]) -> None:
         missing, spare = substitutions[1:], [*substitutions, "Spare"]
-        assert list(states.check(text, missing)) == [
+        assert list(state_machine_rules.check(text, missing)) == [
             f"${{{substitutions[0]}}} stays as it is; add {substitutions[0]} to DefinitionSubstitutions"
         ]
-        assert list(states.check(text, spare)) == [
+        assert list(state_machine_rules.check(text, spare)) == [
             "the substitution Spare is not used; take it out of DefinitionSubstitutions"
         ]
 
     def test_what_is_not_json_is_said(self) -> None:
-        assert next(states.check("{", [])).startswith("not JSON")
+        assert next(state_machine_rules.check("{", [])).startswith("not JSON")
 
 
 class TestCompute:
