@@ -26,7 +26,7 @@ MAX_UNPACKED_BYTES = 250 << 20  # Lambda's limit: a function and its layers, unp
 
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
-_IMPORT_TIMEOUT_SECONDS = 60  # seconds
+_IMPORT_TIMEOUT_SECONDS = 60
 _IMPORT_SCRIPT = """
 import importlib, sys, time
 sys.path[:0] = sys.argv[1:3]

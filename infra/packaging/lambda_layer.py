@@ -19,7 +19,7 @@ UV = Path(sys.prefix) / "bin" / "uv"
 LOCK = ROOT / "infra" / "locks" / "layer.txt"
 LIBRARY = ROOT / "layers" / "python"
 
-_INSTALL_TIMEOUT_SECONDS = 600  # seconds, downloads included
+_INSTALL_TIMEOUT_SECONDS = 600  # includes downloads
 _ELF_MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}
 # Of Chalice only the runtime is used: these files, which need only the standard library. Its other files and its
 # requirements are a command line that this project does not use.

@@ -35,7 +35,7 @@ Description = Annotated[
     str | None, typer.Option("--description", metavar="TEXT", help="A text to recognize the endpoint by.")
 ]
 Enabled = Annotated[
-    bool | None, typer.Option("--enable/--disable", help="Enabling also resets the count of earlier failures.")
+    bool | None, typer.Option("--enable/--disable", help="Enabling also clears the record of earlier failures.")
 ]
 
 
