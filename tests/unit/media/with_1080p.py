@@ -165,4 +165,4 @@ def test_the_command_line_takes_it_and_shows_it() -> None:
     answer = CliRunner().invoke(cli, ["submit", "--help"], env={"COLUMNS": "160"})
     assert "360p|720p|1080p" in answer.output
     read = documents.Job.read(document_of(job(ONLY, "1080p")))
-    assert downloads.made(read) == ["1080p"]
+    assert downloads.available_outputs(read) == ["1080p"]
