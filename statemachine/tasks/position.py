@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mediajobs.media.ladder import KEYFRAME_SECONDS, TranscodePlan
 from mediajobs.media.tasks import LAST_TASKS, TASK_OF_OUTPUT
-from statemachine.tasks.graph import THUMBNAIL_SECONDS
-from statemachine.tasks.rendition import Upload
+from statemachine.tasks.ffmpeg_command import THUMBNAIL_SECONDS
+from statemachine.tasks.rendition_upload import RenditionUpload
 
 UPLOAD = LAST_TASKS["media"]
 
@@ -47,7 +47,9 @@ def tasks_of(plan: TranscodePlan) -> list[str]:
     return [TASK_OF_OUTPUT[name] for name in plan.outputs]
 
 
-def percents(plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[Upload]) -> dict[str, float]:
+def percents(
+    plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[RenditionUpload]
+) -> dict[str, float]:
     """Percent by task, `seconds` into a source of `duration`. An upload counts as far as S3 has confirmed it."""
     share = min(1.0, seconds / duration)
     found = dict.fromkeys(tasks_of(plan), 100 * share)
@@ -56,7 +58,7 @@ def percents(plan: TranscodePlan, seconds: float, duration: float, uploads: Sequ
     if plan.hls:
         expected = len(uploads) * math.ceil(duration / KEYFRAME_SECONDS)
         found[TASK_OF_OUTPUT["hls"]] = 100 * min(1.0, sum(upload.index.count for upload in uploads) / expected)
-    produced = sum(upload.sink.size for upload in uploads)
-    confirmed = sum(upload.sink.uploaded for upload in uploads)
+    produced = sum(upload.stream.size for upload in uploads)
+    confirmed = sum(upload.stream.uploaded for upload in uploads)
     found[UPLOAD] = 100 * share * (confirmed / produced if produced else 0.0)
     return found

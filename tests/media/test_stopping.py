@@ -14,23 +14,23 @@ import pytest
 from mediajobs.errors import JobError, Stopped
 from mediajobs.storage import streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import limits, media, probe, runner
-from statemachine.tasks.context import Context
+from statemachine.tasks import ffprobe, limits, media, process_runner
+from statemachine.tasks.context import TaskContext
 from tests.support import media_samples, task_context
 
-FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
+FENCE = process_runner.ProcessLimits(cpu_seconds=60, memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
-def twelve_seconds(objects: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> Context:
+def twelve_seconds(bucket: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> TaskContext:
     source = tmp_path_factory.mktemp("slow") / "clip.mp4"
-    return task_context.validated(task_context.job(objects, media_samples.clip(source, "640x360", 12, "10")))
+    return task_context.validated(task_context.job(bucket, media_samples.clip(source, "640x360", 12, "10")))
 
 
 @pytest.fixture
-def slow(twelve_seconds: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+def slow(twelve_seconds: TaskContext, monkeypatch: pytest.MonkeyPatch) -> TaskContext:
     """A validated job whose transcode takes two seconds even on a fast machine."""
-    monkeypatch.setitem(probe.DECODE_OPTIONS, "readrate", 6)
+    monkeypatch.setitem(ffprobe.DECODE_OPTIONS, "readrate", 6)
     return twelve_seconds
 
 
@@ -44,14 +44,14 @@ def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool
     return lambda percent: percent.get("transcode_360p", 0) > 60 and then()
 
 
-def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
+def run_with(context: TaskContext, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
     recorder = task_context.Recorder(stop=stop)
     media.run(replace(context, reporter=recorder))
     return recorder
 
 
-def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming_upload_client, "PART", 16 << 10)  # so that parts are up by then
+def test_a_cancelled_job_leaves_no_process_and_no_object(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming_upload_client, "PART_BYTES", 16 << 10)  # so that parts are up by then
     seen: list[str] = []
 
     def look() -> bool:
@@ -66,14 +66,14 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(slow: Context, monkeypa
     assert task_context.keys(slow) == []
 
 
-def test_a_job_cancelled_while_it_is_published_leaves_no_object(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_a_job_cancelled_while_it_is_published_leaves_no_object(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     with pytest.raises(Stopped):
         run_with(context, lambda percent: 0 < percent.get("upload_outputs", 0) < 100)
     assert task_context.keys(context) == []
 
 
-def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
+def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: TaskContext) -> None:
     def kill() -> bool:
         for process in children("ffmpeg"):
             os.kill(process, signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: Context) -> None:
     assert task_context.keys(slow) == []
 
 
-def test_a_stalled_ffmpeg_is_named_and_killed(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_ffmpeg_is_named_and_killed(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STALL_SECONDS", 1)
     stopped: list[int] = []
 
@@ -103,7 +103,7 @@ def test_a_stalled_ffmpeg_is_named_and_killed(slow: Context, monkeypatch: pytest
     assert children("ffmpeg") == []
 
 
-def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ConnectionError("no storage")
 
@@ -114,17 +114,17 @@ def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: Context, monkeypatch
     assert task_context.keys(slow) == []
 
 
-def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
-    objects.delete(f"sources/{context.job_id}/source")
+def test_a_source_that_vanishes_is_named_and_worth_a_retry(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
+    bucket.delete(f"sources/{context.job_id}/source")
     with pytest.raises(JobError) as caught:
         run_with(context, lambda _: False)
     assert (caught.value.code, caught.value.retryable) == ("source_unavailable", True)
     assert "http" not in caught.value.message
 
 
-def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     assert context.source is not None
     longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
     with pytest.raises(JobError) as caught:
@@ -133,24 +133,24 @@ def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Media
     assert task_context.keys(context) == []
 
 
-def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: MediaBucket, tmp_path: Path) -> None:
-    context = task_context.validated(task_context.job(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
-    objects.client.create_multipart_upload(Bucket=objects.bucket, Key=f"outputs/{context.job_id}/360p.mp4")
+def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(bucket: MediaBucket, tmp_path: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=f"outputs/{context.job_id}/360p.mp4")
     run_with(context, lambda _: False)
     assert [key for key in task_context.keys(context) if key.startswith("half-made")] == []
 
 
-def test_outputs_that_are_not_whole_any_more_are_made_again(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_outputs_that_are_not_whole_any_more_are_made_again(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     run_with(context, lambda _: False)
-    objects.delete(f"outputs/{context.job_id}/audio.mp3")
+    bucket.delete(f"outputs/{context.job_id}/audio.mp3")
     run_with(context, lambda _: False)
     assert f"outputs/{context.job_id}/audio.mp3" in task_context.keys(context)
 
 
 def test_a_killed_task_takes_its_ffmpeg_along() -> None:
-    code = "from statemachine.tasks import runner as r; r.run(lambda _: ['sleep', '987.25'], {}, "
-    code += "limits=r.Limits(60, 8 << 30), stall_seconds=60)"
+    code = "from statemachine.tasks import process_runner as r; r.run(lambda _: ['sleep', '987.25'], {}, "
+    code += "limits=r.ProcessLimits(60, 8 << 30), stall_seconds=60)"
     task = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 20
     while not sleepers() and time.monotonic() < deadline:
@@ -170,14 +170,14 @@ def sleepers() -> str:
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     seen = bytearray()
-    runner.run(lambda _: ["env"], {runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=10)
+    process_runner.run(lambda _: ["env"], {process_runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=10)
     names = {line.partition("=")[0] for line in seen.decode().splitlines()}
     assert names <= {"PATH", "LANG", "PWD", "SHLVL", "_"}
 
 
 def test_a_child_has_limits() -> None:
     seen = bytearray()
-    fence = runner.Limits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
+    fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
     command = ["sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c"]
-    runner.run(lambda _: command, {runner.STDOUT: seen.extend}, limits=fence, stall_seconds=10)
+    process_runner.run(lambda _: command, {process_runner.STDOUT: seen.extend}, limits=fence, stall_seconds=10)
     assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]

@@ -12,7 +12,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import context
-from statemachine.tasks.context import StoreReporter
+from statemachine.tasks.progress_reporter import StoreReporter
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -31,7 +31,7 @@ def reporter() -> StoreReporter:
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that the test turns."""
     now = [100.0]
-    monkeypatch.setattr("statemachine.tasks.context.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("statemachine.tasks.progress_reporter.time.monotonic", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds

@@ -295,4 +295,4 @@ def test_a_worker_that_cannot_give_its_sign_works_all_the_same(
 ) -> None:
     worker(COUNTERS_TABLE="gone")
     assert pipe.end(pipe.start("exit", "0"))["status"] == "SUCCEEDED"
-    until(lambda: '"event": "sign_failed", "error": "ResourceNotFoundException"' in logged(tmp_path))
+    until(lambda: '"event": "worker_heartbeat_failed", "error": "ResourceNotFoundException"' in logged(tmp_path))

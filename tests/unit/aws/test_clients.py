@@ -25,7 +25,7 @@ REST = 5  # seconds, for what else there is to do
 STORES = ROOT / "layers" / "python" / "mediajobs"
 FOR_BODIES: dict[str, Callable[[], Any]] = {
     "objects": lambda: MediaBucket("media").client,
-    "uploads": lambda: presigned_upload_store._joining(),
+    "uploads": lambda: presigned_upload_store._transfer_client(),
 }
 FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "rows": lambda: connection().client,
@@ -37,9 +37,10 @@ FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "pushes": lambda: push_client.gateway(),
     "health": lambda: check_service._made()["dynamodb"],
 }
+PARTS = [Part(1, 5)]
 URLS: dict[str, Callable[[], str]] = {
-    "PUT": lambda: presigned_upload_store.single("sources/A/source", None)["url"],
-    "parts": lambda: presigned_upload_store.in_parts("sources/A/source", "id", [Part(1, 5)], "")["parts"][0]["url"],
+    "PUT": lambda: presigned_upload_store.single_upload("sources/A/source", None)["url"],
+    "parts": lambda: presigned_upload_store.multipart_upload("sources/A/source", "id", PARTS, "")["parts"][0]["url"],
     "GET": lambda: MediaBucket("media").presigned_get("sources/A/source"),
 }
 
@@ -50,7 +51,7 @@ def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     kept = (
         delivery_service._circuits,
         presigned_upload_store._client,
-        presigned_upload_store._joining,
+        presigned_upload_store._transfer_client,
         executions_client._client,
         attempt_queue._client,
         push_client.gateway,

@@ -26,7 +26,7 @@ from mediajobs.pipeline.task_results import branches, processing_time
 from mediajobs.storage.object_keys import download_name, output_key
 from mediajobs.webhooks.event_schemas import JobCompleted
 from mediajobs.webhooks.payloads import payload
-from statemachine.tasks import graph, position
+from statemachine.tasks import ffmpeg_command, position
 from tests.support.functions import load
 
 ONLY = Options(renditions=["1080p"], audio=False, thumbnail=False, transcription={"enabled": False})
@@ -93,7 +93,9 @@ def test_the_ladder_and_ffmpegs_command_have_it(tmp_path: Path) -> None:
     plan = ladder.plan(SOURCE, Options(renditions=["360p", "1080p"], audio=False, thumbnail=False))
     assert [rendition.name for rendition in plan.renditions] == ["1080p", "360p"]
     assert position.tasks_of(plan) == ["transcode_1080p", "transcode_360p", "prepare_hls"]
-    arguments = graph.command(SOURCE, plan, "https://x.test/", {"1080p": 7, "360p": 8, graph.PROGRESS: 9}, tmp_path)
+    arguments = ffmpeg_command.command(
+        SOURCE, plan, "https://x.test/", {"1080p": 7, "360p": 8, ffmpeg_command.PROGRESS: 9}, tmp_path
+    )
     assert arguments[arguments.index("-maxrate:v:0") + 1] == "7000000"
     assert "scale=h=1080:w=1920" in " ".join(arguments)
 

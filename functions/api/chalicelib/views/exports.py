@@ -12,7 +12,7 @@ from mediajobs.errors import NotFound
 from mediajobs.exports import export_service, export_store
 from mediajobs.exports.export import CONTENT_TYPES, Export, ExportedJobs, ExportJobs, RunningExport, fits
 from mediajobs.ids import is_job_id
-from mediajobs.storage.bucket_store import attachment
+from mediajobs.storage.bucket_store import content_disposition
 
 SECONDS = 20.0  # the gateway gives up after 29
 _POLL_SECONDS = "5"
@@ -74,7 +74,7 @@ def running_export(asked: ApiRequest, export_id: str) -> Response:
 def _inline(export: Export, body: str) -> Response:
     headers: Headers = {
         "Content-Type": CONTENT_TYPES[export.format],
-        "Content-Disposition": attachment(export.filename),
+        "Content-Disposition": content_disposition(export.filename),
         "Cache-Control": "no-store",
     }
     return Response(body, headers=headers)

@@ -73,7 +73,7 @@ def complete_upload(asked: ApiRequest, job_id: str) -> Response:
         )
     if job.status is Status.PENDING:
         try:
-            presigned_upload_store.complete(source_key(job_id), job.upload_id, asked.body.parts)
+            presigned_upload_store.complete_multipart(source_key(job_id), job.upload_id, asked.body.parts)
         except JobError as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.message) from error
     return json_answer(JobStatus(job_id=job_id, status=job.status), HTTPStatus.ACCEPTED)
@@ -137,13 +137,13 @@ def _make(job: Job) -> Job:
     quota = quota_store.check(job.account, announced=job.size_bytes or 0)
     if not job.source_url and parts_for(job.size_bytes):
         job = job.model_copy(
-            update={"upload_id": presigned_upload_store.begin(source_key(job.job_id), job.content_type)}
+            update={"upload_id": presigned_upload_store.create_multipart(source_key(job.job_id), job.content_type)}
         )
     try:
         job_store.create(job, quota=quota)
     except QuotaExceeded:  # others took the last places meanwhile
         if job.upload_id is not None:
-            presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
+            presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
         raise
     return job
 
@@ -152,9 +152,9 @@ def _upload(job: Job) -> dict[str, Any]:
     """How the client is to upload."""
     key = source_key(job.job_id)
     if job.upload_id is None:
-        return presigned_upload_store.single(key, job.content_type)
+        return presigned_upload_store.single_upload(key, job.content_type)
     parts = parts_for(job.size_bytes)
-    return presigned_upload_store.in_parts(key, job.upload_id, parts, f"/jobs/{job.job_id}/upload/complete")
+    return presigned_upload_store.multipart_upload(key, job.upload_id, parts, f"/jobs/{job.job_id}/upload/complete")
 
 
 def _check_source_url(url: str | None) -> None:

@@ -20,7 +20,7 @@ def cancel(job: Job) -> job_store.TransitionResult:
     """Ends the job, whatever it does. `illegal` where it had ended already; its tasks stop by the event of this."""
     outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
     if outcome.transition is Transition.ALLOWED and job.status is Status.PENDING and job.upload_id is not None:
-        presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
+        presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
     return outcome
 
 

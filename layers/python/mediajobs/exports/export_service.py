@@ -75,13 +75,13 @@ def finish(run: Run) -> str:
     objects, export = MediaBucket.from_environment(), run.export
     if not export.parts:
         kind = CONTENT_TYPES[export.format]
-        objects.client.put_object(Bucket=objects.bucket, Key=export.key, Body=run.tail, ContentType=kind)
+        objects.client.put_object(Bucket=objects.name, Key=export.key, Body=run.tail, ContentType=kind)
         return url(export)
     if run.tail:
         export = _with_part(export, run.tail)
     parts: Any = {"Parts": list(export.parts)}
     objects.client.complete_multipart_upload(
-        Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", MultipartUpload=parts
+        Bucket=objects.name, Key=export.key, UploadId=export.upload_id or "", MultipartUpload=parts
     )
     return url(export)
 
@@ -96,7 +96,7 @@ def abandon(export: Export) -> None:
         return
     objects = MediaBucket.from_environment()
     try:
-        objects.client.abort_multipart_upload(Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id)
+        objects.client.abort_multipart_upload(Bucket=objects.name, Key=export.key, UploadId=export.upload_id)
     except ClientError as error:
         if not _is_gone(error):
             raise
@@ -158,12 +158,12 @@ def _with_part(export: Export, body: bytes) -> Export:
     objects = MediaBucket.from_environment()
     if export.upload_id is None:
         begun = objects.client.create_multipart_upload(
-            Bucket=objects.bucket, Key=export.key, ContentType=CONTENT_TYPES[export.format]
+            Bucket=objects.name, Key=export.key, ContentType=CONTENT_TYPES[export.format]
         )
         export = export.model_copy(update={"upload_id": begun["UploadId"]})
     number = len(export.parts) + 1
     answer: Any = objects.client.upload_part(
-        Bucket=objects.bucket, Key=export.key, UploadId=export.upload_id or "", PartNumber=number, Body=body
+        Bucket=objects.name, Key=export.key, UploadId=export.upload_id or "", PartNumber=number, Body=body
     )
     part = {"PartNumber": number} | {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
     return export.model_copy(update={"parts": (*export.parts, part), "tail_key": None})
@@ -173,7 +173,7 @@ def _set_down(run: Run) -> Export:
     """Puts the bytes that are in no part yet beside the file, under a name that no other set of bytes has."""
     export, objects = run.export, MediaBucket.from_environment()
     key = f"{export.key}.rest-{len(export.parts)}-{export.rows}"
-    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=run.tail)
+    objects.client.put_object(Bucket=objects.name, Key=key, Body=run.tail)
     return export.model_copy(update={"tail_key": key})
 
 
@@ -181,7 +181,7 @@ def _picked_up(export: Export) -> Run:
     if export.tail_key is None:
         return Run(export, b"")
     objects = MediaBucket.from_environment()
-    return Run(export, objects.client.get_object(Bucket=objects.bucket, Key=export.tail_key)["Body"].read())
+    return Run(export, objects.client.get_object(Bucket=objects.name, Key=export.tail_key)["Body"].read())
 
 
 def _is_gone(error: ClientError) -> bool:

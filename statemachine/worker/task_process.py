@@ -1,4 +1,4 @@
-"""One task as a process group of its own, that does not outlive the worker."""
+"""Runs one task in a process group of its own, which does not outlive the worker."""
 
 import os
 import shutil
@@ -10,23 +10,23 @@ from contextlib import suppress
 
 from statemachine.worker.processes import kill_group, kill_marked
 
-MARK = "MEDIAJOBS_CLAIM"
-LAST_LINES = 50
+CLAIM_VARIABLE = "MEDIAJOBS_CLAIM"
+OUTPUT_LINES = 50
 LINE_LIMIT = 500  # characters
 
 
-class Child:
-    """Start it in the thread that waits for it: Linux kills it when that thread ends, not when the worker does."""
+class TaskProcess:
+    """Start it in the thread that waits for it: Linux kills it when that thread ends, not when the worker ends."""
 
     def __init__(self, claim_id: str, module: str, command: list[str], environment: dict[str, str]) -> None:
         self._claim_id = claim_id
-        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._output_lines: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._process = subprocess.Popen(
-            [*_die_with_parent(), sys.executable, "-m", module, *command],
+            [*_die_with_parent_command(), sys.executable, "-m", module, *command],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),  # the worker's own stdout carries its log, line by line
+            stdout=sys.stderr.fileno(),  # the worker's own stdout carries its log
             stderr=subprocess.PIPE,
-            env={**os.environ, **environment, MARK: claim_id},
+            env={**os.environ, **environment, CLAIM_VARIABLE: claim_id},
             start_new_session=True,
             text=True,
             errors="replace",
@@ -35,37 +35,37 @@ class Child:
         self._reader.start()
 
     def wait(self, seconds: float) -> int | None:
-        """The exit code, or None when it still runs."""
+        """The exit code, or None where it still runs after `seconds`."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """Harmless when it has ended. Afterwards nothing that it started is left, and its last words are complete."""
-        sweep(self._claim_id)  # first: it finds what left the group, as long as its parents live
+        """Kills it, if it runs, and everything that it started. Afterwards its last output is complete."""
+        kill_leftovers(self._claim_id)  # first: descendants that left the group are found while their parents live
         kill_group(self._process.pid)
         self._process.wait()
         self._reader.join(timeout=1)
 
-    def last_words(self) -> str:
-        return "\n".join(self._last_lines)
+    def last_output(self) -> str:
+        return "\n".join(self._output_lines)
 
     def _read(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  (a pipe, see above)
         with self._process.stderr as lines:
             for line in lines:
-                self._last_lines.append(line.rstrip()[:LINE_LIMIT])
+                self._output_lines.append(line.rstrip()[:LINE_LIMIT])
                 with suppress(OSError):  # a full disk must not block the task
                     sys.stderr.write(line)
 
 
-def sweep(claim_id: str) -> list[int]:
-    """Kill what an earlier run of this claim left behind: a session that was led away, a worker that was killed."""
-    return kill_marked(MARK, claim_id)
+def kill_leftovers(claim_id: str) -> list[int]:
+    """Kills the processes of this claim, those of an earlier run and of other sessions too. Returns their ids."""
+    return kill_marked(CLAIM_VARIABLE, claim_id)
 
 
-def _die_with_parent() -> list[str]:
-    """util-linux sets PR_SET_PDEATHSIG for us; elsewhere the sweep at the next start does the work."""
+def _die_with_parent_command() -> list[str]:
+    """The command of util-linux that sets PR_SET_PDEATHSIG. Without it the next start kills what is left."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

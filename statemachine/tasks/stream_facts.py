@@ -1,4 +1,4 @@
-"""Reads what ffprobe found: which streams are transcoded, and the facts about them."""
+"""Chooses the streams to transcode from the output of ffprobe, and reads the facts about them."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -8,15 +8,23 @@ from mediajobs.media.source import AudioFacts, VideoFacts
 
 Stream = dict[str, Any]
 
-STILLS = {"mjpeg", "png", "gif", "bmp", "webp", "tiff", "jpeg2000", "jpegxl"}
+STILL_IMAGE_CODECS = {"mjpeg", "png", "gif", "bmp", "webp", "tiff", "jpeg2000", "jpegxl"}
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}
-GUESSING = {"mp3", "aac", "ac3", "eac3", "amr", "mpegts", "mpeg"}  # containers that do not state how long they are
-VARIABLE = Fraction(1, 100)  # how far average and nominal frame rate may be apart
+ESTIMATING_CONTAINERS = {
+    "mp3",
+    "aac",
+    "ac3",
+    "eac3",
+    "amr",
+    "mpegts",
+    "mpeg",
+}  # containers that do not state their duration
+FRAME_RATE_TOLERANCE = Fraction(1, 100)  # largest relative difference of average and nominal frame rate
 
 
 def video_facts(streams: Iterable[Stream]) -> VideoFacts | None:
-    """The default or first video stream; cover art is none."""
-    stream = _chosen(s for s in streams if s.get("codec_type") == "video" and _is_moving(s))
+    """The facts of the default or first video stream, None where there is none. Cover art is no video stream."""
+    stream = _default_or_first(s for s in streams if s.get("codec_type") == "video" and _is_moving(s))
     if stream is None:
         return None
     rotation = _rotation(stream)
@@ -31,13 +39,15 @@ def video_facts(streams: Iterable[Stream]) -> VideoFacts | None:
         frame_rate=float(average),
         pix_fmt=stream.get("pix_fmt", "unknown"),
         hdr=stream.get("color_transfer") in HDR_TRANSFERS,
-        variable_frame_rate=abs(average - nominal) > nominal * VARIABLE,
+        variable_frame_rate=abs(average - nominal) > nominal * FRAME_RATE_TOLERANCE,
     )
 
 
 def audio_facts(streams: Iterable[Stream]) -> AudioFacts | None:
-    """The default or first audio stream that can be decoded."""
-    stream = _chosen(s for s in streams if s.get("codec_type") == "audio" and s.get("codec_name") and s.get("channels"))
+    """The facts of the default or first audio stream that can be decoded, None where there is none."""
+    stream = _default_or_first(
+        s for s in streams if s.get("codec_type") == "audio" and s.get("codec_name") and s.get("channels")
+    )
     if stream is None:
         return None
     return AudioFacts(
@@ -49,7 +59,7 @@ def audio_facts(streams: Iterable[Stream]) -> AudioFacts | None:
 
 
 def stated_end(stream: Stream) -> float | None:
-    """When this stream ends on the container's clock, in seconds: MP4 and others have fields for it, Matroska a tag."""
+    """When this stream ends by the container's clock, in seconds. MP4 and others have fields for it, Matroska a tag."""
     if "duration" in stream:
         return float(stream.get("start_time", 0)) + float(stream["duration"])
     clock = stream.get("tags", {}).get("DURATION", "").split(":")
@@ -58,12 +68,12 @@ def stated_end(stream: Stream) -> float | None:
     return int(clock[0]) * 3600 + int(clock[1]) * 60 + float(clock[2])
 
 
-def is_guessed(container: str) -> bool:
-    """Is the duration of this container only an estimate, by bitrate or last timestamp?"""
-    return not GUESSING.isdisjoint(container.split(","))
+def has_estimated_duration(container: str) -> bool:
+    """Whether the duration of this container is only an estimate, by bitrate or last timestamp."""
+    return not ESTIMATING_CONTAINERS.isdisjoint(container.split(","))
 
 
-def _chosen(streams: Iterable[Stream]) -> Stream | None:
+def _default_or_first(streams: Iterable[Stream]) -> Stream | None:
     candidates = list(streams)
     default = (s for s in candidates if s.get("disposition", {}).get("default"))
     return next(default, candidates[0] if candidates else None)
@@ -76,11 +86,11 @@ def _is_moving(stream: Stream) -> bool:
     if not (stream.get("codec_name") and stream.get("width") and stream.get("height")):
         return False
     one_frame = stream.get("nb_frames") in {"0", "1"} or _fraction(stream.get("avg_frame_rate")) == 0
-    return not (stream["codec_name"] in STILLS and one_frame)
+    return not (stream["codec_name"] in STILL_IMAGE_CODECS and one_frame)
 
 
 def _rotation(stream: Stream) -> int:
-    """Clockwise, to the nearest quarter turn; ffprobe counts the other way."""
+    """Degrees clockwise, to the nearest quarter turn. ffprobe counts anticlockwise."""
     for side_data in stream.get("side_data_list", []):
         if "rotation" in side_data:
             return round(-float(side_data["rotation"]) / 90) * 90 % 360
@@ -94,11 +104,11 @@ def _display_size(stream: Stream, rotation: int) -> tuple[int, int]:
 
 
 def _frame_rates(stream: Stream) -> tuple[Fraction, Fraction]:
-    """Average and nominal; each stands in for the other where it is unknown, 25 for both."""
+    """Average and nominal frame rate. One that is unknown is replaced by the other, both by 25."""
     average, nominal = _fraction(stream.get("avg_frame_rate")), _fraction(stream.get("r_frame_rate"))
     average = average or nominal or Fraction(25)
     nominal = nominal or average
-    return (nominal if abs(average - nominal) <= nominal * VARIABLE else average), nominal
+    return (nominal if abs(average - nominal) <= nominal * FRAME_RATE_TOLERANCE else average), nominal
 
 
 def _fraction(text: str | None) -> Fraction:

@@ -18,18 +18,18 @@ from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
-from statemachine.tasks import watch
-from statemachine.tasks.context import StoreReporter
+from statemachine.tasks import cancellation_watch
+from statemachine.tasks.progress_reporter import StoreReporter
 
 pytestmark = pytest.mark.usefixtures("cloud")
 # A task that is deep in C code: it neither reports nor looks, and has a child.
 DEAF = """
 import subprocess, sys, time
-from statemachine.tasks import watch
-from statemachine.tasks.runner import fenced, Limits
-watch.LOOK_SECONDS, watch.GRACE_SECONDS = 0.2, 0.3
-with watch.watched("J", 1) as over:
-    subprocess.Popen(fenced(["sleep", "986.25"], Limits(60, 8 << 30)))
+from statemachine.tasks import cancellation_watch
+from statemachine.tasks.process_runner import ProcessLimits, with_limits
+cancellation_watch.POLL_SECONDS, cancellation_watch.GRACE_SECONDS = 0.2, 0.3
+with cancellation_watch.watch_attempt("J", 1) as over:
+    subprocess.Popen(with_limits(["sleep", "986.25"], ProcessLimits(60, 8 << 30)))
     print("running", flush=True)
     time.sleep(60)
 """
@@ -48,8 +48,8 @@ def running(cloud: None) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Short waits; the exit codes that would have ended this process."""
     ended: list[int] = []
-    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(cancellation_watch, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(cancellation_watch, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr("os._exit", ended.append)
     return ended
 
@@ -71,7 +71,7 @@ def soon(condition: Callable[[], object]) -> bool:
     ids=["cancelled", "deleted", "failed"],
 )
 def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], Any]) -> None:
-    with watch.watched("J", 1) as over:
+    with cancellation_watch.watch_attempt("J", 1) as over:
         reporter = StoreReporter("J", 1, over)
         reporter.update(transcode_360p=1)
         end()
@@ -83,25 +83,25 @@ def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], An
 
 
 def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
-    with watch.watched("J", 1):
+    with cancellation_watch.watch_attempt("J", 1):
         service.cancel(job_store.get("J"))
         assert soon(lambda: quick)
-    assert quick == [watch.STOPPED]
+    assert quick == [cancellation_watch.EXIT_STOPPED]
 
 
 def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
     service.cancel(job_store.get("J"))
     job_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
-    with watch.watched("J", 1) as old, watch.watched("J", 2) as new:
+    with cancellation_watch.watch_attempt("J", 1) as old, cancellation_watch.watch_attempt("J", 2) as new:
         assert old.wait(5)
         assert not new.is_set()
         assert soon(lambda: quick)
-    assert quick == [watch.STOPPED]
+    assert quick == [cancellation_watch.EXIT_STOPPED]
 
 
 def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    with watch.watched("J", 1) as over:
+    with cancellation_watch.watch_attempt("J", 1) as over:
         monkeypatch.setenv("JOBS_TABLE", "gone")
         time.sleep(0.5)
         assert not over.is_set()
@@ -132,7 +132,7 @@ def test_a_real_process_and_its_child_are_gone(endpoint: str, monkeypatch: pytes
         table = boto3.resource("dynamodb", endpoint_url=endpoint).Table("JobsTable")
         key = {"job_id": "J", "item": "progress"}
         table.update_item(Key=key, UpdateExpression="SET stopped = :yes", ExpressionAttributeValues={":yes": True})
-        assert task.wait(10) == watch.STOPPED
+        assert task.wait(10) == cancellation_watch.EXIT_STOPPED
     assert soon(lambda: not sleepers())
 
 

@@ -1,4 +1,4 @@
-"""A rendition on its way: its bytes go to S3 and through the fragment index while ffmpeg makes them."""
+"""Uploads a rendition while ffmpeg encodes it, and indexes its fragments as the bytes pass."""
 
 from mediajobs.media import hls_playlists
 from mediajobs.media.fragment_index import FragmentIndex
@@ -8,25 +8,25 @@ from mediajobs.media.outputs import FILES
 from mediajobs.storage.bucket_store import MediaBucket
 
 
-class Upload:
-    """Write, then close or abort, as with a sink."""
+class RenditionUpload:
+    """Write, then close or abort, as with a StreamingUpload."""
 
-    def __init__(self, rendition: Rendition, objects: MediaBucket, key: str) -> None:
+    def __init__(self, rendition: Rendition, bucket: MediaBucket, key: str) -> None:
         self.rendition = rendition
         self.index = FragmentIndex()
-        self.sink = objects.streaming_upload(key, FILES[rendition.name].content_type)
+        self.stream = bucket.streaming_upload(key, FILES[rendition.name].content_type)
 
     def write(self, data: bytes) -> None:
         self.index.feed(data)
-        self.sink.write(data)
+        self.stream.write(data)
 
     def abort(self) -> None:
-        self.sink.abort()
+        self.stream.abort()
 
     def close(self, plan: TranscodePlan) -> Output:
-        """Store it, with its HLS index where HLS is wanted."""
+        """Completes the upload. Returns the output, with its HLS index where the plan has HLS."""
         fragments = self.index.fragments
-        stored = self.sink.close()
+        stored = self.stream.close()
         return Output(
             name=self.rendition.name,
             **stored._asdict(),
