@@ -84,7 +84,7 @@ def stop_all(folder: StackFolder) -> None:
 
 def process_ids(folder: StackFolder) -> list[int]:
     """The ids of all running processes of the stack."""
-    return marked(STACK_VARIABLE, str(folder.path))
+    return [process.pid for process in marked(STACK_VARIABLE, str(folder.path))]
 
 
 def log_file(folder: StackFolder, name: str) -> Path:
