@@ -39,7 +39,7 @@ def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
 def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
     seconds = context.get_remaining_time_in_millis() // 1000 + 1
     try:
-        state = export_service.resume(export_id, _in_time(context), seconds)
+        state = export_service.resume(export_id, _has_time(context), seconds)
     except export_store.LockedElsewhere:
         raise  # whoever holds it ends it
     except Exception:  # whatever it was: nobody tries again, and somebody waits for it
@@ -50,11 +50,9 @@ def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
 
 
 def _retry(walk: Walk, context: LambdaContext) -> None:
-    done = bulk_retry_service.advance(walk, _in_time(context))
-    if done.left is not None:
-        bulk_retry_service.enqueue(done.left)
+    done = bulk_retry_service.advance_and_enqueue(walk, _has_time(context))
     logger.info("retried", account=walk.account, **done.document.model_dump())
 
 
-def _in_time(context: LambdaContext) -> Callable[[], bool]:
+def _has_time(context: LambdaContext) -> Callable[[], bool]:
     return lambda: context.get_remaining_time_in_millis() > LEFT_MILLISECONDS

@@ -12,8 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
 from mediajobs.jobs.events import JobEvent
-from mediajobs.timestamps import parse
-from mediajobs.webhooks import attempt_queue, delivery_service, delivery_store, fan_out_service, overdue_service
+from mediajobs.webhooks import attempt_queue, delivery_service, fan_out_service, overdue_service, recovery_service
 
 app = Chalice(app_name="webhooks")
 logger = Logger()
@@ -62,11 +61,9 @@ def _fan_out(record: SQSRecord) -> None:
 
 
 def _recover(walk: dict[str, Any]) -> None:
-    """A page of it; the next one is a message again."""
-    done = delivery_store.recover(walk["webhook_id"], parse(walk["since"]), clock(), place=walk["place"])
-    logger.info("recovered", webhook_id=walk["webhook_id"], count=done.count)
-    if done.next_position is not None:
-        attempt_queue.hand_on_recovery(walk["webhook_id"], walk["since"], done.next_position)
+    """Recovers one page. The next page is another message."""
+    recovery = recovery_service.resume(walk)
+    logger.info("recovered", webhook_id=walk["webhook_id"], count=recovery.count)
 
 
 def _deliver(record: dict[str, Any]) -> bool:

@@ -20,7 +20,16 @@ class Stopped(Exception):
 
 
 class NotFound(Exception):
-    """There is no such thing."""
+    """What was asked for does not exist.
+
+    `kind` says what it would be ("job", "webhook", "delivery", "export", "key", ...), `identifier` which one.
+    `message` is a sentence for clients; by default "There is no KIND IDENTIFIER."
+    """
+
+    def __init__(self, kind: str, identifier: str, message: str | None = None) -> None:
+        super().__init__(message or f"There is no {kind} {identifier}.")
+        self.kind = kind
+        self.identifier = identifier
 
 
 class Conflict(Exception):

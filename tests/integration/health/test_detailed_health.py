@@ -104,7 +104,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
 
 
 def forget() -> None:
-    route._kept.clear()
+    route._cache.clear()
     check_service._made.cache_clear()
 
 
@@ -208,8 +208,8 @@ def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     check_service._made.cache_clear()
     assert told() == first
-    monkeypatch.setattr(route, "KEPT_SECONDS", -1.0)
-    route._kept.clear()
+    monkeypatch.setattr(route, "CACHE_SECONDS", -1.0)
+    route._cache.clear()
     assert [told()["overall"] for _ in range(2)] == ["degraded"] * 2
 
 
@@ -265,5 +265,5 @@ def test_with_batch_its_queues_count_and_no_worker(
     assert services["compute"]["status"] == expected
     assert "workers" not in services["compute"]
     monkeypatch.setenv("GPU_JOB_QUEUE", "none")
-    route._kept.clear()
+    route._cache.clear()
     assert told()["services"]["compute"]["status"] == "unhealthy"

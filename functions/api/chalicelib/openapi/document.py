@@ -80,8 +80,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {"title": "mediajobs", "version": mediajobs.__version__, "description": _DESCRIPTION},
         "servers": [{"url": ".", "description": "Where this document is."}],
         "tags": [
-            {"name": noun, "description": _TAGS.get(noun, noun)}
-            for noun in dict.fromkeys(route.noun for route in declared)
+            {"name": tag, "description": _TAGS.get(tag, tag)} for tag in dict.fromkeys(route.tag for route in declared)
         ],
         "paths": paths,
         "webhooks": {name: {"post": _webhook(name, model, references)} for name, model in EVENT_MODELS.items()},
@@ -101,8 +100,8 @@ def _webhook(name: str, model: Model, references: "_References") -> dict[str, An
 
 
 def operation_id(route: Route) -> str:
-    """`jobs_create`; the view's name need not say the noun again."""
-    return f"{route.noun}_{route.view.__name__.removesuffix('_' + route.noun)}"
+    """Returns tag and view, as `jobs_create`. A view's name that ends with the tag does not repeat it."""
+    return f"{route.tag}_{route.view.__name__.removesuffix('_' + route.tag)}"
 
 
 def path_parameters(path: str) -> list[str]:
@@ -115,7 +114,7 @@ _References = dict[tuple[Model, Literal["validation", "serialization"]], dict[st
 def _operation(route: Route, references: _References) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
-        "tags": [route.noun],
+        "tags": [route.tag],
         "summary": route.summary,
         "parameters": [{"name": name, "in": "path", "required": True, **PATH[name]} for name in _named(route)]
         + _query_parameters(route.query)

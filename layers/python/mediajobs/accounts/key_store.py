@@ -169,7 +169,7 @@ def _change(key_id: str, action: Any, only_if: Any = None) -> None:
     condition = there if only_if is None else there & only_if
     if not write_if_allowed(lambda: KeyRow(key_id).update([action], condition=condition)):
         if not KeyRow.count(key_id, consistent_read=True):
-            raise NotFound(key_id)
+            raise NotFound("key", key_id)
         raise Conflict(f"The key {key_id} is revoked, for good. Make another one.")
 
 

@@ -83,8 +83,12 @@ def advance(walk: Walk, in_time: HasTime) -> Done:
     return Done(retried, reasons, left if left.statuses else None)
 
 
-def enqueue(walk: Walk) -> None:
-    background_queue.enqueue_retry(walk.model_dump(mode="json", by_alias=True))
+def advance_and_enqueue(walk: Walk, in_time: HasTime) -> Done:
+    """The same as `advance`; what is left is handed to the background queue."""
+    done = advance(walk, in_time)
+    if done.left is not None:
+        background_queue.enqueue_retry(done.left.model_dump(mode="json", by_alias=True))
+    return done
 
 
 def _retry(job_id: str, walk: Walk) -> str | None:

@@ -5,6 +5,7 @@ holds it for a while, so a second copy of its message does nothing.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ from mediajobs import clock
 from mediajobs.aws import background_queue
 from mediajobs.exports import export as exports_export
 from mediajobs.exports import export_store
-from mediajobs.exports.export import CONTENT_TYPES, Export, ExportJobs
+from mediajobs.exports.export import CONTENT_TYPES, Export, ExportJobs, fits
 from mediajobs.exports.export_store import RETENTION_SECONDS, ExportRow, State
 from mediajobs.listing import page_query
 from mediajobs.storage.bucket_store import MediaBucket
@@ -29,6 +30,27 @@ class Run(NamedTuple):
 
     export: Export
     tail: bytes
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What became of an export within a request: a short one is `body`, a long one lies at `url`, and one that both
+    are None of goes on in the background."""
+
+    export: Export
+    body: str | None = None
+    url: str | None = None
+
+
+def start(account: str, request: ExportJobs, in_time: HasTime) -> ExportResult:
+    """Makes an export. What `in_time()` leaves no time for is handed to the background queue."""
+    run = advance(new(account, request), in_time)
+    if not run.export.ended:
+        enqueue(run)
+        return ExportResult(run.export)
+    if not run.export.parts and fits(body := run.tail.decode()):
+        return ExportResult(run.export, body=body)
+    return ExportResult(run.export, url=finish(run))
 
 
 def new(account: str, wanted: ExportJobs) -> Run:

@@ -44,7 +44,7 @@ def find(export_id: str, *, account: str) -> tuple[State, Export]:
     """Raises NotFound, for somebody else's export too."""
     row = read(export_id)
     if row is None or row.account != account:
-        raise NotFound(export_id)
+        raise NotFound("export", export_id)
     return state_of(row), Export.model_validate(row.export)
 
 
