@@ -166,7 +166,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
     monkeypatch.setenv("WEBHOOKS_QUEUE", "webhooks")
     monkeypatch.setenv("ATTEMPTS_QUEUE", "attempts")
-    monkeypatch.setattr(app, "clock", clock)
+    monkeypatch.setattr(app, "clock", SimpleNamespace(utc_now=clock))
     monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):
         monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock)))

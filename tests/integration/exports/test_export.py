@@ -292,7 +292,7 @@ class TestHandedOver:
         assert ask(place).status_code == 202
         ExportRow(place.rpartition("/")[2]).update([ExportRow.held_until.set(0)])  # minutes pass
         with pytest.raises(Exception, match="All records"):
-            work(message, received=load("background").TRIES)
+            work(message, received=load("background").MAX_RECEIVES)
         answer = ask(place)
         assert answer.status_code == 410
         assert answer.json_body["type"].endswith("export-failed")
@@ -384,6 +384,6 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
 def test_the_queue_gives_up_when_the_function_does() -> None:
     queue, function = (template()["Resources"][name]["Properties"] for name in ("Chores", "ChoresFunction"))
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == load("background").TRIES
-    assert function["Timeout"] * 1000 >= 2 * load("background").LEFT_MILLISECONDS
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == load("background").MAX_RECEIVES
+    assert function["Timeout"] * 1000 >= 2 * load("background").RESERVED_MILLISECONDS
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]

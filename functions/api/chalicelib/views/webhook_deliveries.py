@@ -91,7 +91,8 @@ def recover(request: ApiRequest, webhook_id: str) -> Response:
     without another request.
     """
     _enabled_webhook(request, webhook_id)
-    recovery = recovery_service.recover(webhook_id, request.body.since, deadlines.has_time(RECOVER_SECONDS))
+    has_time = deadlines.has_time(RECOVER_SECONDS)
+    recovery = recovery_service.recover(webhook_id, request.body.since, clock.utc_now(), has_time)
     document = RecoveredDeliveries(webhook_id=webhook_id, recovered=recovery.count, continues=recovery.continues)
     return json_answer(document, HTTPStatus.ACCEPTED)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mediajobs import clock
 from mediajobs.timestamps import parse, rfc3339
 from mediajobs.webhooks import attempt_queue, delivery_store
 
@@ -23,9 +22,8 @@ class Recovery:
     continues: bool
 
 
-def recover(webhook_id: str, since: datetime, has_time: HasTime) -> Recovery:
+def recover(webhook_id: str, since: datetime, now: datetime, has_time: HasTime) -> Recovery:
     """Recovers a page, and as many more as `has_time()` allows. The rest is handed to the queue."""
-    now = clock.utc_now()
     page = delivery_store.recover(webhook_id, since, now)
     count = page.count
     while page.next_position is not None and has_time():
@@ -34,10 +32,10 @@ def recover(webhook_id: str, since: datetime, has_time: HasTime) -> Recovery:
     return Recovery(count, _hand_on(webhook_id, since, page.next_position))
 
 
-def resume(message: dict[str, Any]) -> Recovery:
+def resume(message: dict[str, Any], now: datetime) -> Recovery:
     """Recovers the page that a message of `attempt_queue.hand_on_recovery` names, and sends the next message."""
     webhook_id, since = message["webhook_id"], parse(message["since"])
-    page = delivery_store.recover(webhook_id, since, clock.utc_now(), place=message["place"])
+    page = delivery_store.recover(webhook_id, since, now, place=message["place"])
     return Recovery(page.count, _hand_on(webhook_id, since, page.next_position))
 
 
