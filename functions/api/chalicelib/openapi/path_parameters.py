@@ -1,4 +1,4 @@
-"""The parameters in paths, by name: what they mean, and what may stand there."""
+"""The path parameters by name, with their meanings and their allowed values."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ PATH: dict[str, dict[str, Any]] = {
         "description": "The delivery's id.",
         "schema": {"type": "string", "pattern": f"^{DELIVERY_ID.pattern}$"},
     },
-    "output": {"description": "What to download.", "schema": {"type": "string", "enum": list(DOWNLOADS)}},
-    "rendition": {"description": "Which rendition.", "schema": {"type": "string", "enum": list(RENDITIONS)}},
+    "output": {"description": "The output to download.", "schema": {"type": "string", "enum": list(DOWNLOADS)}},
+    "rendition": {"description": "The rendition.", "schema": {"type": "string", "enum": list(RENDITIONS)}},
     "batch_id": {
         "description": "The `batch_id` that its jobs were created with.",
         "schema": {"type": "string", "pattern": BATCH_ID},
