@@ -11,14 +11,14 @@ from infra.cli.output import console
 from infra.cli.shared_options import AsJson, without_unset
 from infra.cli.table_access import Endpoint, table_settings
 from infra.cli.terminal.json_lines import print_document
-from mediajobs.accounts.quotas import LARGEST_CONCURRENCY
+from mediajobs.accounts.quotas import MAX_CONCURRENT_JOBS
 
 Account = Annotated[
     str,
     typer.Option(metavar="NAME", help="The account's name.", show_default=False, callback=id_arguments.account),
 ]
 Concurrent = Annotated[
-    int | None, typer.Option(min=0, max=LARGEST_CONCURRENCY, metavar="N", help="Jobs that are not finished.")
+    int | None, typer.Option(min=0, max=MAX_CONCURRENT_JOBS, metavar="N", help="Jobs that are not finished.")
 ]
 Minutes = Annotated[int | None, typer.Option(min=0, metavar="N", help="Minutes of media in a calendar month (UTC).")]
 Bytes = Annotated[int | None, typer.Option(min=0, metavar="N", help="Bytes of sources and outputs.")]

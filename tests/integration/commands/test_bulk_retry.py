@@ -194,7 +194,7 @@ class TestManyMore:
         left: Walk | None = walk()
         while left is not None:
             found = bulk_retry_service.advance(left, lambda: False)
-            total, left = total + found.reasons["source_never_uploaded"], found.left
+            total, left = total + found.reasons["source_never_uploaded"], found.remaining
         assert total == 5
 
     def test_a_second_copy_of_the_message_retries_nothing_twice(self, ask: Ask) -> None:
@@ -210,7 +210,7 @@ class TestManyMore:
         ] * 4
 
     def test_what_ends_after_the_question_is_not_meant(self, ask: Ask) -> None:
-        asked = walk().model_copy(update={"asked_at": "2026-01-01T00:00:00.000Z"})
+        asked = walk().model_copy(update={"requested_at": "2026-01-01T00:00:00.000Z"})
         job_id = ended(Status.FAILED)
         with calls() as sent:
             assert bulk_retry_service.advance(asked, lambda: True).document.model_dump() == done(0)

@@ -68,7 +68,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is three jobs, and a part has at least 600 bytes."""
     monkeypatch.setattr(export_service, "PART", 600)
     monkeypatch.setattr(export_service, "_PAGE", 3)
-    monkeypatch.setattr(export, "INLINE", 200)
+    monkeypatch.setattr(export, "MAX_INLINE_BYTES", 200)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 600)
 
 

@@ -105,7 +105,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
 
 def forget() -> None:
     route._cache.clear()
-    check_service._made.cache_clear()
+    check_service._clients.cache_clear()
 
 
 def ask() -> HTTPResponse:
@@ -206,7 +206,7 @@ def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = told()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    check_service._made.cache_clear()
+    check_service._clients.cache_clear()
     assert told() == first
     monkeypatch.setattr(route, "CACHE_SECONDS", -1.0)
     route._cache.clear()

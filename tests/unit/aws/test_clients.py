@@ -35,7 +35,7 @@ FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "executions": lambda: executions_client._client(),
     "hints": lambda: attempt_queue._client(),
     "pushes": lambda: push_client.gateway(),
-    "health": lambda: check_service._made()["dynamodb"],
+    "health": lambda: check_service._clients()["dynamodb"],
 }
 PARTS = [Part(1, 5)]
 URLS: dict[str, Callable[[], str]] = {
@@ -55,7 +55,7 @@ def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         executions_client._client,
         attempt_queue._client,
         push_client.gateway,
-        check_service._made,
+        check_service._clients,
     )
     for variable, value in SETTINGS.items():
         monkeypatch.setenv(variable, value)

@@ -58,13 +58,13 @@ def job_created_before(request: ApiRequest, job_id: str) -> Job | None:
     None where there is no such job. Then `job_id` is noted as the id that this request is about to create.
     """
     scope = _scope(request.raw, request.caller)
-    earlier = idempotency_store.about_to_make(scope, job_id)
+    earlier = idempotency_store.note_creation(scope, job_id)
     if earlier is None:
         return None
     try:
         return job_store.get(earlier)
     except NotFound:  # the earlier run was killed before it stored the job, or the job was deleted since
-        idempotency_store.about_to_make(scope, job_id, instead_of=earlier)
+        idempotency_store.note_creation(scope, job_id, instead_of=earlier)
         return None
 
 

@@ -12,5 +12,5 @@ def of(body: str) -> str:
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Whether the client has what `etag` names: `*`, or a list with it. Weak tags (`W/"…"`) count like strong ones."""
+    """Returns whether the header is `*` or lists `etag`. Weak tags (`W/"…"`) match like strong ones."""
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAG.findall(if_none_match)
