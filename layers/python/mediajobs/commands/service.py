@@ -39,7 +39,7 @@ def retry(job: Job, *, from_start: bool) -> Job:
         job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
     )
     if outcome.transition is not Transition.ALLOWED:
-        raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
+        raise Conflict(f"This job was changed meanwhile: it is {outcome.job.status} in attempt {outcome.job.attempt}.")
     return outcome.job
 
 

@@ -34,8 +34,8 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What became of an export within a request: a short one is `body`, a long one lies at `url`, and one that both
-    are None of goes on in the background."""
+    """The result of an export within a request: `body` of a small file, or `url` of a larger one. Both are None where
+    the export continues in the background."""
 
     export: Export
     body: str | None = None
