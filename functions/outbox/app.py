@@ -45,7 +45,7 @@ def _event(record: DynamoDBRecord) -> JobEvent | None:
 
 def _put(event: JobEvent) -> None:
     entry = {
-        "EventBusName": setting("BUS"),
+        "EventBusName": setting("EVENT_BUS"),
         "Source": "mediajobs",
         "DetailType": event.name,
         "Detail": event.model_dump_json(),
@@ -65,7 +65,7 @@ def _report_failed(record: DynamoDBRecord, error: Exception) -> None:
     change = {name: raw.get("dynamodb", {}).get(name) for name in ("Keys", "SequenceNumber")}
     names = ("eventID", "eventName", "eventSourceARN")
     note = {name: raw.get(name) for name in names} | {"dynamodb": change, "error": type(error).__name__}
-    _queues().send_message(QueueUrl=setting("FAILED_EVENTS"), MessageBody=json.dumps(note))
+    _queues().send_message(QueueUrl=setting("FAILED_EVENTS_QUEUE"), MessageBody=json.dumps(note))
     logger.error("no event could be made of a record", note=note, where=format_tb(error.__traceback__))
 
 

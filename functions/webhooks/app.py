@@ -28,7 +28,7 @@ def fan_out(event: SQSEvent) -> Any:
     )
 
 
-@app.on_sqs_message(queue="attempts")
+@app.on_sqs_message(queue="webhook-attempts")
 def deliver(event: SQSEvent) -> Any:
     """Sends a batch concurrently, because each delivery waits for another receiver."""
     records = event.to_dict()["Records"]

@@ -78,7 +78,7 @@ def _upload(session: Any, packaged: PackagedTemplate) -> str:
 
 def _parameters(template: dict[str, Any], activity: str, endpoint: str) -> dict[str, str]:
     """The local values of the parameters that the template has."""
-    values = {**LOCAL_PARAMETERS, "TaskResource": activity, "SocketsEndpoint": f"{endpoint}/_aws/execute-api"}
+    values = {**LOCAL_PARAMETERS, "TaskResource": activity, "WebSocketEndpoint": f"{endpoint}/_aws/execute-api"}
     return {name: value for name, value in values.items() if name in template.get("Parameters", {})}
 
 

@@ -106,7 +106,7 @@ def _deploy(folder: StackFolder, port: int, options: _Options) -> Stack:
     outputs = _outputs(deployed)
     environment = environment_of(url, outputs)
     with worker_started(folder, outputs, environment, deployed.activity, options.module):
-        key = _api_key(folder, environment) if "keys_table" in outputs else None
+        key = _api_key(folder, environment) if "api_keys_table" in outputs else None
     stack = Stack(
         api_url=_api_url(port, deployed),
         ws_url=_ws_url(port, deployed),

@@ -166,8 +166,8 @@ def _tables() -> Iterator[None]:
             AWS_ENDPOINT_URL=emulator.endpoint(port),
             WEBHOOKS_TABLE="WebhooksTable",
             DELIVERIES_TABLE="DeliveriesTable",
-            CIRCUITS_TABLE="CircuitsTable",
-            ATTEMPTS_QUEUE="attempts",
+            CIRCUIT_BREAKERS_TABLE="CircuitBreakersTable",
+            WEBHOOK_ATTEMPTS_QUEUE="attempts",
             ALLOW_PRIVATE_URLS="true",
         )
         try:

@@ -42,7 +42,7 @@ KeyId = Annotated[
 def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) -> None:
     """Create a key and print it, alone on the last line: it cannot be shown again.
 
-    It is stored in the running stack, or, if KEYS_TABLE is set, in that table, with the AWS settings of the
+    It is stored in the running stack, or, if API_KEYS_TABLE is set, in that table, with the AWS settings of the
     environment.
     """
     with _key_table(endpoint):
@@ -96,7 +96,7 @@ def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> N
 @contextmanager
 def _key_table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
     """Sets the environment for the key store; its errors become CommandError."""
-    with table_settings(endpoint, "KEYS_TABLE"):
+    with table_settings(endpoint, "API_KEYS_TABLE"):
         from mediajobs.errors import Conflict, NotFound
 
         try:

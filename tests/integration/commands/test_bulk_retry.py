@@ -33,7 +33,7 @@ Ask = Callable[..., HTTPResponse]
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(body): POST /jobs/retry by the account `acme`."""
     key = key_store.create("acme", requests_per_minute=100_000)
-    boto3.client("sqs").create_queue(QueueName="chores")
+    boto3.client("sqs").create_queue(QueueName="background")
     with Client(load("api").app) as client:
 
         def send(body: Any, **headers: str) -> HTTPResponse:
@@ -73,10 +73,10 @@ def statuses(*job_ids: str) -> list[Status]:
 
 def messages() -> list[str]:
     client, found = boto3.client("sqs"), []
-    while told := client.receive_message(QueueUrl=SETTINGS["CHORES_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
+    while told := client.receive_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
         for message in told:
             found.append(message["Body"])
-            client.delete_message(QueueUrl=SETTINGS["CHORES_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
+            client.delete_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
@@ -86,7 +86,7 @@ def work_off(told: list[str]) -> int:
         if not told:
             return rounds
         with Client(load("background").app) as client:
-            client.lambda_.invoke("work", client.events.generate_sqs_event(told, queue_name="chores"))
+            client.lambda_.invoke("work", client.events.generate_sqs_event(told, queue_name="background"))
         told = messages()
     raise AssertionError("it never ends")
 

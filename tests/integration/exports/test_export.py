@@ -53,7 +53,7 @@ Ask = Callable[..., HTTPResponse]
 def ask(cloud: None) -> Iterator[Ask]:
     """ask(path, query, key=…): the caller is the account `acme` unless told otherwise."""
     mine = key_store.create("acme", requests_per_minute=100_000)
-    boto3.client("sqs").create_queue(QueueName="chores")
+    boto3.client("sqs").create_queue(QueueName="background")
     with Client(load("api").app) as client:
 
         def send(path: str, query: dict[str, Any] | None = None, key: str = mine) -> HTTPResponse:
@@ -141,10 +141,12 @@ def as_rows(text: str) -> list[list[str]]:
 def chores() -> list[str]:
     """Takes every message off the queue."""
     client, found = boto3.client("sqs"), []
-    while messages := client.receive_message(QueueUrl=SETTINGS["CHORES_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
+    while messages := client.receive_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], MaxNumberOfMessages=10).get(
+        "Messages"
+    ):
         for message in messages:
             found.append(message["Body"])
-            client.delete_message(QueueUrl=SETTINGS["CHORES_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
+            client.delete_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
@@ -152,7 +154,7 @@ def work(body: str, received: int = 1) -> Any:
     """Gives a message to the function, as SQS would."""
     door = load("background")
     with Client(door.app) as client:
-        event = client.events.generate_sqs_event([body], queue_name="chores")
+        event = client.events.generate_sqs_event([body], queue_name="background")
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
         return client.lambda_.invoke("work", event).payload
 

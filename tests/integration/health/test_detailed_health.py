@@ -61,9 +61,9 @@ def settings(session: Any) -> dict[str, str]:
         "JOBS_TABLE": "JobsTable",
         "COUNTERS_TABLE": "CountersTable",
         "MEDIA_BUCKET": "media",
-        "BUS": "bus",
+        "EVENT_BUS": "bus",
         "STATE_MACHINE": machine["stateMachineArn"],
-        **{name: queue(name) for name in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE", "FAILED_EVENTS")},
+        **{name: queue(name) for name in ("WEBHOOK_EVENTS_QUEUE", "WEBHOOK_ATTEMPTS_QUEUE", "FAILED_EVENTS_QUEUE")},
         "TASK_RESOURCE": ACTIVITY,
         "CPU_JOB_QUEUE": "cpu",
         "GPU_JOB_QUEUE": "gpu",
@@ -177,10 +177,10 @@ def test_what_hangs_longer_than_its_client_would_wait_is_left_behind(monkeypatch
 
 
 def test_a_part_that_is_gone_is_unhealthy_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MEDIA_BUCKET", "BUS"):
+    for name in ("MEDIA_BUCKET", "EVENT_BUS"):
         monkeypatch.setenv(name, "gone")
     monkeypatch.setenv("STATE_MACHINE", "arn:aws:states:us-east-1:000000000000:stateMachine:gone")
-    monkeypatch.setenv("ATTEMPTS_QUEUE", f"{os.environ['ATTEMPTS_QUEUE']}-gone")
+    monkeypatch.setenv("WEBHOOK_ATTEMPTS_QUEUE", f"{os.environ['WEBHOOK_ATTEMPTS_QUEUE']}-gone")
     found = statuses(told())
     assert [found[name] for name in ("s3", "eventbridge", "stepfunctions", "webhooks")] == ["unhealthy"] * 4
     assert found["dynamodb"] == "healthy"
@@ -241,11 +241,11 @@ def test_the_fullest_of_the_workers_disks_counts(table: Any) -> None:
 
 def test_an_event_that_nobody_could_handle_is_a_warning(session: Any, settings: dict[str, str]) -> None:
     queue = session.client("sqs")
-    queue.send_message(QueueUrl=settings["FAILED_EVENTS"], MessageBody="{}")
+    queue.send_message(QueueUrl=settings["FAILED_EVENTS_QUEUE"], MessageBody="{}")
     try:
         document = told()
     finally:
-        queue.purge_queue(QueueUrl=settings["FAILED_EVENTS"])
+        queue.purge_queue(QueueUrl=settings["FAILED_EVENTS_QUEUE"])
     assert (document["overall"], statuses(document)["webhooks"]) == ("warning", "warning")
 
 

@@ -78,7 +78,10 @@ def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
 @pytest.mark.parametrize(
     ("saved", "after"),
     [
-        ("http://localhost:1/000000000000/mediajobs-Chores", "http://localhost:2/000000000000/mediajobs-Chores"),
+        (
+            "http://localhost:1/000000000000/mediajobs-BackgroundQueue",
+            "http://localhost:2/000000000000/mediajobs-BackgroundQueue",
+        ),
         ("http://localhost:1/_ministack/lambda-layers/x", "http://localhost:2/_ministack/lambda-layers/x"),
         ("http://127.0.0.1:1/_aws/execute-api/x/local", "http://127.0.0.1:2/_aws/execute-api/x/local"),
         ("http://x.execute-api.localhost:1", "http://x.execute-api.localhost:2"),

@@ -100,8 +100,8 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "JobsTable: a bad write could not be undone",
     ),
     "a table in the clear": (
-        lambda t: properties(t, "KeysTable").pop("SSESpecification"),
-        "KeysTable: the table names no encryption",
+        lambda t: properties(t, "ApiKeysTable").pop("SSESpecification"),
+        "ApiKeysTable: the table names no encryption",
     ),
     "endless retries of a stream": (
         lambda t: stream_mapping(t).pop("MaximumRetryAttempts"),
@@ -116,8 +116,8 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "set DeadLetterConfig.Arn",
     ),
     "a log for ever": (
-        lambda t: properties(t, "PipelineLog").pop("RetentionInDays"),
-        "PipelineLog: the log is kept for ever",
+        lambda t: properties(t, "PipelineLogGroup").pop("RetentionInDays"),
+        "PipelineLogGroup: the log is kept for ever",
     ),
     "every action": (
         lambda t: statement(t).update(Action="*"),
@@ -133,7 +133,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     ),
     "a write to everything, behind a condition and a pattern": (
         lambda t: statement(t).update(
-            Action=["s3:Put*"], Resource=[{"Fn::If": ["OnBatch", "*", {"Ref": "AWS::NoValue"}]}]
+            Action=["s3:Put*"], Resource=[{"Fn::If": ["RunsOnBatch", "*", {"Ref": "AWS::NoValue"}]}]
         ),
         's3:Put* is allowed on Resource "*"',
     ),
@@ -287,7 +287,7 @@ class TestRights:
             ]
             assert sorted(set(given)) == sorted(given), name
 
-    @pytest.mark.parametrize("function", ["ApiFunction", "StepsFunction"])
+    @pytest.mark.parametrize("function", ["ApiFunction", "PipelineStepFunction"])
     def test_who_asks_for_what_may_be_gone_is_told_so(self, main: Template, function: str) -> None:
         """S3 says 404 to those alone who may list; a GET has no prefix that a condition could be about."""
         statements = [each for policy in properties(main, function)["Policies"] for each in policy["Statement"]]
@@ -304,19 +304,19 @@ class TestQueues:
                 assert properties(expanded, queue)["VisibilityTimeout"] >= function["Timeout"], queue
 
     def test_an_event_for_webhooks_is_tried_again_soon_and_outlives_hours_of_outage(self, main: Template) -> None:
-        queue = properties(main, "Webhooks")
+        queue = properties(main, "WebhookEventsQueue")
         assert queue["VisibilityTimeout"] <= 180
         assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3600
 
 
 class TestFailedEvents:
     def test_every_rule_may_put_there_what_its_target_refuses(self, expanded: Template) -> None:
-        (statement,) = properties(expanded, "FailedEventsPolicy")["PolicyDocument"]["Statement"]
+        (statement,) = properties(expanded, "FailedEventsQueuePolicy")["PolicyDocument"]["Statement"]
         assert (statement["Action"], statement["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
         allowed = [one["Fn::Sub"].split(":rule/")[1] for one in statement["Condition"]["ArnLike"]["aws:SourceArn"]]
         for name, rule in templates.resources(expanded, "AWS::Events::Rule"):
             assert "Name" not in rule, name  # CloudFormation's begins with the stack's
-            assert ("${Bus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
+            assert ("${EventBus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
             for target in rule["Targets"]:
                 assert target["DeadLetterConfig"] == {"Arn": statement["Resource"]}, name
 
@@ -325,7 +325,7 @@ class TestArchive:
     def test_it_replays_no_event_whose_deliveries_are_forgotten(self, main: Template) -> None:
         """A replay takes its time, and so may the archive with what is old."""
         happened = datetime(2026, 3, 1, tzinfo=UTC)
-        archived = timedelta(days=properties(main, "Archive")["RetentionDays"])
+        archived = timedelta(days=properties(main, "EventArchive")["RetentionDays"])
         assert expires(happened) >= (happened + archived + timedelta(days=1)).timestamp()
 
 

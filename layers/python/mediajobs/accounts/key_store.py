@@ -38,7 +38,7 @@ class KeyRow(TableModel):
     since 1970. The counters of `day` are further attributes, see mediajobs.accounts.usage."""
 
     class Meta:
-        table_name = FromEnvironment("KEYS_TABLE")
+        table_name = FromEnvironment("API_KEYS_TABLE")
 
     key_id = UnicodeAttribute(hash_key=True)
     account = UnicodeAttribute()
@@ -153,7 +153,7 @@ def revoked_of(key_ids: Collection[str]) -> set[str]:
     """Returns those of the keys that are not valid: revoked or unknown."""
     keys = [{"key_id": {"S": key_id}} for key_id in sorted(set(key_ids))]
     [found] = batch_items.read(
-        batch_items.BatchRead(setting("KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
+        batch_items.BatchRead(setting("API_KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
     )
     good = {image["key_id"]["S"] for image in found if "revoked_at" not in image}
     return set(key_ids) - good
@@ -181,7 +181,7 @@ def _update(write: Item, key_id: str, sha256: str, moment: int, today: str, coun
         values[":ends"] = {"N": str(rate_limits.ends(moment))}
     names = {"#day": "day", "#counter": counter}
     return update(
-        setting("KEYS_TABLE"),
+        setting("API_KEYS_TABLE"),
         {"key_id": {"S": key_id}},
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,

@@ -46,7 +46,7 @@ def correct(key_id: str, date: str, counted: str, right: str) -> None:
         "ExpressionAttributeNames": {"#counted": counted, "#right": right, "#day": "day"},
         "ExpressionAttributeValues": {":less": {"N": "-1"}, ":one": {"N": "1"}, ":date": {"S": date}},
     }
-    _, done = update(setting("KEYS_TABLE"), {"key_id": {"S": key_id}}, **in_key)
+    _, done = update(setting("API_KEYS_TABLE"), {"key_id": {"S": key_id}}, **in_key)
     if not done:
         archive = _archive_key(key_id, date)
         update(archive["TableName"], archive["Key"], **_added({counted: -1, right: 1}, date))
@@ -84,7 +84,7 @@ def _begin(row: Mapping[str, Any], today: str) -> dict[str, Any]:
         conditions.append(f"{placeholder} = :{name}" if name in row else f"attribute_not_exists({placeholder})")
     return {
         "Update": {
-            "TableName": setting("KEYS_TABLE"),
+            "TableName": setting("API_KEYS_TABLE"),
             "Key": {"key_id": {"S": row["key_id"]}},
             "UpdateExpression": f"SET #day = :today REMOVE {gone}",
             "ConditionExpression": " AND ".join(conditions),

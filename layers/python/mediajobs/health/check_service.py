@@ -76,7 +76,7 @@ def _webhooks() -> CheckResult:
     """Checks the queues of deliveries. FAILED_EVENTS has the events of any kind that failed after all retries."""
     for variable in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE"):
         _messages(setting(variable))
-    if failed := _messages(setting("FAILED_EVENTS")):
+    if failed := _messages(setting("FAILED_EVENTS_QUEUE")):
         return CheckResult(State.WARNING, reason=f"{failed} events failed after all retries")
     return CheckResult(State.HEALTHY)
 
