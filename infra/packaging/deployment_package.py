@@ -40,6 +40,7 @@ print(round(1000 * (time.perf_counter() - start)))
 def main() -> int:
     try:
         build_package(ROOT / "template.yaml", BUILD_FOLDER)
+        write_template(templates.load(ROOT / "infra" / "compute.yaml"), BUILD_FOLDER / "compute.yaml")
     except PackageError as error:
         sys.stderr.write(f"package: {error}\n")
         return 1
@@ -62,8 +63,7 @@ def build_package(source: Path, build: Path) -> None:
                 raise PackageError(f"{folder} and the layer unpack to over 250 MiB; take something out of the layer")
         _import_handlers(template, platform.python, build, work)
     rewritten = rewrite_local_paths(template, source.parent, build)
-    (build / "template.yaml").write_text(json.dumps(rewritten, indent=2) + "\n")  # JSON is YAML
-    _report(f"deploy with {build.name}/template.yaml")
+    write_template(rewritten, build / "template.yaml")
 
 
 def declared_platform(template: Template) -> TargetPlatform:
@@ -105,6 +105,12 @@ def rewrite_local_paths(template: Template, root: Path, build: Path) -> Template
         shutil.copy(definition, build / definition.name)
         properties["DefinitionUri"] = f"./{definition.name}"
     return packaged
+
+
+def write_template(template: Template, path: Path) -> None:
+    """Writes the template as JSON, which is YAML without aliases: CloudFormation refuses aliases."""
+    path.write_text(json.dumps(template, indent=2) + "\n")
+    _report(f"deploy with {path.parent.name}/{path.name}")
 
 
 def import_handler(interpreter: str, paths: tuple[Path, Path], handler: str, variables: list[str]) -> int:

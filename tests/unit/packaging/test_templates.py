@@ -6,17 +6,20 @@ import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra import templates
 from infra.lint import linter, state_machine_rules, template_rules
+from infra.packaging import deployment_package
 from infra.paths import ROOT
 from infra.templates import Template
 from mediajobs.webhooks.delivery_tables import expires
 
 Change = Callable[[Any], object]
+REQUEST_LIMIT = 51_200  # bytes of a template that is sent to CloudFormation and not uploaded first
 
 
 @cache
@@ -341,3 +344,11 @@ class TestDeployment:
         for name in ("CpuJobQueue", "GpuJobQueue", "MediaJobDefinition", "TranscribeJobDefinition"):
             output = compute["Outputs"][name]["Value"]["Fn::Sub"]
             assert given[name] == output.replace("${Stage}", stage).replace("${TranscribeOn}", transcribe_on)
+
+    def test_the_compute_stack_is_deployed_without_aliases_and_in_one_request(
+        self, compute: Template, tmp_path: Path
+    ) -> None:
+        deployed = tmp_path / "compute.yaml"
+        deployment_package.write_template(compute, deployed)
+        assert json.loads(deployed.read_text()) == compute
+        assert deployed.stat().st_size <= REQUEST_LIMIT
