@@ -43,7 +43,7 @@ def schedule(event: CloudWatchEvent) -> None:
 
 
 def _sweep() -> None:
-    """Runs every duty, and raises at the end if one failed. After three failures, FailedEvents raises its alarm."""
+    """Runs every duty; raises at the end if one failed. After three failures the alarm of FailedEventsQueue is raised."""
     try:
         run_each.run_each((sweep, expire, service.remove_leftovers), _run)
     except ExceptionGroup:

@@ -19,7 +19,7 @@ logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
-@app.on_sqs_message(queue="webhooks")
+@app.on_sqs_message(queue="webhook-events")
 def fan_out(event: SQSEvent) -> Any:
     """Handles events from the bus, and the rest of recoveries that took longer than a request may."""
     context = cast("LambdaContext", event.context)

@@ -164,8 +164,8 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     queues = Queues(clock)
     app = load("webhooks")
     monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
-    monkeypatch.setenv("WEBHOOKS_QUEUE", "webhooks")
-    monkeypatch.setenv("ATTEMPTS_QUEUE", "attempts")
+    monkeypatch.setenv("WEBHOOK_EVENTS_QUEUE", "webhooks")
+    monkeypatch.setenv("WEBHOOK_ATTEMPTS_QUEUE", "attempts")
     monkeypatch.setattr(app, "clock", SimpleNamespace(utc_now=clock))
     monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):

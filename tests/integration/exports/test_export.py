@@ -385,7 +385,9 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
 
 def test_the_queue_gives_up_when_the_function_does() -> None:
-    queue, function = (template()["Resources"][name]["Properties"] for name in ("Chores", "ChoresFunction"))
+    queue, function = (
+        template()["Resources"][name]["Properties"] for name in ("BackgroundQueue", "BackgroundFunction")
+    )
     assert queue["RedrivePolicy"]["maxReceiveCount"] == load("background").MAX_RECEIVES
     assert function["Timeout"] * 1000 >= 2 * load("background").RESERVED_MILLISECONDS
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]

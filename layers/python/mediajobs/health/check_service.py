@@ -68,13 +68,13 @@ def _stepfunctions() -> CheckResult:
 
 
 def _eventbridge() -> CheckResult:
-    _clients()["events"].describe_event_bus(Name=setting("BUS"))
+    _clients()["events"].describe_event_bus(Name=setting("EVENT_BUS"))
     return CheckResult(State.HEALTHY)
 
 
 def _webhooks() -> CheckResult:
-    """Checks the queues of deliveries. FAILED_EVENTS has the events of any kind that failed after all retries."""
-    for variable in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE"):
+    """Checks the queues of deliveries. FAILED_EVENTS_QUEUE has the events of any kind that failed after all retries."""
+    for variable in ("WEBHOOK_EVENTS_QUEUE", "WEBHOOK_ATTEMPTS_QUEUE"):
         _messages(setting(variable))
     if failed := _messages(setting("FAILED_EVENTS_QUEUE")):
         return CheckResult(State.WARNING, reason=f"{failed} events failed after all retries")
