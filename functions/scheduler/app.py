@@ -43,7 +43,7 @@ def schedule(event: CloudWatchEvent) -> None:
 
 
 def _sweep() -> None:
-    """Runs every duty; raises at the end if one failed. After three failures the alarm of FailedEventsQueue is raised."""
+    """Runs every duty, then raises if one failed. The alarm of FailedEventsQueue follows three failures."""
     try:
         run_each.run_each((sweep, expire, service.remove_leftovers), _run)
     except ExceptionGroup:
