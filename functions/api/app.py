@@ -15,7 +15,7 @@ from mediajobs.aws import dynamodb
 app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
-dynamodb.dynamodb()  # the client is made here, because Lambda gives the full CPU while the module is loaded
+dynamodb.client()  # the client is made here, because Lambda gives the full CPU while the module is loaded
 
 # Headers that scripts of another origin may read.
 EXPOSED_HEADERS = (

@@ -63,7 +63,7 @@ def message(event: WebsocketEvent) -> Answer:
 def disconnect(event: WebsocketEvent) -> Answer:
     state = connection_store.get(event.connection_id)
     if state is not None:
-        subscriber_store.forget(state)
+        subscriber_store.delete_connection(state)
     return _answer(event, HTTPStatus.OK)
 
 
@@ -95,9 +95,9 @@ def _subscribe(state: ConnectionState, request: Message) -> list[bytes]:
         subscription_service.subscribe_to_all(state.connection)
     try:
         unknown = subscription_service.subscribe(state, request.job_ids)
-    except subscription_service.TooMany:
-        return [messages.too_many()]
-    return [messages.unknown(unknown)] if unknown else []
+    except subscription_service.TooManyJobs:
+        return [messages.too_many_jobs()]
+    return [messages.unknown_jobs(unknown)] if unknown else []
 
 
 def _key(event: dict[str, Any]) -> str:

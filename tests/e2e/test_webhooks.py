@@ -36,7 +36,7 @@ def there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("WEBHOOKS_TABLE", names["WebhooksTable"])
     monkeypatch.setenv("DELIVERIES_TABLE", names["DeliveriesTable"])
     client = found.client("dynamodb", config=CLIENT_CONFIG)
-    monkeypatch.setattr(dynamodb, "dynamodb", lambda: client)
+    monkeypatch.setattr(dynamodb, "client", lambda: client)
     return found
 
 

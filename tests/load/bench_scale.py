@@ -123,7 +123,7 @@ def main(few: int, many: int) -> None:
     os.environ.update(
         SETTINGS | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}", "POWERTOOLS_LOG_LEVEL": "ERROR"}
     )
-    app, client = load("api").app, dynamodb.dynamodb()  # made for this endpoint
+    app, client = load("api").app, dynamodb.client()  # made for this endpoint
     peer.teach(client)
     meter, history = Meter(client), History(round(1000 * time.time()) - 600_000)
     costs = []
@@ -209,7 +209,7 @@ class Account:
         self._http, self._meter, self._history = http, meter, history
         self._key = key_store.create(ACCOUNT, requests_per_minute=1_000_000)
         window = {"#ends": "window_ends", "#used": "window_used"}
-        dynamodb.dynamodb().update_item(
+        dynamodb.client().update_item(
             TableName=SETTINGS["API_KEYS_TABLE"],
             Key={"key_id": {"S": self._key.split("_")[1]}},
             UpdateExpression="SET #ends = :ends, #used = :none",

@@ -144,7 +144,7 @@ class Room:
 
     def _due(self) -> datetime | None:
         """The first minute at which the sweep finds something."""
-        items = aws_dynamodb.dynamodb().scan(TableName=setting("DELIVERIES_TABLE"))["Items"]
+        items = aws_dynamodb.client().scan(TableName=setting("DELIVERIES_TABLE"))["Items"]
         moments = [int(item["due_at"]["N"]) / 1000 for item in items if "due_at" in item]
         if not moments:
             return None

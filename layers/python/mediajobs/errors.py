@@ -64,7 +64,7 @@ class QuotaExceeded(Conflict):
 _CONCURRENCY_RETRY_SECONDS = 30
 
 
-def over_concurrency(limit: int) -> QuotaExceeded:
+def concurrency_quota_exceeded(limit: int) -> QuotaExceeded:
     """Returns the error of an account that has `limit` unfinished jobs already."""
     return QuotaExceeded(
         f"This account may have {limit} jobs that are not finished. Wait until one ends, or cancel one: "

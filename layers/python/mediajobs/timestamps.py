@@ -26,6 +26,6 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def milliseconds_up(moment: datetime) -> int:
+def milliseconds_rounded_up(moment: datetime) -> int:
     """The same, rounded up: the first millisecond that is not before the moment."""
     return -((_EPOCH - moment) // timedelta(milliseconds=1))

@@ -298,7 +298,7 @@ def test_a_request_waits_for_a_transaction_on_its_key(clock: Clock, monkeypatch:
     from botocore.exceptions import ClientError
 
     key = key_of()
-    client = dynamodb.dynamodb()
+    client = dynamodb.client()
     send, refusals = client.update_item, [1, 1]
 
     def busy(**request: Any) -> Any:

@@ -78,7 +78,7 @@ def house(cloud: None) -> Iterator[House]:
         )
         owned = {"job_id": created, "export_id": running.export.export_id, "batch_id": BATCH}
         owned |= {"webhook_id": webhook.webhook_id}
-        owned |= {"delivery_id": delivery_store.test(webhook, datetime.now(UTC)).delivery_id}
+        owned |= {"delivery_id": delivery_store.send_test(webhook, datetime.now(UTC)).delivery_id}
         yield House(client, mine, theirs, owned)
 
 

@@ -219,7 +219,7 @@ def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
         room.connect(name)
         room.subscribe(name, job_id)
     room.flow()
-    assert {listener.greeted_sequence for listener in subscriber_store.of_job(job_id).listeners} == {1_000_000}
+    assert {listener.greeted_sequence for listener in subscriber_store.of_job(job_id).subscriptions} == {1_000_000}
     room.connect("late")
     room.subscribe("late", job_id)
     room.flow()
@@ -293,7 +293,7 @@ def test_somebody_elses_job_and_no_job_are_refused_alike(room: Room) -> None:
 
 
 def test_an_error_is_no_longer_than_a_socket_carries() -> None:
-    longest = messages.unknown(["é" * 256] * MAX_IDS)
+    longest = messages.unknown_jobs(["é" * 256] * MAX_IDS)
     assert len(longest) < 128 * 1024
     assert json.loads(longest)["data"]["job_ids"] == ["é" * 256] * MAX_IDS
 

@@ -261,7 +261,7 @@ def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room)
         endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
         for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
-    assert on_its_way.place in {each.place for each in places}  # it was given back
+    assert on_its_way.name in {each.name for each in places}  # it was given back
 
 
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
@@ -273,9 +273,7 @@ def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> Non
     with pytest.raises(endpoint_concurrency_store.EndpointBusy):
         endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
     endpoint_concurrency_store.release(entered[2], room.clock(), delivered=True)
-    assert (
-        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE).place == entered[2].place
-    )
+    assert endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE).name == entered[2].name
     room.clock.turn(room.clock() + MINUTE)  # the lease of a dead function is over
     endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
 
@@ -322,7 +320,7 @@ def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_mad
 def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
-        made = delivery_store.test(endpoint, room.clock())
+        made = delivery_store.send_test(endpoint, room.clock())
         well = json.dumps(DeliveryReference("acme", endpoint.webhook_id, made.delivery_id)._asdict())
         done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
     assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
@@ -333,7 +331,7 @@ def test_a_sweep_that_dies_forgets_few_hints(room: Room, monkeypatch: pytest.Mon
     monkeypatch.setattr(delivery_store, "shard_of", lambda _: "due#0")
     endpoint = room.endpoint("http://127.0.0.1:1/")
     for _ in range(12):
-        delivery_store.test(endpoint, room.clock())
+        delivery_store.send_test(endpoint, room.clock())
     room.queues.messages.clear()  # all hints are lost
     room.clock.turn(room.clock() + 3 * MINUTE)
     with monkeypatch.context() as patch:
@@ -380,7 +378,7 @@ def test_a_replay_tells_no_endpoint_of_what_happened_before_it_was_made(room: Ro
 def test_a_test_event_is_sent_and_logged(room: Room) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url, events=("job.failed",))
-        made = delivery_store.test(endpoint, room.clock())
+        made = delivery_store.send_test(endpoint, room.clock())
         room.work()
 
     assert json.loads(site.requests[0].body)["event"] == "webhook.test"
@@ -477,6 +475,6 @@ def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
         begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), most=2)
         assert begun.count == 2
         assert begun.next_position is not None
-        attempt_queue.hand_on_recovery(endpoint.webhook_id, since.isoformat(), begun.next_position)
+        attempt_queue.enqueue_recovery(endpoint.webhook_id, since.isoformat(), begun.next_position)
         room.work()
     assert {each.status for each in room.log(endpoint)} == {"delivered"}

@@ -76,7 +76,7 @@ def test_strangers_find_nothing_and_change_nothing() -> None:
     for attempt in (
         lambda: endpoint_store.get("other", made.webhook_id),
         lambda: endpoint_store.change("other", made.webhook_id, {"url": "https://evil.example/"}, NOW),
-        lambda: endpoint_store.rotate("other", made.webhook_id, NOW),
+        lambda: endpoint_store.rotate_secret("other", made.webhook_id, NOW),
         lambda: endpoint_store.delete("other", made.webhook_id),
         lambda: endpoint_store.get("acme", "endpoints"),  # what counts them is none
         lambda: endpoint_store.change("acme", "endpoints", {"url": URL}, NOW),
@@ -100,23 +100,23 @@ def test_an_old_secret_signs_for_a_day_beside_the_new_one() -> None:
     now = datetime.now(UTC)
     made = endpoint_store.create("acme", url=URL, now=now)
     before = made.secrets[0].secret
-    rotated = endpoint_store.rotate("acme", made.webhook_id, now - timedelta(hours=23))
+    rotated = endpoint_store.rotate_secret("acme", made.webhook_id, now - timedelta(hours=23))
     after = rotated.secrets[0].secret
-    sent = signatures.headers("msg_1", now, "{}", rotated.signing(now))
+    sent = signatures.headers("msg_1", now, "{}", rotated.signing_secrets(now))
     assert verifies(before, sent, "{}")
     assert verifies(after, sent, "{}")
-    assert rotated.signing(now + timedelta(hours=2)) == [after]
-    again = endpoint_store.rotate("acme", made.webhook_id, now + timedelta(hours=2))
+    assert rotated.signing_secrets(now + timedelta(hours=2)) == [after]
+    again = endpoint_store.rotate_secret("acme", made.webhook_id, now + timedelta(hours=2))
     assert [each.secret for each in again.secrets][1:] == [after]  # the expired one is forgotten
 
 
 def test_secrets_do_not_pile_up() -> None:
     made = endpoint_store.create("acme", url=URL, now=NOW)
     for _ in range(9):
-        endpoint_store.rotate("acme", made.webhook_id, NOW)
+        endpoint_store.rotate_secret("acme", made.webhook_id, NOW)
     with pytest.raises(Conflict, match="oldest has expired"):
-        endpoint_store.rotate("acme", made.webhook_id, NOW)
-    assert len(endpoint_store.rotate("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
+        endpoint_store.rotate_secret("acme", made.webhook_id, NOW)
+    assert len(endpoint_store.rotate_secret("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
 
 
 def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:

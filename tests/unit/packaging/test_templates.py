@@ -16,7 +16,7 @@ from infra.lint import linter, state_machine_rules, template_rules
 from infra.packaging import deployment_package
 from infra.paths import ROOT
 from infra.templates import Template
-from mediajobs.webhooks.delivery_tables import expires
+from mediajobs.webhooks.delivery_tables import expiry
 
 Change = Callable[[Any], object]
 REQUEST_LIMIT = 51_200  # bytes of a template that is sent to CloudFormation and not uploaded first
@@ -329,7 +329,7 @@ class TestArchive:
         """A replay takes its time, and so may the archive with what is old."""
         happened = datetime(2026, 3, 1, tzinfo=UTC)
         archived = timedelta(days=properties(main, "EventArchive")["RetentionDays"])
-        assert expires(happened) >= (happened + archived + timedelta(days=1)).timestamp()
+        assert expiry(happened) >= (happened + archived + timedelta(days=1)).timestamp()
 
 
 class TestDeployment:

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from mediajobs.webhooks.delivery import MAX_ATTEMPTS, DeliveryResponse, attempt
+from mediajobs.webhooks.delivery import MAX_ATTEMPTS, DeliveryResponse, attempt_of
 from mediajobs.webhooks.retry_policy import JITTER, MAX_RETRY_AFTER, SCHEDULE, next_step, postpone_seconds
 from mediajobs.webhooks.retry_policy import retry_after_seconds as seconds
 
@@ -47,7 +47,7 @@ def test_what_ends_a_delivery(answer: DeliveryResponse, status: str, reason: str
 @pytest.mark.parametrize("status", [100, 199, 300, 301, 400, 404, 408, 429, 500, 503])
 def test_all_else_is_tried_again(status: int) -> None:
     assert next_step(1, DeliveryResponse(status), NOW, 0).status == "pending"
-    assert attempt(DeliveryResponse(status), NOW).error is not None
+    assert attempt_of(DeliveryResponse(status), NOW).error is not None
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_retry_after_is_a_least_wait() -> None:
 
 
 def test_an_answer_is_kept_up_to_a_kilobyte_whatever_its_bytes() -> None:
-    kept = attempt(DeliveryResponse(200, body=b"\xff" * 5000), NOW).response
+    kept = attempt_of(DeliveryResponse(200, body=b"\xff" * 5000), NOW).response
     assert kept == "\ufffd" * 1024
 
 
 def test_a_log_of_the_worst_answers_fits_into_its_row() -> None:
     for byte in (b"\x00", b"\x1b", b'"', b"\xff", b"\n"):
-        worst = attempt(DeliveryResponse(500, body=byte * 2000, latency_ms=99_999), NOW)
+        worst = attempt_of(DeliveryResponse(500, body=byte * 2000, latency_ms=99_999), NOW)
         line = worst.model_dump_json(exclude_none=True).encode()
         assert len(line) * (MAX_ATTEMPTS + len(SCHEDULE)) < 390_000  # of DynamoDB's 400 KB
 

@@ -35,7 +35,7 @@ routes = Routes("webhooks")
 )
 def test(request: ApiRequest, webhook_id: str) -> Response:
     """Send an event `webhook.test`, whatever events the webhook is registered for. Its delivery shows the result."""
-    return _accepted(delivery_store.test(_enabled_webhook(request, webhook_id), clock.utc_now()))
+    return _accepted(delivery_store.send_test(_enabled_webhook(request, webhook_id), clock.utc_now()))
 
 
 @routes.route(

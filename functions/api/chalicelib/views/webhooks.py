@@ -75,7 +75,7 @@ def delete(request: ApiRequest, webhook_id: str) -> Response:
 @routes.route("POST", "/webhooks/{webhook_id}/rotate-secret", {HTTPStatus.OK: WebhookWithSecret})
 def rotate_secret(request: ApiRequest, webhook_id: str) -> Response:
     """Get a new secret. For 24 hours, what is sent is signed with the old secret too."""
-    endpoint = endpoint_store.rotate(request.caller.account, checked_id(webhook_id), clock.utc_now())
+    endpoint = endpoint_store.rotate_secret(request.caller.account, checked_id(webhook_id), clock.utc_now())
     return json_answer(webhook_with_secret(endpoint, clock.utc_now()), headers={**_NO_STORE})
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mediajobs.errors import QuotaExceeded, over_concurrency
+from mediajobs.errors import QuotaExceeded, concurrency_quota_exceeded
 from mediajobs.statistics.counters import Counts
 from mediajobs.timestamps import milliseconds
 
@@ -40,7 +40,7 @@ def check_concurrency(quotas: Quotas, open_jobs: int) -> None:
     """Raises QuotaExceeded where the account may not have one more open job."""
     limit = quotas.concurrent_jobs
     if limit is not None and open_jobs >= limit:
-        raise over_concurrency(limit)
+        raise concurrency_quota_exceeded(limit)
 
 
 def check_minutes(quotas: Quotas, this_month: Counts, moment: int) -> None:

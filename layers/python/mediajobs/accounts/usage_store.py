@@ -32,7 +32,7 @@ def begin_day(row: Mapping[str, Any], today: str) -> None:
         if counts:
             changes.append({"Update": _archive_key(row["key_id"], ended.date) | _added(counts, ended.date)})
     try:
-        dynamodb.dynamodb().transact_write_items(TransactItems=changes)
+        dynamodb.client().transact_write_items(TransactItems=changes)
     except ClientError as error:
         if not lost_race(error):
             raise
@@ -63,7 +63,7 @@ def read(key_id: str, first: str, last: str) -> list[Day]:
         "ExpressionAttributeValues": {":key_id": {"S": key_id}, ":first": {"S": first}, ":last": {"S": last}},
     }
     days: list[Day] = []
-    client = dynamodb.dynamodb()
+    client = dynamodb.client()
     for _ in range(_PAGES):
         page = client.query(**query)
         days += [day_of(dynamodb.from_item(item)) for item in page["Items"]]

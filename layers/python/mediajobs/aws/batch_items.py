@@ -80,4 +80,4 @@ def _options(wanted: BatchRead) -> dict[str, Any]:
 
 
 def _client() -> Any:
-    return dynamodb.dynamodb()
+    return dynamodb.client()

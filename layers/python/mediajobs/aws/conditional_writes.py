@@ -28,7 +28,7 @@ def update(table: str, key: dict[str, Any], **expression: Any) -> tuple[Item, bo
     """
     try:
         answer = retry_conflicts(
-            lambda: dynamodb.dynamodb().update_item(
+            lambda: dynamodb.client().update_item(
                 TableName=table,
                 Key=key,
                 ReturnValues="ALL_NEW",

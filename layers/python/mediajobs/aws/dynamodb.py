@@ -43,7 +43,7 @@ class TableModel(Model):
         return found
 
 
-def dynamodb() -> Any:
+def client() -> Any:
     """botocore's own client below the models, for what is read and written often."""
     return connection().client
 

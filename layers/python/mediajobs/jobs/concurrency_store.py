@@ -11,7 +11,7 @@ from pynamodb.transactions import TransactWrite
 
 from mediajobs.aws import batch_items
 from mediajobs.aws.conditional_writes import failed_conditions
-from mediajobs.errors import over_concurrency
+from mediajobs.errors import concurrency_quota_exceeded
 from mediajobs.jobs.progress import Progress
 from mediajobs.jobs.tables import CounterRow
 from mediajobs.settings import setting
@@ -60,7 +60,7 @@ def release_slot(transaction: TransactWrite, account: str, job_id: str, *, ran: 
 def raise_if_over_quota(error: TransactWriteError, quota: int | None) -> None:
     """Raises QuotaExceeded if the quota alone cancelled a transaction that writes the job and takes a place."""
     if quota is not None and failed_conditions(error) == [False, True]:
-        raise over_concurrency(quota) from error
+        raise concurrency_quota_exceeded(quota) from error
 
 
 def raise_if_no_slot(error: TransactWriteError, admission: Admission | None) -> None:

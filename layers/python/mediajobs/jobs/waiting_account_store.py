@@ -31,9 +31,7 @@ class Waiting:
 
 
 def read() -> Waiting:
-    item = dynamodb.from_item(
-        dynamodb.dynamodb().get_item(TableName=_table(), Key=_KEY, ConsistentRead=True).get("Item")
-    )
+    item = dynamodb.from_item(dynamodb.client().get_item(TableName=_table(), Key=_KEY, ConsistentRead=True).get("Item"))
     noted = {name.removeprefix(_NOTED): int(value) for name, value in item.items() if name.startswith(_NOTED)}
     return Waiting(noted, frozenset(item.get("deferred", ())))
 
@@ -64,7 +62,7 @@ def _marked(account: str) -> str:
 
 
 def _update(expression: str, name: str, values: dict[str, Any], **more: Any) -> None:
-    dynamodb.dynamodb().update_item(
+    dynamodb.client().update_item(
         TableName=_table(),
         Key=_KEY,
         UpdateExpression=expression,

@@ -132,4 +132,4 @@ def _condition(
 
 
 def _client() -> Any:
-    return dynamodb.dynamodb()
+    return dynamodb.client()

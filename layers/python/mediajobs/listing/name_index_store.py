@@ -31,7 +31,7 @@ def jobs_with(account: str, word: str) -> set[str] | None:
     """
     if not name_index.is_possible(word):
         return set()
-    answer = dynamodb.dynamodb().query(
+    answer = dynamodb.client().query(
         TableName=setting("NAME_INDEX_TABLE"),
         KeyConditionExpression="part = :part AND begins_with(entry, :word)",
         ExpressionAttributeValues={

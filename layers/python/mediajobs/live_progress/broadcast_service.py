@@ -12,8 +12,8 @@ from mediajobs.accounts import key_store
 from mediajobs.live_progress import connection_store, push_client, subscriber_store
 from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.live_progress.frames import Frame, frame_of
-from mediajobs.live_progress.push_client import Pushed
-from mediajobs.live_progress.subscriber_store import NOTHING, Partition, Subscription
+from mediajobs.live_progress.push_client import PushResult
+from mediajobs.live_progress.subscriber_store import NO_SEQUENCE, Partition, Subscription
 
 _TRIES = 5  # pushes that fail in a row; then the connection counts as gone
 _KEY_SECONDS = 10.0  # how long a revoked key may still hear
@@ -26,10 +26,10 @@ def broadcast(job_id: str, last_seen: Partition) -> int:
     found.last_sent_sequence = max(found.last_sent_sequence, last_seen.last_sent_sequence)
     now = found if found.job is not None else last_seen
     if now.job is None:
-        subscriber_store.remove(job_id, found.listeners)
+        subscriber_store.remove(job_id, found.subscriptions)
         return 0
     frame = frame_of(now.job, now.progress)
-    audience = _audience(found, frame, connection_store.listening_to(now.job.account))
+    audience = _audience(found, frame, connection_store.subscribed_to_account(now.job.account))
     if not audience:
         _let_go(job_id, _done_with(found, frame))
         return 0
@@ -45,16 +45,16 @@ def is_revoked(key_id: str) -> bool:
 def disconnect(known: ConnectionState) -> None:
     """Ends a connection, and forgets it."""
     push_client.close(known.connection.connection_id)
-    subscriber_store.forget(known)
+    subscriber_store.delete_connection(known)
 
 
 def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Subscription]:
     """By connection: who has not heard this."""
     wanted: dict[str, Subscription] = {}
     sequence, news = frame.data.sequence, frame.data.sequence > found.last_sent_sequence
-    for listener in sorted(found.listeners, key=lambda listener: listener.snapshot_only):
-        new = listener.greeted_sequence == NOTHING and not _came_late(listener, frame)
-        if new or (news and NOTHING < listener.greeted_sequence < sequence):
+    for listener in sorted(found.subscriptions, key=lambda listener: listener.snapshot_only):
+        new = listener.greeted_sequence == NO_SEQUENCE and not _came_late(listener, frame)
+        if new or (news and NO_SEQUENCE < listener.greeted_sequence < sequence):
             wanted.setdefault(listener.connection.connection_id, listener)
     for connection in room if news else ():
         wanted.setdefault(connection.connection_id, Subscription(connection, snapshot_only=True))
@@ -66,18 +66,18 @@ def _came_late(listener: Subscription, frame: Frame) -> bool:
     return listener.snapshot_only and frame.is_last and not listener.failed_pushes
 
 
-def _push(frame: Frame, audience: dict[str, Subscription]) -> Pushed:
+def _push(frame: Frame, audience: dict[str, Subscription]) -> PushResult:
     """Who came in with a key that is revoked is cut off, and counts as gone."""
     revoked = _revoked([listener.connection.key_id for listener in audience.values()])
     cut = {name for name, listener in audience.items() if listener.connection.key_id in revoked}
     for name in cut:
         push_client.close(name)
     left = [name for name in audience if name not in cut]
-    pushed = push_client.push(frame.model_dump_json().encode(), left) if left else Pushed(set(), set())
-    return Pushed(pushed.gone | cut, pushed.failed)
+    pushed = push_client.push(frame.model_dump_json().encode(), left) if left else PushResult(set(), set())
+    return PushResult(pushed.gone | cut, pushed.failed)
 
 
-def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Subscription], pushed: Pushed) -> None:
+def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Subscription], pushed: PushResult) -> None:
     """Notes what came of it."""
     given_up = {name for name in pushed.failed if audience[name].failed_pushes + 1 >= _TRIES}
     for name in given_up:
@@ -88,23 +88,23 @@ def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Sub
     _let_go(job_id, [one for one in _done_with(found, frame) if one.connection.connection_id not in owed])
     for name in pushed.gone | given_up:
         known = connection_store.get(name)
-        subscriber_store.forget(known or ConnectionState(audience[name].connection, [job_id]))
+        subscriber_store.delete_connection(known or ConnectionState(audience[name].connection, [job_id]))
     told = [audience[name] for name in audience.keys() - pushed.gone - pushed.failed]
-    new = [one for one in told if not (frame.is_last or one.snapshot_only) and one.greeted_sequence == NOTHING]
+    new = [one for one in told if not (frame.is_last or one.snapshot_only) and one.greeted_sequence == NO_SEQUENCE]
     push_client.map_concurrently(lambda one: subscriber_store.mark_greeted(job_id, one, frame.data.sequence), new)
     subscriber_store.set_last_sent(job_id, frame.data.sequence)
 
 
 def _done_with(found: Partition, frame: Frame) -> list[Subscription]:
     """After the end nobody listens to a job any more; before it, who did so once has had it."""
-    return [listener for listener in found.listeners if frame.is_last or listener.snapshot_only]
+    return [listener for listener in found.subscriptions if frame.is_last or listener.snapshot_only]
 
 
 def _let_go(job_id: str, done: Sequence[Subscription]) -> None:
     """Who hears of an end may at once retry the job, and listen again: that is not undone."""
     gone = push_client.map_concurrently(lambda one: subscriber_store.end(job_id, one), done)
     ended = [one for one, went in zip(done, gone, strict=True) if went and not one.snapshot_only]
-    connection_store.drop((one.connection.connection_id, job_id) for one in ended)
+    connection_store.remove_jobs((one.connection.connection_id, job_id) for one in ended)
 
 
 def _revoked(key_ids: Sequence[str]) -> set[str]:

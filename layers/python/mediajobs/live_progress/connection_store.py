@@ -37,7 +37,7 @@ class ConnectionState(NamedTuple):
 
 
 def save(connection: Connection) -> None:
-    dynamodb.dynamodb().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
+    dynamodb.client().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
 
 
 def get(connection_id: str) -> ConnectionState | None:
@@ -75,37 +75,37 @@ def count_message(connection_id: str) -> bool:
     return False
 
 
-def note(connection: Connection, job_ids: Iterable[str]) -> None:
+def add_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
     """It listens to these jobs from now on."""
     _write({"PutRequest": {"Item": _item(connection.connection_id, job_id, connection)}} for job_id in job_ids)
 
 
-def drop(pairs: Iterable[tuple[str, str]]) -> None:
+def remove_jobs(pairs: Iterable[tuple[str, str]]) -> None:
     """Connections, each with a job that it listens to no more."""
     _write({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs)
 
 
-def join(connection: Connection) -> None:
+def subscribe_to_account(connection: Connection) -> None:
     """It listens to all of its account from now on."""
     item = _item(_account_key(connection.account), connection.connection_id, connection)
-    dynamodb.dynamodb().put_item(TableName=_table(), Item=item)
+    dynamodb.client().put_item(TableName=_table(), Item=item)
 
 
-def leave(connection: Connection) -> None:
-    dynamodb.dynamodb().delete_item(
+def unsubscribe_from_account(connection: Connection) -> None:
+    dynamodb.client().delete_item(
         TableName=_table(), Key=_key(_account_key(connection.account), connection.connection_id)
     )
 
 
-def listening_to(account: str) -> list[Connection]:
+def subscribed_to_account(account: str) -> list[Connection]:
     """Who listens to all of the account."""
     return [_connection(item["item"]["S"], item) for item in _query(_account_key(account))]
 
 
-def forget(known: ConnectionState) -> None:
+def delete(known: ConnectionState) -> None:
     """All but what stands with the jobs: see `listeners.forget`."""
     its = known.connection
-    drop(
+    remove_jobs(
         [
             *((its.connection_id, item) for item in (*known.job_ids, _SELF)),
             (_account_key(its.account), its.connection_id),
@@ -113,7 +113,7 @@ def forget(known: ConnectionState) -> None:
     )
 
 
-def expires() -> int:
+def expiry() -> int:
     return clock.seconds() + RETENTION_SECONDS
 
 
@@ -131,7 +131,7 @@ def _key(holder: str, item: str) -> Image:
 
 def _item(holder: str, item: str, connection: Connection) -> Image:
     about = {"account": {"S": connection.account}, "key_id": {"S": connection.key_id}}
-    return _key(holder, item) | about | {"expires": {"N": str(expires())}}
+    return _key(holder, item) | about | {"expires": {"N": str(expiry())}}
 
 
 def _connection(connection_id: str, item: Image) -> Connection:
@@ -139,7 +139,7 @@ def _connection(connection_id: str, item: Image) -> Connection:
 
 
 def _query(holder: str) -> Iterator[Image]:
-    pages = dynamodb.dynamodb().get_paginator("query")
+    pages = dynamodb.client().get_paginator("query")
     asked: dict[str, Any] = {"KeyConditionExpression": "holder = :holder", "ConsistentRead": True}
     for page in pages.paginate(TableName=_table(), ExpressionAttributeValues={":holder": {"S": holder}}, **asked):
         yield from page["Items"]

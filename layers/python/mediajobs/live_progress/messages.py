@@ -47,12 +47,12 @@ def bad_message() -> bytes:
     return _error("bad_message", f"This message is not understood. {_HOW}")
 
 
-def unknown(job_ids: Iterable[str]) -> bytes:
+def unknown_jobs(job_ids: Iterable[str]) -> bytes:
     """Of jobs that are not there and of those of others alike."""
     return _error("unknown_job", "There are no such jobs of yours. Look for their ids in GET /jobs.", list(job_ids))
 
 
-def too_many() -> bytes:
+def too_many_jobs() -> bytes:
     cure = 'Unsubscribe from some, or listen to {"all": true}.'
     return _error("too_many_jobs", f"A connection listens to at most {MAX_JOBS} jobs by their ids. {cure}")
 

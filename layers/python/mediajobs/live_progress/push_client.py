@@ -23,17 +23,17 @@ _PATIENCE = Config(
 )
 
 
-class Pushed(NamedTuple):
+class PushResult(NamedTuple):
     """Connections that are gone, and those that may have got nothing."""
 
     gone: set[str]
     failed: set[str]
 
 
-def push(data: bytes, connection_ids: Sequence[str]) -> Pushed:
+def push(data: bytes, connection_ids: Sequence[str]) -> PushResult:
     """Sends to all of them, several at once."""
     outcomes = map_concurrently(lambda connection_id: _post(connection_id, data), connection_ids)
-    found = Pushed(set(), set())
+    found = PushResult(set(), set())
     for connection_id, outcome in zip(connection_ids, outcomes, strict=True):
         if outcome:
             getattr(found, outcome).add(connection_id)

@@ -20,7 +20,7 @@ from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.settings import setting
 
 _LISTENER, _ONCE, _TOLD = "listener#", "#once", "told"
-NOTHING = -1  # a sequence before all; the filter of the stream's reader knows it
+NO_SEQUENCE = -1  # a sequence before all; the filter of the stream's reader knows it
 _TOLD_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
 
 
@@ -32,7 +32,7 @@ class Subscription:
     connection: Connection
     snapshot_only: bool = False
     failed_pushes: int = 0
-    greeted_sequence: int = NOTHING
+    greeted_sequence: int = NO_SEQUENCE
 
     @property
     def item(self) -> str:
@@ -45,14 +45,14 @@ class Partition:
 
     job: Job | None = None
     progress: Progress | None = None
-    last_sent_sequence: int = NOTHING
-    listeners: list[Subscription] = field(default_factory=list)
+    last_sent_sequence: int = NO_SEQUENCE
+    subscriptions: list[Subscription] = field(default_factory=list)
 
 
 def of_job(job_id: str) -> Partition:
     """One query; a second one where thousands listen."""
     found = Partition()
-    pages = dynamodb.dynamodb().get_paginator("query").paginate(
+    pages = dynamodb.client().get_paginator("query").paginate(
         TableName=_table(),
         KeyConditionExpression="job_id = :job",
         ExpressionAttributeValues={":job": {"S": job_id}},
@@ -67,7 +67,7 @@ def of_job(job_id: str) -> Partition:
         elif item == _TOLD:
             found.last_sent_sequence = int(image["sequence"]["N"])
         elif item.startswith(_LISTENER):
-            found.listeners.append(_listener(image))
+            found.subscriptions.append(_listener(image))
     return found
 
 
@@ -79,14 +79,14 @@ def progress_of(image: Image) -> Progress:
     return progress_store.as_progress(ProgressRow.from_raw_data(image))
 
 
-def listen(job_ids: Iterable[str], listener: Subscription) -> None:
+def add(job_ids: Iterable[str], listener: Subscription) -> None:
     """From now on; whoever did so already is greeted anew."""
     batch_items.write(_table(), ({"PutRequest": {"Item": _image(job_id, listener)}} for job_id in job_ids))
 
 
 def mark_failed(job_id: str, listener: Subscription) -> None:
     """It is told again, by way of the stream."""
-    listen([job_id], replace(listener, failed_pushes=listener.failed_pushes + 1, greeted_sequence=NOTHING))
+    add([job_id], replace(listener, failed_pushes=listener.failed_pushes + 1, greeted_sequence=NO_SEQUENCE))
 
 
 def mark_greeted(job_id: str, listener: Subscription, sequence: int) -> None:
@@ -106,7 +106,7 @@ def remove(job_id: str, listeners: Iterable[Subscription]) -> None:
 def end(job_id: str, listener: Subscription) -> bool:
     """Unless it has begun to listen anew since it was read."""
     return write_if_allowed(
-        lambda: dynamodb.dynamodb().delete_item(
+        lambda: dynamodb.client().delete_item(
             TableName=_table(),
             Key=_key(job_id, listener.item),
             ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
@@ -115,19 +115,19 @@ def end(job_id: str, listener: Subscription) -> bool:
     )
 
 
-def unlisten(connection_id: str, job_ids: Iterable[str]) -> None:
+def remove_from_jobs(connection_id: str, job_ids: Iterable[str]) -> None:
     _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
 
 
-def forget(known: ConnectionState) -> None:
+def delete_connection(known: ConnectionState) -> None:
     """Everything that is kept of a connection that is gone."""
-    unlisten(known.connection.connection_id, known.job_ids)
-    connection_store.forget(known)
+    remove_from_jobs(known.connection.connection_id, known.job_ids)
+    connection_store.delete(known)
 
 
 def set_last_sent(job_id: str, sequence: int) -> None:
     """Unless somebody told of a later state."""
-    expires = connection_store.expires() + _TOLD_SECONDS
+    expires = connection_store.expiry() + _TOLD_SECONDS
     _update(
         _key(job_id, _TOLD),
         UpdateExpression="SET #sequence = :sequence, expires = :expires",
@@ -149,7 +149,7 @@ def _delete(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def _update(key: Image, **expression: Any) -> None:
-    write_if_allowed(lambda: dynamodb.dynamodb().update_item(TableName=_table(), Key=key, **expression))
+    write_if_allowed(lambda: dynamodb.client().update_item(TableName=_table(), Key=key, **expression))
 
 
 def _table() -> str:
@@ -169,7 +169,7 @@ def _image(job_id: str, listener: Subscription) -> Image:
         "owed": {"N": str(listener.failed_pushes)},
         "heard": {"N": str(listener.greeted_sequence)},
     }
-    return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expires())}}
+    return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expiry())}}
 
 
 def _listener(image: Image) -> Subscription:

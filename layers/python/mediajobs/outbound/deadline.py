@@ -13,14 +13,14 @@ class Deadline:
     """Ends a request's connection when its time is over. A time-out of its own starts anew with every byte."""
 
     def __init__(self, seconds: float) -> None:
-        self.over = False
+        self.expired = False
         self._ends = clock.monotonic() + seconds
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
         self._timer = self._start()
 
     @property
-    def left(self) -> float:
+    def remaining_seconds(self) -> float:
         return max(self._ends - clock.monotonic(), 0.001)
 
     def shorten(self, seconds: float) -> None:
@@ -29,12 +29,12 @@ class Deadline:
         self._ends = min(self._ends, clock.monotonic() + seconds)
         self._timer = self._start()
 
-    def watch(self, connection: socket.socket) -> None:
+    def guard(self, connection: socket.socket) -> None:
         """A descriptor of our own: TLS takes the given one over."""
         with self._lock:
             self._close()
             self._connection = connection.dup()
-            if self.over:
+            if self.expired:
                 self._hang_up()
 
     def stop(self) -> None:
@@ -46,14 +46,14 @@ class Deadline:
             self._close()
 
     def _start(self) -> threading.Timer:
-        timer = threading.Timer(self.left, self._end)
+        timer = threading.Timer(self.remaining_seconds, self._end)
         timer.daemon = True
         timer.start()
         return timer
 
     def _end(self) -> None:
         with self._lock:
-            self.over = True
+            self.expired = True
             self._hang_up()
 
     def _hang_up(self) -> None:

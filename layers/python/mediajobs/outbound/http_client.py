@@ -73,7 +73,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, most
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
-            if watch.over:
+            if watch.expired:
                 raise NoResponse(
                     "timed_out", f"No answer within {seconds:g} s. Answer first, and work later."
                 ) from error
@@ -94,9 +94,9 @@ def _beginning(response: requests.Response, most: int, watch: Deadline) -> bytes
                 break
             taken += piece
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        if not watch.over:
+        if not watch.expired:
             raise _broken_off() from error
-    if not watch.over and len(taken) < most and response.raw.length_remaining:
+    if not watch.expired and len(taken) < most and response.raw.length_remaining:
         raise _broken_off()
     return taken[:most]
 

@@ -97,16 +97,18 @@ def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int
     """A socket to the first public address of a host that answers."""
     watch = current_deadline.get()
     limit = connection.timeout if isinstance(connection.timeout, int | float) else CONNECT_SECONDS
-    addresses = _allowed(connection, host, port, min(limit, watch.left) if watch else limit)
+    addresses = _allowed(connection, host, port, min(limit, watch.remaining_seconds) if watch else limit)
     for position, address in enumerate(addresses):
         try:
-            made = socket.create_connection((address, port), timeout=min(limit, watch.left) if watch else limit)
+            made = socket.create_connection(
+                (address, port), timeout=min(limit, watch.remaining_seconds) if watch else limit
+            )
         except OSError as error:
             if position == len(addresses) - 1:
                 raise urllib3.exceptions.NewConnectionError(connection, f"connecting failed: {error}") from error
         else:
             if watch:
-                watch.watch(made)
+                watch.guard(made)
             return made
     raise ForbiddenAddress(host)
 

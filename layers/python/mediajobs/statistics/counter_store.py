@@ -185,4 +185,4 @@ def _marker_key(job_id: str) -> batch_items.Image:
 
 
 def _client() -> Any:
-    return dynamodb.dynamodb()
+    return dynamodb.client()

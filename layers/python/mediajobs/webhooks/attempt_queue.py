@@ -10,7 +10,7 @@ from mediajobs.aws import clients
 from mediajobs.settings import setting
 
 MAX_DELAY = 900  # seconds, SQS's own
-A_CALL = 10  # hints, SQS's own
+BATCH_SIZE = 10  # hints, SQS's own
 
 
 class DeliveryReference(NamedTuple):
@@ -22,10 +22,10 @@ class DeliveryReference(NamedTuple):
 def send(hints: Sequence[DeliveryReference], *, delay: float = 0) -> None:
     """`delay` in seconds, at most 15 minutes. Rounded up: a hint that comes a moment early is dropped."""
     seconds = min(max(math.ceil(delay), 0), MAX_DELAY)
-    for start in range(0, len(hints), A_CALL):
+    for start in range(0, len(hints), BATCH_SIZE):
         entries = [
             {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
-            for number, hint in enumerate(hints[start : start + A_CALL])
+            for number, hint in enumerate(hints[start : start + BATCH_SIZE])
         ]
         answer = _client().send_message_batch(QueueUrl=setting("WEBHOOK_ATTEMPTS_QUEUE"), Entries=entries)
         if answer.get("Failed"):
@@ -36,7 +36,7 @@ def read(body: str) -> DeliveryReference:
     return DeliveryReference(**json.loads(body))
 
 
-def hand_on_recovery(webhook_id: str, since: str, place: dict[str, Any]) -> None:
+def enqueue_recovery(webhook_id: str, since: str, place: dict[str, Any]) -> None:
     """What `deliveries.recover` has left to do, for whoever reads the queue of events. `since` in RFC 3339."""
     walk = {"webhook_id": webhook_id, "since": since, "place": place}
     _client().send_message(QueueUrl=setting("WEBHOOK_EVENTS_QUEUE"), MessageBody=json.dumps({"recover": walk}))

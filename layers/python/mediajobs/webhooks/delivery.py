@@ -10,7 +10,7 @@ from mediajobs.timestamps import rfc3339
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
-ANSWER_BYTES = 1024  # of an answer are kept
+RESPONSE_BYTES = 1024  # of an answer are kept
 DEADLINE_SECONDS = 15.0
 RETENTION = timedelta(days=30)  # after the last attempt
 MAX_ATTEMPTS = 100  # of one delivery, with those that were asked for by hand
@@ -70,7 +70,7 @@ class DeliveryResponse:
         return self.error is None and self.status == _GONE
 
 
-def attempt(answer: DeliveryResponse, began: datetime) -> Attempt:
+def attempt_of(answer: DeliveryResponse, began: datetime) -> Attempt:
     """The line of the log."""
     error, detail = answer.error, answer.detail
     if error is None and not answer.delivered:
@@ -81,7 +81,7 @@ def attempt(answer: DeliveryResponse, began: datetime) -> Attempt:
         latency_ms=answer.latency_ms,
         error=error,
         detail=detail,
-        response=_shown(answer.body[:ANSWER_BYTES]) if answer.status is not None else None,
+        response=_shown(answer.body[:RESPONSE_BYTES]) if answer.status is not None else None,
     )
 
 

@@ -16,10 +16,19 @@ from mediajobs.timestamps import milliseconds, of_milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import PENDING, Attempt, Delivery
-from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, as_json, change, client, expires, is_due, key
+from mediajobs.webhooks.delivery_tables import (
+    GRACE_PERIOD,
+    as_delivery,
+    attempts_json,
+    client,
+    expiry,
+    is_due,
+    key,
+    update_delivery,
+)
 from mediajobs.webhooks.retry_policy import SCHEDULE, NextStep, postpone_seconds
 
-LEASE = timedelta(seconds=60)  # longer than the function that makes the attempt may run
+LEASE_DURATION = timedelta(seconds=60)  # longer than the function that makes the attempt may run
 _INTERRUPTED = "It was begun, and its outcome was never written down. It may have arrived. It is sent again."
 
 
@@ -28,14 +37,14 @@ class NotDue(Exception):
 
 
 @dataclass(frozen=True)
-class Claim:
+class DeliveryLease:
     """The right to make an attempt, until its lease ends."""
 
     delivery: Delivery
     token: str
 
 
-def claim(webhook_id: str, delivery_id: str, now: datetime) -> Claim:
+def acquire(webhook_id: str, delivery_id: str, now: datetime) -> DeliveryLease:
     """The right to make the attempt that is due. Raises NotDue.
 
     One that was claimed and never finished is written down as interrupted, and counts.
@@ -50,19 +59,19 @@ def claim(webhook_id: str, delivery_id: str, now: datetime) -> Claim:
         row, done = _claim(webhook_id, delivery_id, token, now, "claim = :before", before=row["claim"], lost=lost)
     if not done:
         raise NotDue(delivery_id)
-    return Claim(as_delivery(row), token)
+    return DeliveryLease(as_delivery(row), token)
 
 
-def finish(claimed: Claim, attempt: Attempt, then: NextStep, now: datetime) -> None:
+def finish(claimed: DeliveryLease, attempt: Attempt, then: NextStep, now: datetime) -> None:
     """Writes the attempt down, and how it goes on, in one; and hints at the next one where it is near."""
     delivery = claimed.delivery
     if not _end(delivery.webhook_id, delivery.delivery_id, claimed.token, attempt, then, now):
-        change(  # the lease had ended: whoever came after decides, but this attempt was made too
+        update_delivery(  # the lease had ended: whoever came after decides, but this attempt was made too
             delivery.webhook_id,
             delivery.delivery_id,
             "SET attempts = list_append(attempts, :attempt)",
             "attribute_exists(delivery_id)",
-            attempt=as_json(attempt),
+            attempt=attempts_json(attempt),
         )
         return
     if then.at is not None:
@@ -86,13 +95,13 @@ def postpone(hint: DeliveryReference, now: datetime, *, least: float = 0.0, long
     jitter = random.random()  # noqa: S311 - nobody gains by guessing it
     wait = max(postpone_seconds(int(row["put_offs"]), jitter, longest), least)
     later = now + timedelta(seconds=wait)
-    _, done = change(
+    _, done = update_delivery(
         hint.webhook_id,
         hint.delivery_id,
         "SET next_at = :later, due_at = :due_at, put_offs = put_offs + :one",
         "next_at = :before AND #status = :pending",
         later=milliseconds(later),
-        due_at=milliseconds(later + GRACE),
+        due_at=milliseconds(later + GRACE_PERIOD),
         before=int(row["next_at"]),
         pending=PENDING,
         one=1,
@@ -106,7 +115,7 @@ def fail_delivery(hint: DeliveryReference, reason: str, now: datetime) -> None:
     row = _row(hint)
     if row is None or not is_due(row, now):
         return
-    change(
+    update_delivery(
         hint.webhook_id,
         hint.delivery_id,
         "SET #status = :failed, reason = :reason, completed_at = :moment, expires = :expires,"
@@ -115,8 +124,8 @@ def fail_delivery(hint: DeliveryReference, reason: str, now: datetime) -> None:
         failed="failed",
         reason=reason,
         moment=rfc3339(now),
-        expires=expires(now),
-        lost=as_json(_interrupted(row)) if "claim" in row else [],
+        expires=expiry(now),
+        lost=attempts_json(_interrupted(row)) if "claim" in row else [],
         before=int(row["next_at"]),
         pending=PENDING,
     )
@@ -127,8 +136,8 @@ def _claim(
 ) -> tuple[dict[str, Any], bool]:
     lost = values.pop("lost", None)
     if lost is not None:
-        values["lost"] = as_json(lost)
-    return change(
+        values["lost"] = attempts_json(lost)
+    return update_delivery(
         webhook_id,
         delivery_id,
         "SET claim = :token, claimed_at = :now, next_at = :until, due_at = :due_at, tries = tries + :one"
@@ -136,8 +145,8 @@ def _claim(
         f"#status = :pending AND next_at <= :now AND {condition}",
         token=token,
         now=milliseconds(now),
-        until=milliseconds(now + LEASE),
-        due_at=milliseconds(now + LEASE),
+        until=milliseconds(now + LEASE_DURATION),
+        due_at=milliseconds(now + LEASE_DURATION),
         one=1,
         pending=PENDING,
         **values,
@@ -148,14 +157,17 @@ def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: 
     """Whether the claim was still there to be ended."""
     values: dict[str, Any] = {
         "token": token,
-        "attempt": as_json(attempt),
-        "expires": expires(now),
+        "attempt": attempts_json(attempt),
+        "expires": expiry(now),
         "status": then.status,
     }
     expression = "SET attempts = list_append(attempts, :attempt), expires = :expires, #status = :status"
     if then.at is not None:
         near = (then.at - now).total_seconds() <= attempt_queue.MAX_DELAY
-        values |= {"next": milliseconds(then.at), "due_at": milliseconds(then.at + (GRACE if near else timedelta()))}
+        values |= {
+            "next": milliseconds(then.at),
+            "due_at": milliseconds(then.at + (GRACE_PERIOD if near else timedelta())),
+        }
         expression += ", next_at = :next, due_at = :due_at, put_offs = :zero REMOVE claim, claimed_at"
         values["zero"] = 0
     else:
@@ -165,7 +177,7 @@ def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: 
             expression += ", reason = :reason"
             values["reason"] = then.reason
         expression += " REMOVE claim, claimed_at, next_at, due, due_at"
-    _, done = change(webhook_id, delivery_id, expression, "claim = :token", **values)
+    _, done = update_delivery(webhook_id, delivery_id, expression, "claim = :token", **values)
     return done
 
 

@@ -20,7 +20,7 @@ from mediajobs.outbound import http_client
 from mediajobs.settings import setting
 from mediajobs.webhooks import delivery_lease_store, endpoint_concurrency_store, signatures
 from mediajobs.webhooks.attempt_queue import DeliveryReference
-from mediajobs.webhooks.delivery import ANSWER_BYTES, DEADLINE_SECONDS, Delivery, DeliveryResponse, attempt
+from mediajobs.webhooks.delivery import DEADLINE_SECONDS, RESPONSE_BYTES, Delivery, DeliveryResponse, attempt_of
 from mediajobs.webhooks.endpoints import Endpoint
 from mediajobs.webhooks.retry_policy import MAX_BUSY_DELAY, MAX_OPEN_CIRCUIT_DELAY, next_step
 
@@ -65,11 +65,13 @@ def attempt_delivery(hint: DeliveryReference, clock: Clock) -> str:
 
 def _make(hint: DeliveryReference, clock: Clock) -> str:
     """Raises _Failed, NotDue, Full, Closed."""
-    flight = endpoint_concurrency_store.acquire(hint.account, hint.webhook_id, clock(), delivery_lease_store.LEASE)
+    flight = endpoint_concurrency_store.acquire(
+        hint.account, hint.webhook_id, clock(), delivery_lease_store.LEASE_DURATION
+    )
     delivered = None
     try:
         delivered = _deliver(
-            flight.endpoint, delivery_lease_store.claim(hint.webhook_id, hint.delivery_id, clock()), clock
+            flight.endpoint, delivery_lease_store.acquire(hint.webhook_id, hint.delivery_id, clock()), clock
         )
     finally:
         endpoint_concurrency_store.release(flight, clock(), delivered=delivered)
@@ -78,25 +80,25 @@ def _make(hint: DeliveryReference, clock: Clock) -> str:
     return "delivered"
 
 
-def _deliver(endpoint: Endpoint, claimed: delivery_lease_store.Claim, clock: Clock) -> bool:
+def _deliver(endpoint: Endpoint, claimed: delivery_lease_store.DeliveryLease, clock: Clock) -> bool:
     """Whether the endpoint took it."""
     began = clock()
     answer = _send(endpoint, claimed.delivery, began)
     ended = clock()
     jitter = random.random()  # noqa: S311 - nobody gains by guessing it
     then = next_step(claimed.delivery.tries, answer, ended, jitter)
-    delivery_lease_store.finish(claimed, attempt(answer, began), then, ended)
+    delivery_lease_store.finish(claimed, attempt_of(answer, began), then, ended)
     if answer.gone:
         endpoint_concurrency_store.disable(endpoint, _GONE, ended)
     return answer.delivered
 
 
 def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> DeliveryResponse:
-    headers = signatures.headers(delivery.message_id, now, delivery.body, endpoint.signing(now))
+    headers = signatures.headers(delivery.message_id, now, delivery.body, endpoint.signing_secrets(now))
     began = clock.monotonic()
     try:
         reply = http_client.post(
-            endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, most=ANSWER_BYTES
+            endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, most=RESPONSE_BYTES
         )
     except http_client.NoResponse as error:
         return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_latency_ms(began))

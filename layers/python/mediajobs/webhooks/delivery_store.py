@@ -14,7 +14,7 @@ from mediajobs.timestamps import milliseconds, rfc3339
 from mediajobs.webhooks import attempt_queue, payloads
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import MAX_ATTEMPTS, PENDING, RETENTION, Delivery
-from mediajobs.webhooks.delivery_tables import GRACE, as_delivery, change, client, expires, key, shard_of
+from mediajobs.webhooks.delivery_tables import GRACE_PERIOD, as_delivery, client, expiry, key, shard_of, update_delivery
 from mediajobs.webhooks.endpoints import Endpoint
 
 _LATEST_END = timedelta(days=10)  # behind its event: the schedule, and whatever put it off
@@ -31,7 +31,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Recovered:
+class RecoveredPage:
     count: int
     next_position: dict[str, Any] | None
 
@@ -58,8 +58,8 @@ def create(
         "put_offs": 0,
         "next_at": milliseconds(now),
         "due": shard_of(delivery_id),
-        "due_at": milliseconds(now + GRACE),
-        "expires": expires(now),
+        "due_at": milliseconds(now + GRACE_PERIOD),
+        "expires": expiry(now),
         "attempts": [],
     }
     first = {"Item": to_item(values), "ConditionExpression": "attribute_not_exists(delivery_id)"}
@@ -68,7 +68,7 @@ def create(
     return delivery_id
 
 
-def test(endpoint: Endpoint, now: datetime) -> Delivery:
+def send_test(endpoint: Endpoint, now: datetime) -> Delivery:
     """Sends an event of its own to the endpoint."""
     body = payloads.serialise(payloads.test_payload(now))
     made = create(endpoint, event_id=f"test-{ULID()}", event=payloads.TEST, job_id=None, body=body, at=now, now=now)
@@ -121,7 +121,7 @@ def redeliver(delivery: Delivery, now: datetime) -> Delivery:
 
 def recover(
     webhook_id: str, since: datetime, now: datetime, *, place: dict[str, Any] | None = None, most: int = _PAGE
-) -> Recovered:
+) -> RecoveredPage:
     """Sends again what has failed since then, the oldest first. `most` deliveries are looked at; `place`: go on there.
 
     What failed then may have happened days before, ten at most: what was sent again by hand later than that, and has
@@ -134,12 +134,12 @@ def recover(
     late = [each for each in late if len(each.attempts) < MAX_ATTEMPTS]
     for each in late:
         _again(each, now)
-    return Recovered(len(late), _place(answer))
+    return RecoveredPage(len(late), _place(answer))
 
 
 def _again(delivery: Delivery, now: datetime) -> None:
     anew = "" if delivery.status == PENDING else ", tries = :zero"
-    _, done = change(
+    _, done = update_delivery(
         delivery.webhook_id,
         delivery.delivery_id,
         f"SET #status = :pending, next_at = :now, due = :due, due_at = :due_at, put_offs = :zero{anew}"
@@ -148,7 +148,7 @@ def _again(delivery: Delivery, now: datetime) -> None:
         pending=PENDING,
         now=milliseconds(now),
         due=shard_of(delivery.delivery_id),
-        due_at=milliseconds(now + GRACE),
+        due_at=milliseconds(now + GRACE_PERIOD),
         zero=0,
     )
     if done:

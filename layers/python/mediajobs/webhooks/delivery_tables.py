@@ -17,12 +17,12 @@ from mediajobs.webhooks.delivery import PENDING, RETENTION, Attempt, Delivery
 
 SHARDS = 8
 _LONGER_THAN_EVENTS = timedelta(days=1)  # than the archive keeps them: a replay at its edge finds what was delivered
-GRACE = timedelta(minutes=2)  # a hint that has not done its work by then was lost
+GRACE_PERIOD = timedelta(minutes=2)  # a hint that has not done its work by then was lost
 _FIELDS = ("webhook_id", "delivery_id", "account", "event", "job_id", "message_id", "status", "reason", "body")
 _TIMES = ("created_at", "completed_at")
 
 
-def change(
+def update_delivery(
     webhook_id: str, delivery_id: str, expression: str, condition: str, **values: Any
 ) -> tuple[dict[str, Any], bool]:
     """`#status` stands for the attribute `status`, `:name` for `values[name]`."""
@@ -53,7 +53,7 @@ def is_due(row: dict[str, Any], now: datetime) -> bool:
     return row.get("status") == PENDING and int(row["next_at"]) <= milliseconds(now)
 
 
-def as_json(*attempts: Attempt) -> list[str]:
+def attempts_json(*attempts: Attempt) -> list[str]:
     """Attempts as the row has them."""
     return [attempt.model_dump_json(exclude_none=True) for attempt in attempts]
 
@@ -62,7 +62,7 @@ def shard_of(delivery_id: str) -> str:
     return f"due#{zlib.crc32(delivery_id.encode()) % SHARDS}"
 
 
-def expires(now: datetime) -> int:
+def expiry(now: datetime) -> int:
     """When the row may go, in seconds since 1970."""
     return int((now + RETENTION + _LONGER_THAN_EVENTS).timestamp())
 
@@ -72,4 +72,4 @@ def key(webhook_id: str, delivery_id: str) -> dict[str, Any]:
 
 
 def client() -> Any:
-    return dynamodb.dynamodb()
+    return dynamodb.client()

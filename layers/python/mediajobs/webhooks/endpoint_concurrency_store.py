@@ -32,7 +32,7 @@ class EndpointSlot:
     """One of the few requests that may be on their way to an endpoint."""
 
     endpoint: Endpoint
-    place: str
+    name: str
 
 
 def acquire(account: str, webhook_id: str, now: datetime, lease: timedelta) -> EndpointSlot:
@@ -80,7 +80,7 @@ def release(flight: EndpointSlot, now: datetime, *, delivered: bool | None) -> N
     update(
         setting("WEBHOOKS_TABLE"),
         key(endpoint.account, endpoint.webhook_id),
-        UpdateExpression=f"REMOVE {flight.place}" + (", failing_since, failed_at" if delivered else ""),
+        UpdateExpression=f"REMOVE {flight.name}" + (", failing_since, failed_at" if delivered else ""),
         ConditionExpression="attribute_exists(webhook_id)",
     )
 
@@ -114,7 +114,7 @@ def _failed(flight: EndpointSlot, now: datetime) -> tuple[Item, bool]:
     return update(
         setting("WEBHOOKS_TABLE"),
         key(endpoint.account, endpoint.webhook_id),
-        UpdateExpression=f"REMOVE {flight.place} SET failing_since = {first}, failed_at = :now",
+        UpdateExpression=f"REMOVE {flight.name} SET failing_since = {first}, failed_at = :now",
         ConditionExpression=_UNCHANGED,
         ExpressionAttributeValues={
             ":since": {"S": rfc3339(since)},

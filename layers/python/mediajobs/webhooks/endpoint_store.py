@@ -98,7 +98,7 @@ def delete(account: str, webhook_id: str) -> None:
         raise NotFound("webhook", webhook_id)
 
 
-def rotate(account: str, webhook_id: str, now: datetime) -> Endpoint:
+def rotate_secret(account: str, webhook_id: str, now: datetime) -> Endpoint:
     """A new secret, first of the endpoint's; the ones before it sign beside it for 24 hours from when they were
     replaced. Raises NotFound, Conflict where there would be more than ten, Contention."""
     for _ in backoff.attempts(_TRIES):
@@ -177,4 +177,4 @@ def key(account: str, webhook_id: str) -> dict[str, Any]:
 
 
 def _client() -> Any:
-    return dynamodb.dynamodb()
+    return dynamodb.client()

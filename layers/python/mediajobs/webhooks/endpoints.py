@@ -43,7 +43,7 @@ class Endpoint(BaseModel):
     failing_since: str | None = None
     failed_at: str | None = None
 
-    def signing(self, now: datetime) -> list[str]:
+    def signing_secrets(self, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""
         return [each.secret for each in self.secrets if each.expires_at is None or parse(each.expires_at) > now]
 

@@ -7,8 +7,8 @@ from mediajobs.aws.dynamodb import from_item
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds
 from mediajobs.webhooks import attempt_queue
-from mediajobs.webhooks.attempt_queue import A_CALL, DeliveryReference
-from mediajobs.webhooks.delivery_tables import SHARDS, change, client
+from mediajobs.webhooks.attempt_queue import BATCH_SIZE, DeliveryReference
+from mediajobs.webhooks.delivery_tables import SHARDS, client, update_delivery
 
 _AGAIN = timedelta(minutes=15)
 _MOST = 500  # of a shard in one go
@@ -28,7 +28,7 @@ def _sweep(shard: int, now: datetime) -> int:
         Limit=_MOST,
     )
     rows = [from_item(item) for item in answer["Items"]]
-    return sum(_hint(rows[start : start + A_CALL], now) for start in range(0, len(rows), A_CALL))
+    return sum(_hint(rows[start : start + BATCH_SIZE], now) for start in range(0, len(rows), BATCH_SIZE))
 
 
 def _hint(rows: list[dict[str, Any]], now: datetime) -> int:
@@ -40,7 +40,7 @@ def _hint(rows: list[dict[str, Any]], now: datetime) -> int:
 
 def _noted(row: dict[str, Any], now: datetime) -> bool:
     """Whether it is ours to hint at it: the next sweep need not for a while, however long the queue is."""
-    _, done = change(
+    _, done = update_delivery(
         row["webhook_id"],
         row["delivery_id"],
         "SET due_at = :later",

@@ -42,5 +42,5 @@ def resume(message: dict[str, Any], now: datetime) -> Recovery:
 def _hand_on(webhook_id: str, since: datetime, position: dict[str, Any] | None) -> bool:
     if position is None:
         return False
-    attempt_queue.hand_on_recovery(webhook_id, rfc3339(since), position)
+    attempt_queue.enqueue_recovery(webhook_id, rfc3339(since), position)
     return True

@@ -15,7 +15,7 @@ MAX_OPEN_CIRCUIT_DELAY = (
     5 * 60.0
 )  # and where the endpoint does not answer: so long after it is back all that waited is sent
 MAX_RETRY_AFTER = 24 * 3600  # what Retry-After may ask for
-GIVEN_UP_AFTER = timedelta(days=5)  # of nothing but failure
+DISABLE_AFTER = timedelta(days=5)  # of nothing but failure
 _FORGOTTEN_AFTER = timedelta(days=2)  # failures further apart than the longest wait say nothing about what lay between
 
 
@@ -52,7 +52,7 @@ def failing_since(since: str | None, failed_at: str | None, now: datetime) -> da
 
 
 def should_disable(since: datetime, now: datetime) -> bool:
-    return now - since >= GIVEN_UP_AFTER
+    return now - since >= DISABLE_AFTER
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float:
