@@ -37,7 +37,7 @@ def refused(
         sent.append(sent.count(True) < times)
         return AWSResponse(request.url, 400, HTTPHeaders(), _Raw(json.dumps(body).encode())) if sent[-1] else None
 
-    events, event = dynamodb.dynamodb().meta.events, f"before-send.dynamodb.{operation}"
+    events, event = dynamodb.client().meta.events, f"before-send.dynamodb.{operation}"
     events.register_first(event, refuse)
     try:
         yield sent

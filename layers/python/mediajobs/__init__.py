@@ -1,6 +1,8 @@
 """mediajobs: a video goes in; renditions, audio, HLS, a thumbnail and a transcript come out.
 
-Two floors: the modules here are pure (no cloud, no clock, no environment, no I/O); `mediajobs.stores` talks to AWS.
+A package holds one subject: jobs, listing, webhooks, live_progress, and so on. I/O is done by the packages `aws` and
+`outbound`, by modules whose name ends in `_store`, `_query`, `_queue`, `_client`, `_service` or `tables`, and by
+`settings` (environment variables) and `clock` (time). All other modules are pure.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,7 @@
-"""Models that are built when they are first used: of some sixty, a request needs two or three."""
+"""The base of the pydantic models of documents and requests.
+
+Their validators are built at first use, not at import: a request needs two or three of about sixty models.
+"""
 
 import threading
 from typing import Any
@@ -9,14 +12,16 @@ _building = threading.RLock()
 
 
 class LazyModel(BaseModel):
+    """A model whose validator is built at its first use."""
+
     model_config = ConfigDict(defer_build=True)
 
     @classmethod
-    def model_rebuild(cls, **how: Any) -> bool | None:
-        with _building:  # two threads may use a model for the first time at once, and pydantic does not part them
-            return super().model_rebuild(**how)
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        with _building:  # pydantic has no lock for two threads that use a model for the first time at once
+            return super().model_rebuild(**options)
 
 
 def omitted_when_none() -> Any:
-    """A field that is not there, rather than null."""
+    """Returns a field that is left out of the document where its value is None."""
     return Field(None, exclude_if=lambda value: value is None)

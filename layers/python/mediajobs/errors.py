@@ -1,10 +1,10 @@
-"""The errors of the library, by name."""
+"""The exceptions that several packages share. The API turns them into problem documents."""
 
 
 class JobError(Exception):
-    """A job or one of its tasks cannot go on.
+    """A job or one of its tasks failed.
 
-    `code` is a snake_case name that clients may rely on; `message` says what is wrong and what to do about it.
+    `code` is a snake_case name that clients may rely on. `message` says what is wrong and what to do about it.
     """
 
     def __init__(self, code: str, message: str, *, retryable: bool = False, task: str | None = None) -> None:
@@ -33,11 +33,11 @@ class NotFound(Exception):
 
 
 class Conflict(Exception):
-    """The present state does not allow this. Trying again does not help."""
+    """The present state does not allow this. A retry does not help."""
 
 
 class Contention(Exception):
-    """Others kept changing the same items, so that nothing was written. Trying again helps."""
+    """Others kept changing the same items, so that nothing was written. A retry helps."""
 
     def __init__(self) -> None:
         super().__init__("This is changed by too many at once. Nothing was changed; try again in a few seconds.")
@@ -52,8 +52,10 @@ class RetryRefused(Conflict):
 
 
 class QuotaExceeded(Conflict):
-    """A quota of the account does not allow this. `policy` names it; `retry_after` is in seconds, None where waiting
-    does not help."""
+    """A quota of the account does not allow this.
+
+    `policy` is the name of the quota. `retry_after` is in seconds, None where waiting does not help.
+    """
 
     def __init__(self, message: str, *, policy: str, retry_after: int | None) -> None:
         super().__init__(message)

@@ -1,5 +1,4 @@
-"""Identifiers: job ids (ULIDs), those of webhooks (ULIDs with a prefix), and API keys (`mj_<key_id>_<secret>`, the
-secret ending in a checksum)."""
+"""Identifiers: of jobs (ULIDs), and of webhooks and their deliveries (ULIDs with a prefix)."""
 
 import re
 
@@ -12,12 +11,12 @@ def is_job_id(text: str) -> bool:
     return JOB_ID.fullmatch(text) is not None
 
 
-_ENCODING = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ULIDs
+_ENCODING = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the base 32 of ULIDs
 _FIRST, _LAST = "0" * 16, "Z" * 16  # the random parts of the first and the last ULID of a millisecond
 
 
 def ulid_bounds(first: int | None, last: int | None) -> tuple[str, str]:
-    """The first and the last ULID of a span in ms since 1970; open ends are those of all ULIDs."""
+    """Returns the first and the last ULID of a time span, in ms since 1970. None is an open end."""
     return _ulid_time(first or 0) + _FIRST, _ulid_time((1 << 48) - 1 if last is None else last) + _LAST
 
 

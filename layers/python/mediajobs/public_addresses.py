@@ -1,16 +1,19 @@
-"""Which IP addresses are the public internet's? What we fetch from or deliver to must be one of them."""
+"""Decides which IP addresses are public.
+
+Sources are fetched from, and webhooks are sent to, public addresses only, so that no URL reaches an internal service.
+"""
 
 import ipaddress
 
-# A table of our own: what the standard library calls global differs between its patch releases.
-_CLOSED_V4 = tuple(
+# Not `ipaddress.is_global`: its meaning differs between patch releases of Python.
+_NON_PUBLIC_V4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's platform services, reached from inside alone
+        "168.63.129.16/32",  # Azure's platform services, reachable from inside only
         "169.254.0.0/16",  # link-local; most clouds' metadata service
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments; Oracle's metadata service
@@ -24,9 +27,9 @@ _CLOSED_V4 = tuple(
         "240.0.0.0/4",  # reserved, broadcast
     )
 )
-# Global unicast alone. Loopback, v4-mapped, v4-compatible, NAT64, unique local, link-local and multicast lie outside.
-_OPEN_V6 = ipaddress.IPv6Network("2000::/3")
-_CLOSED_V6 = tuple(
+# Global unicast. Loopback, v4-mapped, v4-compatible, NAT64, unique local, link-local and multicast are outside it.
+_GLOBAL_UNICAST_V6 = ipaddress.IPv6Network("2000::/3")
+_NON_PUBLIC_V6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (
         "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
@@ -38,18 +41,20 @@ _CLOSED_V6 = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, in its plain notation, is one of the public internet. What is no such address is not."""
+    """Whether a text is an IP address, and a public one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv4Address):
-        return not any(parsed in network for network in _CLOSED_V4)
-    return parsed.scope_id is None and parsed in _OPEN_V6 and not any(parsed in network for network in _CLOSED_V6)
+        return not any(parsed in network for network in _NON_PUBLIC_V4)
+    if parsed.scope_id is not None or parsed not in _GLOBAL_UNICAST_V6:
+        return False
+    return not any(parsed in network for network in _NON_PUBLIC_V6)
 
 
 def is_private_literal(host: str) -> bool:
-    """Whether a URL's host is written as an address, and as one that is not public. A name says nothing yet."""
+    """Whether a URL's host is a non-public IP address. False for a name: that is checked when it is resolved."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,25 +1,25 @@
-"""Many things to do, of which none that fails may keep the others from being done."""
+"""Runs an action for each of several items, so that one failure does not prevent the others."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
-def run_each(things: Iterable[Thing], act: Callable[[Thing], object]) -> list[Thing]:
-    """The things for which `act` gives something true. Each has its turn.
+def run_each(items: Iterable[Item], action: Callable[[Item], object]) -> list[Item]:
+    """Returns the items for which `action` returned something true. All items are handled, whatever fails.
 
-    Raises an ExceptionGroup at the end where some failed.
+    Raises an ExceptionGroup at the end if any failed.
     """
-    found: list[Thing] = []
+    handled: list[Item] = []
     failures: list[Exception] = []
-    for thing in things:
+    for item in items:
         try:
-            if act(thing):
-                found.append(thing)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is raised when all have had their turn
-            error.add_note(f"This was the turn of {thing}.")
+            if action(item):
+                handled.append(item)
+        except Exception as error:  # noqa: BLE001 - raised below, after all items were handled
+            error.add_note(f"The item was {item}.")
             failures.append(error)
     if failures:
         raise ExceptionGroup(f"{len(failures)} failed", failures)
-    return found
+    return handled

@@ -1,4 +1,4 @@
-"""Times as clients see them: RFC 3339 in UTC, milliseconds, `Z`."""
+"""Conversions of times: to and from RFC 3339 as documents have it (UTC, milliseconds, `Z`), and ms since 1970."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ def parse(text: str) -> datetime:
 
 
 def of_milliseconds(moment: int) -> str | None:
-    """A moment in ms since 1970; None where its year cannot be written."""
+    """Returns a moment in ms since 1970 as RFC 3339; None where its year is beyond 9999 or before 1."""
     try:
         return rfc3339(_EPOCH + timedelta(milliseconds=moment))
     except OverflowError:
@@ -22,10 +22,10 @@ def of_milliseconds(moment: int) -> str | None:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Since 1970, rounded down; of an aware datetime."""
+    """Returns an aware datetime as ms since 1970, rounded down."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def milliseconds_rounded_up(moment: datetime) -> int:
-    """The same, rounded up: the first millisecond that is not before the moment."""
+    """Returns an aware datetime as ms since 1970, rounded up: the first millisecond that is not before it."""
     return -((_EPOCH - moment) // timedelta(milliseconds=1))

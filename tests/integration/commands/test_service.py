@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 
 from mediajobs.accounts import key_store
-from mediajobs.aws import batch_items
 from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store
@@ -443,7 +442,7 @@ class TestBatchStatus:
     def test_what_the_table_did_not_get_to_is_asked_for_again(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = pending(ask)
         table = _Busy(times=2)
-        monkeypatch.setattr(batch_items, "_client", lambda: table)
+        monkeypatch.setattr("mediajobs.aws.dynamodb.client", lambda: table)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         assert summary_query.read([job_id], account="acme")[0].job_id == job_id
         assert table.asked == 3

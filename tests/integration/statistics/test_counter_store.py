@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediajobs import timestamps
-from mediajobs.aws import batch_items
+from mediajobs.aws import batch_items, dynamodb
 from mediajobs.jobs import contribution, job_store
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.jobs.lifecycle import TERMINAL, Status
@@ -216,7 +216,7 @@ def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monke
 
 def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    client = batch_items._client()
+    client = dynamodb.client()
     fetch = client.batch_get_item
 
     def counted(**request: Any) -> Any:

@@ -1,4 +1,7 @@
-"""The queue of what takes longer than a request may. A chore may come twice, and late."""
+"""The queue of work that takes longer than a request may: `functions/background` does it.
+
+A message may be delivered twice, and late.
+"""
 
 import json
 from functools import cache
@@ -9,16 +12,17 @@ from mediajobs.settings import setting
 
 
 def enqueue_export(export_id: str) -> None:
+    """Asks for the next part of an export."""
     _send({"chore": "export", "export_id": export_id})
 
 
 def enqueue_retry(walk: Any) -> None:
-    """`walk`: JSON data, see stores.retries."""
+    """Asks for the next part of a bulk retry. `walk`: a `Walk` of `commands.bulk_retry_service` as JSON data."""
     _send({"chore": "retry", "walk": walk})
 
 
-def _send(chore: dict[str, Any]) -> None:
-    _client().send_message(QueueUrl=setting("BACKGROUND_QUEUE"), MessageBody=json.dumps(chore))
+def _send(message: dict[str, Any]) -> None:
+    _client().send_message(QueueUrl=setting("BACKGROUND_QUEUE"), MessageBody=json.dumps(message))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Waiting between tries."""
+"""Pauses between tries: exponential backoff with jitter."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Many items by their keys, of several tables in one call."""
+"""Batch reads and writes of DynamoDB: many items by their keys, reads of several tables in one call."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,15 +9,15 @@ from botocore.exceptions import ClientError
 
 from mediajobs.aws import backoff, dynamodb
 
-_KEYS_A_CALL, _WRITES_A_CALL = 100, 25  # DynamoDB's limits
+_MAX_KEYS, _MAX_WRITES = 100, 25  # in a call: DynamoDB's limits
 _TRIES = 8
-_FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0  # seconds, while the tables are busy
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 1.0  # seconds, while a table is throttled
 Image = dict[str, Any]  # an item, or its key, as DynamoDB writes it
 
 
 @dataclass(frozen=True)
 class BatchRead:
-    """Items of one table; each key once. `attributes`: which of theirs, empty for all."""
+    """A read of items of one table, by distinct keys. `attributes` is the projection; empty for all attributes."""
 
     table: str
     keys: Sequence[Image]
@@ -25,59 +25,55 @@ class BatchRead:
     consistent: bool = False
 
 
-def read(*wanted: BatchRead) -> list[list[Image]]:
-    """What is there of each, in any order: one call for each hundred keys. Raises ClientError.
+def read(*reads: BatchRead) -> list[list[Image]]:
+    """Returns the existing items for each read, in any order. Makes one call for every hundred keys.
 
-    No two may be of the same table.
+    No two reads may be of the same table. Raises ClientError.
     """
-    found: dict[str, list[Image]] = {each.table: [] for each in wanted}
-    pairs = ((each, key) for each in wanted for key in each.keys)
-    while some := list(itertools.islice(pairs, _KEYS_A_CALL)):
-        for table, images in _answers(some):
-            found[table] += images
-    return [found[each.table] for each in wanted]
+    items: dict[str, list[Image]] = {request.table: [] for request in reads}
+    pairs = ((request, key) for request in reads for key in request.keys)
+    while batch := list(itertools.islice(pairs, _MAX_KEYS)):
+        for table, images in _read_batch(batch):
+            items[table] += images
+    return [items[request.table] for request in reads]
 
 
 def write(table: str, requests: Iterable[Image]) -> None:
-    """Puts and deletes items, each key once; all of them, but not at once. Raises ClientError."""
-    left = iter(requests)
-    while some := list(itertools.islice(left, _WRITES_A_CALL)):
-        _write({table: some})
+    """Puts and deletes items, each key once. The writes are not one transaction. Raises ClientError."""
+    remaining = iter(requests)
+    while batch := list(itertools.islice(remaining, _MAX_WRITES)):
+        _write_batch({table: batch})
 
 
-def _write(request: Any) -> None:
+def _write_batch(request: Any) -> None:
     for _ in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE, max_pause=_MAX_PAUSE):
-        request = _client().batch_write_item(RequestItems=request).get("UnprocessedItems")
+        request = dynamodb.client().batch_write_item(RequestItems=request).get("UnprocessedItems")
         if not request:
             return
-    raise _busy("BatchWriteItem")
+    raise _throttled("BatchWriteItem")
 
 
-def _answers(pairs: list[tuple[BatchRead, Image]]) -> Iterator[tuple[str, list[Image]]]:
-    """One call, and more for what the tables did not get to."""
+def _read_batch(pairs: list[tuple[BatchRead, Image]]) -> Iterator[tuple[str, list[Image]]]:
+    """Yields tables and items: of one call, and of further calls for keys that stayed unprocessed."""
     request: Any = {}
-    for wanted, key in pairs:
-        request.setdefault(wanted.table, _options(wanted) | {"Keys": []})["Keys"].append(key)
+    for read, key in pairs:
+        request.setdefault(read.table, _options(read) | {"Keys": []})["Keys"].append(key)
     for _ in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE, max_pause=_MAX_PAUSE):
-        answer = _client().batch_get_item(RequestItems=request)
-        yield from answer["Responses"].items()
-        request = answer.get("UnprocessedKeys")
+        response = dynamodb.client().batch_get_item(RequestItems=request)
+        yield from response["Responses"].items()
+        request = response.get("UnprocessedKeys")
         if not request:
             return
-    raise _busy("BatchGetItem")
+    raise _throttled("BatchGetItem")
 
 
-def _busy(operation: str) -> ClientError:
+def _throttled(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException", "Message": "keys stay unprocessed"}}, operation)
 
 
-def _options(wanted: BatchRead) -> dict[str, Any]:
-    options: dict[str, Any] = {"ConsistentRead": wanted.consistent}
-    if wanted.attributes:
-        names = {f"#{number}": name for number, name in enumerate(wanted.attributes)}
+def _options(read: BatchRead) -> dict[str, Any]:
+    options: dict[str, Any] = {"ConsistentRead": read.consistent}
+    if read.attributes:
+        names = {f"#{number}": name for number, name in enumerate(read.attributes)}
         options |= {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
     return options
-
-
-def _client() -> Any:
-    return dynamodb.client()

@@ -1,4 +1,7 @@
-"""How long the clients of AWS wait, by what they ask for. A hanging connection must not outlast who asks."""
+"""Makes the clients of AWS services, with time-outs that suit each service.
+
+A hanging connection must end before the function that waits for it is killed.
+"""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,48 +14,49 @@ if TYPE_CHECKING:
 
 
 class Timeouts(NamedTuple):
-    """Seconds for a connection and for an answer on it, and the tries in all."""
+    """Seconds to connect and to read a response, and the number of tries in all."""
 
     connect: float
     read: float
     tries: int
 
 
-# A request ends after 29 s, the other functions after 30 or more. What is answered in milliseconds is given up in time
-# for a second try and the rest of the work; DynamoDB, which a request asks several times, sooner than the others.
+# An API request ends after 29 s, the other functions after 30 s or more. A call that usually takes milliseconds times
+# out early enough for a second try and the rest of the work. DynamoDB, which a request calls several times, has less
+# time than the other services.
 DYNAMODB = Timeouts(connect=3, read=5, tries=4)
 SHORT = Timeouts(connect=3, read=10, tries=4)
-# S3 may take a minute to copy or to join what is large: a second try before that would find the first one at work.
+# S3 may take a minute to copy or to assemble a large object. An earlier second try would run beside the first one.
 TRANSFER = Timeouts(connect=10, read=60, tries=5)
 
 
-def client(service: str, config: Config | None = None, **more: Any) -> Any:
-    """With the patience of its kind, where `config` says no other. `more`: what boto3 takes."""
-    import boto3  # with its resources and transfers it takes longer to load than most requests take to answer
+def client(service: str, config: Config | None = None, **arguments: Any) -> Any:
+    """Makes a client with the service's time-outs, which `config` may override. `arguments` are those of boto3."""
+    import boto3  # takes longer to load, with its resources and transfers, than most requests take
 
-    make: Any = boto3.client
-    usual = _waiting(DYNAMODB if service == "dynamodb" else SHORT)
-    return make(service, config=usual.merge(config or Config()), **more)
+    make_client: Any = boto3.client
+    default = _config(DYNAMODB if service == "dynamodb" else SHORT)
+    return make_client(service, config=default.merge(config or Config()), **arguments)
 
 
-def s3(patience: Timeouts = SHORT) -> "S3Client":
-    """The only way to a client of S3 whose URLs are given away."""
-    # An endpoint of one's own rarely resolves bucket.host: address the bucket in the path there.
+def s3(timeouts: Timeouts = SHORT) -> "S3Client":
+    """Makes the client of S3. All presigned URLs are made by such a client."""
+    # An own endpoint rarely resolves bucket.host, so the bucket is in the path there.
     own_endpoint = settings.has_own_endpoint()
     config = Config(
         signature_version="s3v4",
-        # "virtual" rather than "auto", which signs for the global host: that one redirects a PUT to any other region
-        # than us-east-1, where its signature does not hold, and refuses it for the newer regions.
+        # Not "auto", which signs for the global host: that redirects a PUT to any region but us-east-1, where the
+        # signature is not valid, and refuses it for the newer regions.
         s3={"addressing_style": "path" if own_endpoint else "virtual"},
         max_pool_connections=16,
     )
-    made: S3Client = client("s3", _waiting(patience).merge(config))
-    return made
+    s3_client: S3Client = client("s3", _config(timeouts).merge(config))
+    return s3_client
 
 
-def _waiting(patience: Timeouts) -> Config:
+def _config(timeouts: Timeouts) -> Config:
     return Config(
-        connect_timeout=patience.connect,
-        read_timeout=patience.read,
-        retries={"mode": "standard", "total_max_attempts": patience.tries},
+        connect_timeout=timeouts.connect,
+        read_timeout=timeouts.read,
+        retries={"mode": "standard", "total_max_attempts": timeouts.tries},
     )

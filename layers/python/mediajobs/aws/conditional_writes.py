@@ -1,6 +1,6 @@
-"""Conditional writes: what a refusal means, and which refusals are tried again.
+"""Conditional writes: why DynamoDB refused a call, and which refusals are retried.
 
-No other module knows how DynamoDB names the reasons of a refusal.
+No other module knows DynamoDB's codes of these reasons.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from mediajobs.aws import backoff, dynamodb
 from mediajobs.aws.dynamodb import Item
 from mediajobs.errors import Contention
 
-WRITE_ERRORS = (ClientError, PynamoDBException)  # what a refused call raises, by either client
+WRITE_ERRORS = (ClientError, PynamoDBException)  # raised for a refused call by botocore and by PynamoDB
 _TRIES = 8
 _CONDITION = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
@@ -21,13 +21,14 @@ Result = TypeVar("Result")
 
 
 def update(table: str, key: dict[str, Any], **expression: Any) -> tuple[Item, bool]:
-    """Updates an item by botocore's own client, which costs less than a model.
+    """Updates an item with botocore's client, which costs less than a PynamoDB model.
 
-    Returns the item and whether it was written; if not, the item as it stands, empty where there is none.
+    Returns the item and whether it was written. If the condition failed, returns the existing item, or an empty one
+    if there is none.
     Raises Contention.
     """
     try:
-        answer = retry_conflicts(
+        response = retry_conflicts(
             lambda: dynamodb.client().update_item(
                 TableName=table,
                 Key=key,
@@ -40,11 +41,11 @@ def update(table: str, key: dict[str, Any], **expression: Any) -> tuple[Item, bo
         if not condition_failed(error):
             raise
         return dynamodb.from_item(_refused_item(error)), False
-    return dynamodb.from_item(answer.get("Attributes")), True
+    return dynamodb.from_item(response.get("Attributes")), True
 
 
 def write_if_allowed(write: Callable[[], object]) -> bool:
-    """Makes a conditional write or a transaction of them. False where a condition does not hold. Raises Contention."""
+    """Makes a conditional write or a transaction. Returns False if a condition failed. Raises Contention."""
     try:
         retry_conflicts(write)
     except WRITE_ERRORS as error:
@@ -55,46 +56,47 @@ def write_if_allowed(write: Callable[[], object]) -> bool:
 
 
 def retry_conflicts(call: Callable[[], Result], *, tries: int = _TRIES) -> Result:
-    """Makes a call again while another transaction on the same items is the only reason for its refusal.
+    """Retries a call while the only reason for its refusal is another transaction on the same items.
 
-    The call may be a single write, a transaction of writes or one of reads. Raises Contention after the last try.
+    The call may be a single write, a transaction of writes or a transaction of reads. Raises Contention after the last
+    try.
     """
     for _ in backoff.attempts(tries):
         try:
             return call()
         except WRITE_ERRORS as error:
-            if condition_failed(error) or not _met_transaction(error):
+            if condition_failed(error) or not _conflicts_with_transaction(error):
                 raise
     raise Contention
 
 
 def condition_failed(error: Exception) -> bool:
-    """Whether a condition of the write, or of one of the writes of a transaction, did not hold."""
+    """Whether the condition of the write, or of a write in a transaction, failed."""
     return _CONDITION in _reasons(error)
 
 
 def lost_race(error: Exception) -> bool:
-    """Whether somebody else changed one of the items first, or was changing it at the same moment."""
-    return condition_failed(error) or _met_transaction(error)
+    """Whether another writer changed one of the items before, or was changing it at the same moment."""
+    return condition_failed(error) or _conflicts_with_transaction(error)
 
 
 def failed_conditions(error: TransactWriteError) -> list[bool]:
-    """For each item of a transaction, in order, whether its condition did not hold."""
+    """For each item of a transaction, in order: whether its condition failed."""
     return [reason is not None and reason.code == _CONDITION for reason in error.cancellation_reasons]
 
 
 def _refused_item(error: ClientError) -> dict[str, Any] | None:
-    """The item as it stood when the write was refused; None where there was none."""
+    """The item at the moment of the refused write; None if there was none."""
     response: dict[str, Any] = {**error.response}
     return response.get("Item")
 
 
-def _met_transaction(error: Exception) -> bool:
+def _conflicts_with_transaction(error: Exception) -> bool:
     return _CONFLICT in _reasons(error)
 
 
 def _reasons(error: Exception) -> set[str]:
-    """The codes of a refusal; those of a transaction are the codes of its items."""
+    """The codes of a refusal. A refused transaction has one for each of its items."""
     codes: list[str | None] = []
     if isinstance(error, TransactWriteError | TransactGetError):
         codes = [reason.code for reason in error.cancellation_reasons if reason is not None]

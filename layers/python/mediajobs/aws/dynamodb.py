@@ -1,4 +1,4 @@
-"""The one DynamoDB client, the base of the table models, and the attributes of items as Python values."""
+"""The shared DynamoDB client, the base class of the table models, and conversions of attributes to Python values."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,11 +10,11 @@ from pynamodb.models import Model
 from mediajobs.aws.clients import DYNAMODB
 from mediajobs.settings import setting
 
-Item = dict[str, Any]  # the attributes of an item by name, without their types
+Item = dict[str, Any]  # the values of an item's attributes by name
 
 
 class FromEnvironment:
-    """A class attribute whose value is an environment variable: a table's name, read at use and not at import."""
+    """A class attribute with the value of an environment variable, as a table's name; read at use, not at import."""
 
     def __init__(self, variable: str) -> None:
         self.variable = variable
@@ -25,7 +25,7 @@ class FromEnvironment:
 
 @cache
 def connection() -> Connection:
-    """One for all: making its client takes longer than using it."""
+    """Returns the connection that all models share, because making a client takes longer than using it."""
     return Connection(
         connect_timeout_seconds=DYNAMODB.connect,
         read_timeout_seconds=DYNAMODB.read,
@@ -34,32 +34,32 @@ def connection() -> Connection:
 
 
 class TableModel(Model):
-    """A model that shares the one client; left alone, every model makes its own."""
+    """A model that uses the shared client. PynamoDB's models make a client each."""
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        found = super()._get_connection()
-        found.connection._client = connection().client
-        return found
+        table = super()._get_connection()
+        table.connection._client = connection().client
+        return table
 
 
 def client() -> Any:
-    """botocore's own client below the models, for what is read and written often."""
+    """Returns the botocore client below the models, for reads and writes that are frequent."""
     return connection().client
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes by name; those that are None are left out."""
+    """Converts values to DynamoDB's attributes by name. Leaves out those that are None."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any] | None) -> Item:
-    """The values by name; empty where there is no item."""
+    """Converts an item to values by name. Returns an empty dict for None."""
     return {name: from_attribute(value) for name, value in (item or {}).items()}
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """A string, a boolean, a number, a set of strings, or a list of those. Raises TypeError for any other value."""
+    """Converts a string, boolean, number or set of strings, or a list of those. Raises TypeError for other values."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bool):
@@ -74,7 +74,10 @@ def to_attribute(value: Any) -> dict[str, Any]:
 
 
 def from_attribute(attribute: Mapping[str, Any]) -> Any:
-    """The value: a number is an int, or a float where it has a fraction. Raises KeyError for an unknown type."""
+    """Converts an attribute to its value. A number is an int, or a float if it has a fraction.
+
+    Raises KeyError for an unknown type.
+    """
     [(kind, value)] = attribute.items()
     return _DECODERS[kind](value)
 
@@ -83,7 +86,7 @@ def _number(text: str) -> float:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-# Not boto3's TypeDeserializer: it loads boto3, and gives Decimal.
+# Not boto3's TypeDeserializer, which loads boto3 and returns Decimal.
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "S": str,
     "N": _number,

@@ -1,81 +1,81 @@
-"""A deadline for a whole request."""
+"""A deadline for a whole request to another server.
+
+A socket's own time-out starts anew with every byte that arrives, so a slow peer could hold a request for ever.
+"""
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
 
 from mediajobs import clock
 
+current_deadline: ContextVar["Deadline | None"] = ContextVar("current_deadline", default=None)
+
 
 class Deadline:
-    """Ends a request's connection when its time is over. A time-out of its own starts anew with every byte."""
+    """Shuts down a request's connection when its time is over.
+
+    As a context manager it is the `current_deadline` of the code within.
+    """
 
     def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self._ends = clock.monotonic() + seconds
+        self.seconds, self.expired = seconds, False
+        self._ends_at = clock.monotonic() + seconds
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
-        self._timer = self._start()
+        self._timer = self._start_timer()
+
+    def __enter__(self) -> Self:
+        self._token: Token[Deadline | None] = current_deadline.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        current_deadline.reset(self._token)
+        self._timer.cancel()
+        with self._lock:
+            self._close()
 
     @property
     def remaining_seconds(self) -> float:
-        return max(self._ends - clock.monotonic(), 0.001)
+        """Never 0, which sockets take for no time-out."""
+        return max(self._ends_at - clock.monotonic(), 0.001)
 
     def shorten(self, seconds: float) -> None:
-        """From now on only so long, and no longer than before."""
-        self.stop()
-        self._ends = min(self._ends, clock.monotonic() + seconds)
-        self._timer = self._start()
+        """Ends the request in `seconds`, unless it ends earlier."""
+        self._timer.cancel()
+        self._ends_at = min(self._ends_at, clock.monotonic() + seconds)
+        self._timer = self._start_timer()
 
     def guard(self, connection: socket.socket) -> None:
-        """A descriptor of our own: TLS takes the given one over."""
+        """Takes the connection that is to be shut down. Keeps a duplicate, because TLS detaches the original socket."""
         with self._lock:
             self._close()
             self._connection = connection.dup()
             if self.expired:
-                self._hang_up()
+                self._shut_down()
 
-    def stop(self) -> None:
-        self._timer.cancel()
-
-    def close(self) -> None:
-        self.stop()
-        with self._lock:
-            self._close()
-
-    def _start(self) -> threading.Timer:
-        timer = threading.Timer(self.remaining_seconds, self._end)
+    def _start_timer(self) -> threading.Timer:
+        timer = threading.Timer(self.remaining_seconds, self._expire)
         timer.daemon = True
         timer.start()
         return timer
 
-    def _end(self) -> None:
+    def _expire(self) -> None:
         with self._lock:
             self.expired = True
-            self._hang_up()
+            self._shut_down()
 
-    def _hang_up(self) -> None:
+    def _shut_down(self) -> None:
         if self._connection is not None:
-            with suppress(OSError):  # it has ended by itself
+            with suppress(OSError):  # the connection has ended by itself
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-current_deadline: ContextVar[Deadline | None] = ContextVar("watch", default=None)
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[Deadline]:
-    watch = Deadline(seconds)
-    before = current_deadline.set(watch)
-    try:
-        yield watch
-    finally:
-        current_deadline.reset(before)
-        watch.close()

@@ -1,7 +1,7 @@
-"""Requests to URLs that strangers chose: https, and to addresses of the public internet alone.
+"""HTTP requests to URLs that users chose: to public addresses only, over https, and within a deadline.
 
-A name is resolved once, and what was checked is what is connected to: nothing can change in between. No proxy connects
-in our place, and nothing but the URL decides where a request goes: redirects are the caller's to follow.
+A name is resolved once, and the connection goes to the address that was checked, so that the name cannot change in
+between. Proxies are not used, and redirects are not followed here: a caller that follows one checks its URL as well.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from mediajobs.outbound.deadline import Deadline, deadline
+from mediajobs.outbound.deadline import Deadline
 from mediajobs.outbound.pinned_transport import CONNECT_SECONDS, CheckedAdapter, ForbiddenAddress, private_allowed
 
-_BODY_SECONDS = 2.0  # an answer's status is what counts; the rest of it is only shown
+_BODY_SECONDS = 2.0  # short, because the status is what counts; the body is only shown
+_REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 class InvalidUrl(Exception):
-    """Its argument says what is wrong with the URL."""
+    """The URL cannot be used. The argument says why."""
 
 
 class NoResponse(Exception):
-    """No whole answer came. `code` is a snake_case name, the argument says what to do about it."""
+    """No complete response came. `code` is a snake_case name, `detail` says what to do about it."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +32,7 @@ class NoResponse(Exception):
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An answer: its status, its Retry-After, and the beginning of its body."""
+    """A response: its status, its Retry-After header, and the first bytes of its body."""
 
     status: int
     retry_after: str | None
@@ -39,7 +40,7 @@ class HttpResponse:
 
 
 def check_url(url: str) -> None:
-    """Raises BadUrl."""
+    """Raises InvalidUrl unless the URL has the right scheme, a host, and no credentials."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -53,64 +54,61 @@ def check_url(url: str) -> None:
         raise InvalidUrl("it carries a user name or password")
 
 
-def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, most: int) -> HttpResponse:
-    """Sends the body and gives the answer with at most the first `most` bytes of what it says, within `seconds`,
-    however slowly it comes. Raises Unanswered.
+def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, max_bytes: int) -> HttpResponse:
+    """Posts the body and returns the response, with at most `max_bytes` of its body.
+
+    The request takes at most `seconds`, however slowly the response arrives. Raises NoResponse.
     """
-    adapter = CheckedAdapter()
-    with deadline(seconds) as watch:
+    with Deadline(seconds) as deadline:
         try:
-            check_url(url)
-            request = requests.Request("POST", url, data=body, headers=headers).prepare()
-            with adapter.send(request, stream=True, timeout=(min(CONNECT_SECONDS, seconds), seconds)) as response:
-                return HttpResponse(
-                    response.status_code, response.headers.get("Retry-After"), _beginning(response, most, watch)
-                )
-        except (
-            InvalidUrl,
-            ForbiddenAddress,
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-        ) as error:
-            if watch.expired:
-                raise NoResponse(
-                    "timed_out", f"No answer within {seconds:g} s. Answer first, and work later."
-                ) from error
-            raise _unanswered(error) from error
-        finally:
-            adapter.close()
+            return _post(url, body, headers, deadline, max_bytes)
+        except (InvalidUrl, ForbiddenAddress, *_REQUEST_ERRORS) as error:
+            if deadline.expired:
+                detail = f"No answer within {seconds:g} s. Answer first, and work later."
+                raise NoResponse("timed_out", detail) from error
+            raise _no_response(error) from error
 
 
-def _beginning(response: requests.Response, most: int, watch: Deadline) -> bytes:
-    """The first bytes of the body; of one that comes too slowly, those that came. Raises Unanswered where the receiver
-    itself broke off."""
-    watch.shorten(_BODY_SECONDS)
-    taken = b""
+def _post(url: str, body: bytes, headers: dict[str, str], deadline: Deadline, max_bytes: int) -> HttpResponse:
+    check_url(url)
+    request = requests.Request("POST", url, data=body, headers=headers).prepare()
+    timeouts = min(CONNECT_SECONDS, deadline.seconds), deadline.seconds
+    adapter = CheckedAdapter()
     try:
-        while len(taken) < most:
-            piece = response.raw.read1(most - len(taken), decode_content=False)
-            if not piece:
+        with adapter.send(request, stream=True, timeout=timeouts) as response:
+            first_bytes = _read_body(response, max_bytes, deadline)
+            return HttpResponse(response.status_code, response.headers.get("Retry-After"), first_bytes)
+    finally:
+        adapter.close()
+
+
+def _read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes:
+    """Returns the first bytes of the body; if it arrives too slowly, those that arrived.
+
+    Raises NoResponse if the receiver ended the connection within the body.
+    """
+    deadline.shorten(_BODY_SECONDS)
+    body = b""
+    try:
+        while len(body) < max_bytes:
+            chunk = response.raw.read1(max_bytes - len(body), decode_content=False)
+            if not chunk:
                 break
-            taken += piece
+            body += chunk
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        if not watch.expired:
+        if not deadline.expired:
             raise _broken_off() from error
-    if not watch.expired and len(taken) < most and response.raw.length_remaining:
+    if not deadline.expired and len(body) < max_bytes and response.raw.length_remaining:
         raise _broken_off()
-    return taken[:most]
-
-
-def _timed_out() -> NoResponse:
-    return NoResponse("timed_out", "The endpoint did not answer in time. Answer first, and work later.")
+    return body[:max_bytes]
 
 
 def _broken_off() -> NoResponse:
     return NoResponse("broken_off", "The connection ended in the middle of the answer. Answer whole.")
 
 
-def _unanswered(error: Exception) -> NoResponse:
-    """The named error, and its cure."""
+def _no_response(error: Exception) -> NoResponse:
+    """Returns the error code and the advice for a request that failed before its deadline."""
     text = str(error)
     if isinstance(error, InvalidUrl | requests.exceptions.InvalidURL):
         return NoResponse("bad_url", f"The URL cannot be used: {text}. Register https://host/path.")
@@ -118,7 +116,7 @@ def _unanswered(error: Exception) -> NoResponse:
         detail = f"{text} is no address of the public internet. Register a host that can be reached from everywhere."
         return NoResponse("forbidden_address", detail)
     if isinstance(error, requests.Timeout):
-        return _timed_out()
+        return NoResponse("timed_out", "The endpoint did not answer in time. Answer first, and work later.")
     if isinstance(error, requests.exceptions.SSLError):
         return NoResponse(
             "tls_failed", "The certificate is not valid for this host. Renew it, or send the whole chain."

@@ -1,4 +1,7 @@
-"""Connections to checked public addresses only."""
+"""The transport below `requests`: it resolves a host once, and connects only to addresses that were checked.
+
+Connections and name resolution observe the current deadline.
+"""
 
 import http.client
 import socket
@@ -19,18 +22,19 @@ CONNECT_SECONDS = 10.0
 
 
 class ForbiddenAddress(Exception):
-    """The host, which is the argument, has no address of the public internet."""
+    """The host, which is the argument, has no public address."""
 
 
 def private_allowed() -> bool:
-    """The local stack alone says so: then http and private addresses are talked to as well."""
+    """Whether http and private addresses are allowed as well. Only the local stack sets this."""
     return settings.is_on("ALLOW_PRIVATE_URLS")
 
 
 class CheckedAdapter(HTTPAdapter):
-    """Makes its connections to public addresses alone. Raises Forbidden beside what requests raises.
+    """An adapter that connects to public addresses only. Raises ForbiddenAddress beside the errors of `requests`.
 
-    No session: that would lend proxies and passwords from its surroundings, and read a redirect's body, however long.
+    It is used without a session: a session takes proxies and passwords from the environment, and reads the whole body
+    of a redirect, however long it is.
     """
 
     def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:
@@ -39,20 +43,20 @@ class CheckedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
-        """The context has every authority already; requests would read its own again for each request."""
+        """Requires certificates. The context has the authorities; `requests` would load its own at each request."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
 @cache
 def _authorities(_file: str) -> ssl.SSLContext:
-    """The system's authorities, those of SSL_CERT_FILE, and the well-known ones."""
+    """Returns a context with the authorities of the system, of SSL_CERT_FILE and of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
-class _Answer(http.client.HTTPResponse):
-    """Its head must end with an empty line. The standard library takes the end of the connection for one as well."""
+class _CompleteHeadResponse(http.client.HTTPResponse):
+    """A response whose head must end with an empty line. The standard library accepts the end of the connection too."""
 
     def begin(self) -> None:
         lines: Any = self.fp
@@ -72,14 +76,14 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _HttpConnection(urllib3.connection.HTTPConnection):
-    response_class = _Answer
+    response_class = _CompleteHeadResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)
 
 
 class _HttpsConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Answer
+    response_class = _CompleteHeadResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)
@@ -94,49 +98,56 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 
 def _connect(connection: urllib3.connection.HTTPConnection, host: str, port: int) -> socket.socket:
-    """A socket to the first public address of a host that answers."""
-    watch = current_deadline.get()
+    """Returns a socket to the first of the host's public addresses that accepts a connection."""
+    deadline = current_deadline.get()
     limit = connection.timeout if isinstance(connection.timeout, int | float) else CONNECT_SECONDS
-    addresses = _allowed(connection, host, port, min(limit, watch.remaining_seconds) if watch else limit)
+
+    def seconds() -> float:
+        return min(limit, deadline.remaining_seconds) if deadline else limit
+
+    addresses = _allowed_addresses(connection, host, port, seconds())
     for position, address in enumerate(addresses):
         try:
-            made = socket.create_connection(
-                (address, port), timeout=min(limit, watch.remaining_seconds) if watch else limit
-            )
+            connected = socket.create_connection((address, port), timeout=seconds())
         except OSError as error:
             if position == len(addresses) - 1:
                 raise urllib3.exceptions.NewConnectionError(connection, f"connecting failed: {error}") from error
         else:
-            if watch:
-                watch.guard(made)
-            return made
+            if deadline:
+                deadline.guard(connected)
+            return connected
     raise ForbiddenAddress(host)
 
 
-def _allowed(connection: urllib3.connection.HTTPConnection, host: str, port: int, seconds: float) -> list[str]:
+def _allowed_addresses(
+    connection: urllib3.connection.HTTPConnection, host: str, port: int, seconds: float
+) -> list[str]:
     try:
-        addresses = _resolved(host.strip("[]"), port, seconds)
+        addresses = _resolve(host.strip("[]"), port, seconds)
     except (OSError, UnicodeError) as error:
         raise urllib3.exceptions.NameResolutionError(host, connection, socket.gaierror(str(error))) from error
     return [address for address in addresses if private_allowed() or is_public(address)]
 
 
-def _resolved(host: str, port: int, seconds: float) -> list[str]:
-    """What the name stands for now. Resolving knows no time-out: a thread that waits too long is left to itself."""
-    found: list[Any] = []
+def _resolve(host: str, port: int, seconds: float) -> list[str]:
+    """Returns the current addresses of a name.
+
+    `getaddrinfo` has no time-out, so it runs in a thread of its own, which is abandoned if it takes too long.
+    """
+    results: list[list[str] | Exception] = []
 
     def resolve() -> None:
         try:
-            found.append([str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            results.append([str(address[0]) for *_, address in found])
         except (OSError, UnicodeError) as error:
-            found.append(error)
+            results.append(error)
 
     thread = threading.Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(seconds)
-    if not found:
+    if not results:
         raise TimeoutError("the name servers did not answer in time")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    addresses: list[str] = found[0]
-    return addresses
+    if isinstance(results[0], Exception):
+        raise results[0]
+    return results[0]

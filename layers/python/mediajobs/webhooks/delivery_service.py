@@ -98,7 +98,7 @@ def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> DeliveryResp
     began = clock.monotonic()
     try:
         reply = http_client.post(
-            endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, most=RESPONSE_BYTES
+            endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, max_bytes=RESPONSE_BYTES
         )
     except http_client.NoResponse as error:
         return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_latency_ms(began))
