@@ -62,14 +62,14 @@ def test_two_hundred_listeners_each_see_a_job_grow_and_end_once(stack: Stack, ap
         last = frames[-1]["data"]
         assert (last["status"], last["overall_progress"], last["progress"]) == ("completed", 100, 100)
         assert last["updated_at"] == document["updated_at"]
-    assert left_of(stack, "jobs_table", job_id) == {"job", "progress", "told"}
+    assert left_of(stack, "jobs_table", job_id) == {"job", "progress", "last_sent"}
 
 
 def test_gone_connections_are_forgotten(stack: Stack, api: Api) -> None:
     job_id = api.create(filename="b.mp4")["job_id"]
     asyncio.run(come_and_go(stack, api, job_id))
     deadline = time.monotonic() + 30
-    while left_of(stack, "jobs_table", job_id) - {"job", "told"} or connections(stack):
+    while left_of(stack, "jobs_table", job_id) - {"job", "last_sent"} or connections(stack):
         assert time.monotonic() < deadline, (left_of(stack, "jobs_table", job_id), connections(stack))
         time.sleep(0.1)
 

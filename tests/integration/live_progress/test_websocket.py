@@ -103,7 +103,9 @@ class Room:
 
 def wanted(record: dict[str, Any]) -> bool:
     item, image = record["dynamodb"]["Keys"]["item"]["S"], record["dynamodb"].get("NewImage", {})
-    return item in ("job", "progress") or (item.startswith("listener#") and image.get("heard") == {"N": "-1"})
+    return item in ("job", "progress") or (
+        item.startswith("subscription#") and image.get("greeted_sequence") == {"N": "-1"}
+    )
 
 
 def refusal(code: str) -> ClientError:
@@ -115,7 +117,7 @@ def room(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Room:
     gateway = Gateway()
     monkeypatch.setattr(push_client, "gateway", lambda: gateway)
     monkeypatch.setattr(push_client, "ThreadPoolExecutor", OneByOne)
-    monkeypatch.setattr(broadcast_service, "_keys", {})
+    monkeypatch.setattr(broadcast_service, "_revocations", {})
     boto3.client("dynamodb").update_table(
         TableName="JobsTable", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
@@ -193,7 +195,7 @@ def test_a_listener_hears_the_present_state_then_each_change_and_the_end_once(ro
     assert [event for event, _ in room.gateway.frames("a")] == ["progress"] * 4 + ["complete"]
     sequences = [sequence for _, sequence in room.gateway.frames("a")]
     assert sequences == sorted(set(sequences))
-    assert items_of(job_id) == {"job", "progress", "told"}
+    assert items_of(job_id) == {"job", "progress", "last_sent"}
     assert [item["item"]["S"] for item in connections()] == ["#"]
 
 
@@ -219,7 +221,9 @@ def test_each_of_a_crowd_is_greeted_once(room: Room) -> None:
         room.connect(name)
         room.subscribe(name, job_id)
     room.flow()
-    assert {listener.greeted_sequence for listener in subscriber_store.of_job(job_id).subscriptions} == {1_000_000}
+    assert {subscription.greeted_sequence for subscription in subscriber_store.of_job(job_id).subscriptions} == {
+        1_000_000
+    }
     room.connect("late")
     room.subscribe("late", job_id)
     room.flow()
@@ -244,7 +248,7 @@ def test_who_retries_at_the_end_and_listens_again_hears_of_it(room: Room) -> Non
     job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete", "progress", "complete"]
-    assert items_of(job_id) == {"job", "told"}
+    assert items_of(job_id) == {"job", "last_sent"}
 
 
 def test_unsubscribed_is_silent(room: Room) -> None:
@@ -363,11 +367,11 @@ def test_who_is_gone_is_forgotten_whether_it_says_so_or_not(room: Room) -> None:
     room.gateway.gone.add("b")
     admit(job_id)
     room.flow()
-    assert items_of(job_id) == {"job", "progress", "told", "listener#c"}
+    assert items_of(job_id) == {"job", "progress", "last_sent", "subscription#c"}
     room.disconnect("c")
     room.disconnect("c")
     assert connections() == []
-    assert items_of(job_id) == {"job", "progress", "told"}
+    assert items_of(job_id) == {"job", "progress", "last_sent"}
 
 
 def test_a_revoked_key_hears_no_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +382,7 @@ def test_a_revoked_key_hears_no_more(room: Room, monkeypatch: pytest.MonkeyPatch
     room.subscribe("b", job_id)
     room.flow()
     key_store.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
-    monkeypatch.setattr(broadcast_service, "_keys", {})  # ten seconds later
+    monkeypatch.setattr(broadcast_service, "_revocations", {})  # ten seconds later
     job_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [1, 2]
@@ -396,7 +400,7 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
     room.flow(records)
     room.flow(records)
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete"]
-    assert items_of(job_id) == {"told"}
+    assert items_of(job_id) == {"last_sent"}
 
 
 def test_deleting_a_job_that_ended_long_ago_is_no_news(room: Room) -> None:
@@ -429,7 +433,7 @@ def test_a_push_that_fails_is_made_again_and_holds_up_nobody(room: Room) -> None
     for _ in range(2):
         room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete"]
-    assert items_of(job_id) == {"job", "told"}
+    assert items_of(job_id) == {"job", "last_sent"}
 
 
 def test_a_connection_to_which_nothing_gets_through_is_given_up(room: Room) -> None:
@@ -443,7 +447,7 @@ def test_a_connection_to_which_nothing_gets_through_is_given_up(room: Room) -> N
     for _ in range(6):
         room.flow()
     assert connections() == []
-    assert items_of(job_id) == {"job", "told"}
+    assert items_of(job_id) == {"job", "last_sent"}
     assert room.gateway.closed == {"a"}  # so it knows, and comes again
 
 
@@ -478,7 +482,7 @@ def test_who_cannot_be_cut_off_holds_up_nobody(room: Room, monkeypatch: pytest.M
         room.subscribe(name, job_id)
     room.flow()
     key_store.revoke((split_key(bad) or ("", ""))[0])
-    monkeypatch.setattr(broadcast_service, "_keys", {})  # ten seconds later
+    monkeypatch.setattr(broadcast_service, "_revocations", {})  # ten seconds later
     room.gateway.before_close = fail
     job_store.transition(job_id, Status.CANCELLED)
     room.flow()
@@ -530,7 +534,7 @@ def test_duplicates_late_batches_and_crashes_leave_growing_frames_and_the_end(ro
         if not crashed:
             assert len(set(sequences)) == len(sequences)
             assert [event for event, _ in frames].count("complete") == 1
-    assert items_of(job_id) == {"job", "progress", "told"}
+    assert items_of(job_id) == {"job", "progress", "last_sent"}
     for name in names:
         room.disconnect(name)
 
@@ -587,5 +591,5 @@ def test_the_template_gives_the_function_the_records_that_these_tests_give_it() 
     patterns = [json.loads(entry["Pattern"])["dynamodb"] for entry in event["FilterCriteria"]["Filters"]]
     assert patterns == [
         {"Keys": {"item": {"S": ["job", "progress"]}}},
-        {"Keys": {"item": {"S": [{"prefix": "listener#"}]}}, "NewImage": {"heard": {"N": ["-1"]}}},
+        {"Keys": {"item": {"S": [{"prefix": "subscription#"}]}}, "NewImage": {"greeted_sequence": {"N": ["-1"]}}},
     ]

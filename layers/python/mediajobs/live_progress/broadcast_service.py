@@ -1,8 +1,9 @@
-"""The present state of a job, told to whoever listens and has not heard it.
+"""Sends the present state of a job to all subscribers that have not received it.
 
-Only the reader of the jobs' stream tells, and one shard has one reader: so nobody hears of an earlier state after a
-later one. What is told is read when it is told; a change that comes twice, or after a later one, is no news. First all
-are told and then it is noted: what a crash interrupts is told again.
+Only the reader of the jobs table's stream broadcasts, and each shard has one reader, so no subscriber receives an
+earlier state after a later one. The state is read at the moment of sending; a stream record that is repeated, or that
+comes after a later one, sends nothing new. States are sent first and recorded as sent afterwards, so after a crash
+they are sent again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,102 +16,125 @@ from mediajobs.live_progress.frames import Frame, frame_of
 from mediajobs.live_progress.push_client import PushResult
 from mediajobs.live_progress.subscriber_store import NO_SEQUENCE, Partition, Subscription
 
-_TRIES = 5  # pushes that fail in a row; then the connection counts as gone
-_KEY_SECONDS = 10.0  # how long a revoked key may still hear
-_keys: dict[str, tuple[float, bool]] = {}  # until when it is known, and whether it is revoked
+Recipients = dict[str, Subscription]  # by connection id
+_MAX_FAILED_PUSHES = 5  # in a row; then the connection counts as gone
+_KEY_SECONDS = 10.0  # so long a revoked key may still receive
+_revocations: dict[str, tuple[float, bool]] = {}  # by key id: until when it is known, and whether the key is revoked
 
 
 def broadcast(job_id: str, last_seen: Partition) -> int:
-    """How many were told. `last_seen`: job and progress as the stream saw them last, for a job that is gone."""
-    found = subscriber_store.of_job(job_id)
-    found.last_sent_sequence = max(found.last_sent_sequence, last_seen.last_sent_sequence)
-    now = found if found.job is not None else last_seen
-    if now.job is None:
-        subscriber_store.remove(job_id, found.subscriptions)
+    """Returns the number of connections that received the state.
+
+    `last_seen`: the job and its progress as the stream has them, for a job that is deleted by now.
+    """
+    partition = subscriber_store.of_job(job_id)
+    partition.last_sent_sequence = max(partition.last_sent_sequence, last_seen.last_sent_sequence)
+    present = partition if partition.job is not None else last_seen
+    if present.job is None:
+        subscriber_store.remove(job_id, partition.subscriptions)
         return 0
-    frame = frame_of(now.job, now.progress)
-    audience = _audience(found, frame, connection_store.subscribed_to_account(now.job.account))
-    if not audience:
-        _let_go(job_id, _done_with(found, frame))
+    frame = frame_of(present.job, present.progress)
+    recipients = _recipients(partition, frame, connection_store.subscribed_to_account(present.job.account))
+    if not recipients:
+        _end_subscriptions(job_id, _completed(partition, frame))
         return 0
-    pushed = _push(frame, audience)
-    _settle(job_id, found, frame, audience, pushed)
-    return len(audience) - len(pushed.gone) - len(pushed.failed)
+    result = _push(frame, recipients)
+    _record(job_id, partition, frame, recipients, result)
+    return len(recipients) - len(result.gone) - len(result.failed)
 
 
 def is_revoked(key_id: str) -> bool:
     return key_id in _revoked([key_id])
 
 
-def disconnect(known: ConnectionState) -> None:
-    """Ends a connection, and forgets it."""
-    push_client.close(known.connection.connection_id)
-    subscriber_store.delete_connection(known)
+def disconnect(state: ConnectionState) -> None:
+    """Closes a connection and deletes its subscriptions."""
+    push_client.close(state.connection.connection_id)
+    subscriber_store.delete_connection(state)
 
 
-def _audience(found: Partition, frame: Frame, room: Iterable[Connection]) -> dict[str, Subscription]:
-    """By connection: who has not heard this."""
-    wanted: dict[str, Subscription] = {}
-    sequence, news = frame.data.sequence, frame.data.sequence > found.last_sent_sequence
-    for listener in sorted(found.subscriptions, key=lambda listener: listener.snapshot_only):
-        new = listener.greeted_sequence == NO_SEQUENCE and not _came_late(listener, frame)
-        if new or (news and NO_SEQUENCE < listener.greeted_sequence < sequence):
-            wanted.setdefault(listener.connection.connection_id, listener)
-    for connection in room if news else ():
-        wanted.setdefault(connection.connection_id, Subscription(connection, snapshot_only=True))
-    return wanted
+def _recipients(partition: Partition, frame: Frame, account_connections: Iterable[Connection]) -> Recipients:
+    """Returns the connections that have not received this state, each once."""
+    recipients: Recipients = {}
+    sequence = frame.data.sequence
+    is_new = sequence > partition.last_sent_sequence
+    for subscription in sorted(partition.subscriptions, key=lambda subscription: subscription.snapshot_only):
+        needs_greeting = subscription.greeted_sequence == NO_SEQUENCE and not _missed_end(subscription, frame)
+        if needs_greeting or (is_new and NO_SEQUENCE < subscription.greeted_sequence < sequence):
+            recipients.setdefault(subscription.connection.connection_id, subscription)
+    for connection in account_connections if is_new else ():
+        recipients.setdefault(connection.connection_id, Subscription(connection, snapshot_only=True))
+    return recipients
 
 
-def _came_late(listener: Subscription, frame: Frame) -> bool:
-    """Who listens to a whole account hears of the ends that come, and not of those that were."""
-    return listener.snapshot_only and frame.is_last and not listener.failed_pushes
+def _missed_end(subscription: Subscription, frame: Frame) -> bool:
+    """Whether the job ended before an account's subscriber could be greeted: it receives later ends only."""
+    return subscription.snapshot_only and frame.is_last and not subscription.failed_pushes
 
 
-def _push(frame: Frame, audience: dict[str, Subscription]) -> PushResult:
-    """Who came in with a key that is revoked is cut off, and counts as gone."""
-    revoked = _revoked([listener.connection.key_id for listener in audience.values()])
-    cut = {name for name, listener in audience.items() if listener.connection.key_id in revoked}
-    for name in cut:
-        push_client.close(name)
-    left = [name for name in audience if name not in cut]
-    pushed = push_client.push(frame.model_dump_json().encode(), left) if left else PushResult(set(), set())
-    return PushResult(pushed.gone | cut, pushed.failed)
+def _push(frame: Frame, recipients: Recipients) -> PushResult:
+    """Sends the frame. A connection that was opened with a revoked key is closed and counts as gone."""
+    revoked_keys = _revoked([subscription.connection.key_id for subscription in recipients.values()])
+    revoked = {name for name, subscription in recipients.items() if subscription.connection.key_id in revoked_keys}
+    for connection_id in revoked:
+        push_client.close(connection_id)
+    allowed = [connection_id for connection_id in recipients if connection_id not in revoked]
+    if not allowed:
+        return PushResult(gone=revoked, failed=set())
+    result = push_client.push(frame.model_dump_json().encode(), allowed)
+    return PushResult(result.gone | revoked, result.failed)
 
 
-def _settle(job_id: str, found: Partition, frame: Frame, audience: dict[str, Subscription], pushed: PushResult) -> None:
-    """Notes what came of it."""
-    given_up = {name for name in pushed.failed if audience[name].failed_pushes + 1 >= _TRIES}
-    for name in given_up:
-        push_client.close(name)  # so that it comes again
-    owed = pushed.failed - given_up
-    for name in owed:
-        subscriber_store.mark_failed(job_id, audience[name])
-    _let_go(job_id, [one for one in _done_with(found, frame) if one.connection.connection_id not in owed])
-    for name in pushed.gone | given_up:
-        known = connection_store.get(name)
-        subscriber_store.delete_connection(known or ConnectionState(audience[name].connection, [job_id]))
-    told = [audience[name] for name in audience.keys() - pushed.gone - pushed.failed]
-    new = [one for one in told if not (frame.is_last or one.snapshot_only) and one.greeted_sequence == NO_SEQUENCE]
-    push_client.map_concurrently(lambda one: subscriber_store.mark_greeted(job_id, one, frame.data.sequence), new)
+def _record(job_id: str, partition: Partition, frame: Frame, recipients: Recipients, result: PushResult) -> None:
+    """Writes down which connections received the frame, which failed and which are gone."""
+    unreachable = {name for name in result.failed if recipients[name].failed_pushes + 1 >= _MAX_FAILED_PUSHES}
+    retried = result.failed - unreachable
+    for connection_id in unreachable:
+        push_client.close(connection_id)  # so that the client connects again
+    for connection_id in retried:
+        subscriber_store.mark_failed(job_id, recipients[connection_id])
+    completed = _completed(partition, frame)
+    _end_subscriptions(job_id, [one for one in completed if one.connection.connection_id not in retried])
+    for connection_id in result.gone | unreachable:
+        _delete_connection(recipients[connection_id].connection, job_id)
+    received = [recipients[name] for name in recipients.keys() - result.gone - result.failed]
+    _mark_greeted(job_id, frame, received)
     subscriber_store.set_last_sent(job_id, frame.data.sequence)
 
 
-def _done_with(found: Partition, frame: Frame) -> list[Subscription]:
-    """After the end nobody listens to a job any more; before it, who did so once has had it."""
-    return [listener for listener in found.subscriptions if frame.is_last or listener.snapshot_only]
+def _delete_connection(connection: Connection, job_id: str) -> None:
+    state = connection_store.get(connection.connection_id)
+    subscriber_store.delete_connection(state or ConnectionState(connection, [job_id]))
 
 
-def _let_go(job_id: str, done: Sequence[Subscription]) -> None:
-    """Who hears of an end may at once retry the job, and listen again: that is not undone."""
-    gone = push_client.map_concurrently(lambda one: subscriber_store.end(job_id, one), done)
-    ended = [one for one, went in zip(done, gone, strict=True) if went and not one.snapshot_only]
+def _mark_greeted(job_id: str, frame: Frame, received: Sequence[Subscription]) -> None:
+    greeted = [
+        subscription
+        for subscription in received
+        if not frame.is_last and not subscription.snapshot_only and subscription.greeted_sequence == NO_SEQUENCE
+    ]
+    sequence = frame.data.sequence
+    push_client.map_concurrently(lambda one: subscriber_store.mark_greeted(job_id, one, sequence), greeted)
+
+
+def _completed(partition: Partition, frame: Frame) -> list[Subscription]:
+    """Returns the subscriptions that have received all they are for: after a job's end all, before it the snapshots."""
+    return [one for one in partition.subscriptions if frame.is_last or one.snapshot_only]
+
+
+def _end_subscriptions(job_id: str, subscriptions: Sequence[Subscription]) -> None:
+    """Deletes the subscriptions, except those that were renewed: a client may retry a job as soon as it receives the
+    end, and subscribe again."""
+    deleted = push_client.map_concurrently(lambda one: subscriber_store.end(job_id, one), subscriptions)
+    ended = [one for one, done in zip(subscriptions, deleted, strict=True) if done and not one.snapshot_only]
     connection_store.remove_jobs((one.connection.connection_id, job_id) for one in ended)
 
 
 def _revoked(key_ids: Sequence[str]) -> set[str]:
+    """Returns the revoked ones of these keys, as they were known in the last seconds."""
     now = clock.monotonic()
-    asked = {key_id for key_id in key_ids if _keys.get(key_id, (0.0, False))[0] < now}
-    if asked:
-        revoked = key_store.revoked_of(asked)
-        _keys.update({key_id: (now + _KEY_SECONDS, key_id in revoked) for key_id in asked})
-    return {key_id for key_id in key_ids if _keys[key_id][1]}
+    unknown = {key_id for key_id in key_ids if _revocations.get(key_id, (0.0, False))[0] < now}
+    if unknown:
+        revoked = key_store.revoked_of(unknown)
+        _revocations.update({key_id: (now + _KEY_SECONDS, key_id in revoked) for key_id in unknown})
+    return {key_id for key_id in key_ids if _revocations[key_id][1]}

@@ -1,12 +1,12 @@
-"""Connections table: who is connected, what each listens to, and who listens to all of an account.
+"""The connections table: open WebSocket connections, the jobs that each subscribes to, and subscribers of accounts.
 
-A connection has an item `#` and one for each job that it listens to by id; an account has one for each connection that
-listens to all of it. Everything goes by itself a while after the last moment that a connection can live.
+A connection has an item `#`, and one item for each job that it subscribes to by id. An account has one item for each
+connection that subscribes to all of its jobs. Items expire a while after the connection must have ended.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mediajobs import clock
 from mediajobs.aws import backoff, batch_items, dynamodb
@@ -16,13 +16,13 @@ from mediajobs.live_progress.messages import MAX_MESSAGES
 from mediajobs.settings import setting
 
 RETENTION_SECONDS = 3 * 3600  # the gateway ends a connection after two hours
-_SELF = "#"
+_CONNECTION = "#"
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class Connection:
-    """`key_id` is the key that it came in with."""
+    """`key_id` is the API key that it was opened with."""
 
     connection_id: str
     account: str
@@ -30,45 +30,47 @@ class Connection:
 
 
 class ConnectionState(NamedTuple):
-    """A connection, and the ids of the jobs that it listens to."""
+    """A connection, and the ids of the jobs that it subscribes to."""
 
     connection: Connection
     job_ids: list[str]
 
 
 def save(connection: Connection) -> None:
-    dynamodb.client().put_item(TableName=_table(), Item=_item(connection.connection_id, _SELF, connection))
+    dynamodb.client().put_item(TableName=_table(), Item=_item(connection.connection_id, _CONNECTION, connection))
 
 
 def get(connection_id: str) -> ConnectionState | None:
-    """None for one that is forgotten. One query."""
+    """Returns None for a connection that is not in the table. One query."""
     items = {item["item"]["S"]: item for item in _query(connection_id)}
-    itself = items.pop(_SELF, None)
-    return ConnectionState(_connection(connection_id, itself), list(items)) if itself else None
+    own_item = items.pop(_CONNECTION, None)
+    return ConnectionState(_connection(connection_id, own_item), list(items)) if own_item else None
 
 
 def count_message(connection_id: str) -> bool:
-    """Counts it; False for one too many in this minute. A connection that is forgotten takes any. One call, two for
-    the first of a minute."""
+    """Counts a message. Returns False if it exceeds the limit of this minute.
+
+    A connection that is not in the table has no limit. One call, two for the first message of a minute.
+    """
     minute = str(clock.seconds() // 60)
     values = {":minute": {"S": minute}, ":one": {"N": "1"}}
-    itself = {"key": _key(connection_id, _SELF), "ExpressionAttributeNames": {"#minute": "minute"}}
+    item = {"key": _key(connection_id, _CONNECTION), "ExpressionAttributeNames": {"#minute": "minute"}}
     for _ in backoff.attempts(_TRIES):
         row, done = update(
             _table(),
-            UpdateExpression="SET said = said + :one",
-            ConditionExpression="#minute = :minute AND said < :most",
-            ExpressionAttributeValues=values | {":most": {"N": str(MAX_MESSAGES)}},
-            **itself,
+            UpdateExpression="SET message_count = message_count + :one",
+            ConditionExpression="#minute = :minute AND message_count < :max",
+            ExpressionAttributeValues=values | {":max": {"N": str(MAX_MESSAGES)}},
+            **item,
         )
         if done or not row or row.get("minute") == minute:
             return done or not row
         _, done = update(
             _table(),
-            UpdateExpression="SET #minute = :minute, said = :one",
+            UpdateExpression="SET #minute = :minute, message_count = :one",
             ConditionExpression="attribute_exists(holder) AND NOT #minute = :minute",
             ExpressionAttributeValues=values,
-            **itself,
+            **item,
         )
         if done:
             return True
@@ -76,44 +78,41 @@ def count_message(connection_id: str) -> bool:
 
 
 def add_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
-    """It listens to these jobs from now on."""
+    """Records that the connection subscribes to these jobs."""
     _write({"PutRequest": {"Item": _item(connection.connection_id, job_id, connection)}} for job_id in job_ids)
 
 
 def remove_jobs(pairs: Iterable[tuple[str, str]]) -> None:
-    """Connections, each with a job that it listens to no more."""
+    """Removes subscriptions to jobs, given as pairs of a connection id and a job id."""
     _write({"DeleteRequest": {"Key": _key(*pair)}} for pair in pairs)
 
 
 def subscribe_to_account(connection: Connection) -> None:
-    """It listens to all of its account from now on."""
+    """Records that the connection subscribes to all jobs of its account."""
     item = _item(_account_key(connection.account), connection.connection_id, connection)
     dynamodb.client().put_item(TableName=_table(), Item=item)
 
 
 def unsubscribe_from_account(connection: Connection) -> None:
-    dynamodb.client().delete_item(
-        TableName=_table(), Key=_key(_account_key(connection.account), connection.connection_id)
-    )
+    key = _key(_account_key(connection.account), connection.connection_id)
+    dynamodb.client().delete_item(TableName=_table(), Key=key)
 
 
 def subscribed_to_account(account: str) -> list[Connection]:
-    """Who listens to all of the account."""
+    """Returns the connections that subscribe to all jobs of the account."""
     return [_connection(item["item"]["S"], item) for item in _query(_account_key(account))]
 
 
-def delete(known: ConnectionState) -> None:
-    """All but what stands with the jobs: see `listeners.forget`."""
-    its = known.connection
-    remove_jobs(
-        [
-            *((its.connection_id, item) for item in (*known.job_ids, _SELF)),
-            (_account_key(its.account), its.connection_id),
-        ]
-    )
+def delete(state: ConnectionState) -> None:
+    """Deletes all items of a connection in this table. `subscriber_store.delete_connection` also deletes those of the
+    jobs table."""
+    connection = state.connection
+    own_items = [(connection.connection_id, item) for item in (*state.job_ids, _CONNECTION)]
+    remove_jobs([*own_items, (_account_key(connection.account), connection.connection_id)])
 
 
 def expiry() -> int:
+    """When an item that is written now expires, in seconds since 1970."""
     return clock.seconds() + RETENTION_SECONDS
 
 
@@ -130,8 +129,8 @@ def _key(holder: str, item: str) -> Image:
 
 
 def _item(holder: str, item: str, connection: Connection) -> Image:
-    about = {"account": {"S": connection.account}, "key_id": {"S": connection.key_id}}
-    return _key(holder, item) | about | {"expires": {"N": str(expiry())}}
+    attributes = {"account": connection.account, "key_id": connection.key_id, "expires": expiry()}
+    return _key(holder, item) | dynamodb.to_item(attributes)
 
 
 def _connection(connection_id: str, item: Image) -> Connection:
@@ -139,9 +138,13 @@ def _connection(connection_id: str, item: Image) -> Connection:
 
 
 def _query(holder: str) -> Iterator[Image]:
-    pages = dynamodb.client().get_paginator("query")
-    asked: dict[str, Any] = {"KeyConditionExpression": "holder = :holder", "ConsistentRead": True}
-    for page in pages.paginate(TableName=_table(), ExpressionAttributeValues={":holder": {"S": holder}}, **asked):
+    pages = dynamodb.client().get_paginator("query").paginate(
+        TableName=_table(),
+        KeyConditionExpression="holder = :holder",
+        ExpressionAttributeValues={":holder": {"S": holder}},
+        ConsistentRead=True,
+    )  # fmt: skip
+    for page in pages:
         yield from page["Items"]
 
 

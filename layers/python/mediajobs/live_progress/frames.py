@@ -1,4 +1,4 @@
-"""What those who watch a job are told of it: a frame for sockets, the same as server-sent events."""
+"""The states of a job that live progress sends: as frames for WebSockets, and as server-sent events."""
 
 from typing import Literal
 
@@ -8,12 +8,12 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.presenter import job_document
 from mediajobs.jobs.progress import Progress
 
-RETRY_MS = 2000  # how long a browser waits before it asks again
-_REPORTS = 10**6  # of one version of a job; what comes beyond shares the last number
+RETRY_MS = 2000  # a browser waits so long before it requests the next event
+_MAX_REPORTS = 10**6  # for each version of a job; further reports have the last sequence
 
 
 class State(LazyModel):
-    """Where a job is. `progress`: of the current task, in percent; `overall_progress`: of the whole job.
+    """The state of a job. `progress` is that of the current task, `overall_progress` that of the whole job, in percent.
     `sequence` only grows for a job, over all its attempts."""
 
     job_id: str
@@ -37,6 +37,7 @@ class Frame(LazyModel):
 
 
 def frame_of(job: Job, progress: Progress | None) -> Frame:
+    """Returns the frame of a job's present state."""
     document = job_document(job, progress, queue_position=None, model="")
     state = State(
         job_id=job.job_id,
@@ -51,20 +52,20 @@ def frame_of(job: Job, progress: Progress | None) -> Frame:
 
 
 def sequence_of(job: Job, progress: Progress | None) -> int:
-    """The job's version first; within it, the reports of the attempt that runs."""
+    """Returns a number that orders the states of a job: by its version, then by the reports of the current attempt."""
     current = progress is not None and progress.attempt == job.attempt
-    return job.version * _REPORTS + (min(progress.sequence, _REPORTS - 1) if progress and current else 0)
+    return job.version * _MAX_REPORTS + (min(progress.sequence, _MAX_REPORTS - 1) if progress and current else 0)
 
 
 def as_events(frame: Frame, last_event_id: str | None) -> str | None:
-    """The frame as `text/event-stream`, for somebody who has seen that event; None where nothing is to come.
+    """Returns the frame as `text/event-stream` for a client that has received the event `last_event_id`.
 
-    An end is told twice, as `progress` and as `complete`: whoever draws a bar listens to the one alone.
+    The end of a job is two events, `progress` and `complete`, so that a progress bar needs `progress` only. Returns
+    None if the client has received the end.
     """
-    known = last_event_id == str(frame.data.sequence)
-    if known:
+    if last_event_id == str(frame.data.sequence):
         return None if frame.is_last else f"retry: {RETRY_MS}\n\n"
     names = ["progress", "complete"] if frame.is_last else ["progress"]
-    told = frame.data.model_dump_json()
-    events = "".join(f"id: {frame.data.sequence}\nevent: {name}\ndata: {told}\n\n" for name in names)
+    data = frame.data.model_dump_json()
+    events = "".join(f"id: {frame.data.sequence}\nevent: {name}\ndata: {data}\n\n" for name in names)
     return f"retry: {RETRY_MS}\n{events}"

@@ -1,4 +1,4 @@
-"""What listeners say on their sockets, and what they hear beside frames."""
+"""The messages that clients send on a WebSocket, and the replies to them. Frames have the states of jobs."""
 
 import json
 from collections.abc import Iterable
@@ -8,34 +8,34 @@ from pydantic import Field, ValidationError, model_validator
 
 from mediajobs.base_model import LazyModel
 
-MAX_IDS = 100  # of one message
-MAX_JOBS = 500  # that one connection may listen to by their ids
-MAX_MESSAGES = 120  # of one connection in a minute; whoever says more is closed
+MAX_IDS = 100  # in one message
+MAX_JOBS = 500  # that one connection may subscribe to by id
+MAX_MESSAGES = 120  # of one connection in a minute; one that sends more is closed
 PONG = b'{"event":"pong","data":{}}'
-_LONGEST = 256 * MAX_IDS  # characters
-_HOW = (
+_MAX_LENGTH = 256 * MAX_IDS  # characters
+_USAGE = (
     'Send {"action": "subscribe", "job_ids": ["…"]}, {"action": "subscribe", "all": true}, '
     '"unsubscribe" with either, or {"action": "ping"}.'
 )
 
 
 class Message(LazyModel):
-    """`all` is every job of the account, those to come too."""
+    """A message of a client. `all` stands for every job of the account, future ones too."""
 
     action: Literal["subscribe", "unsubscribe", "ping"]
     job_ids: list[str] = Field(default=[], max_length=MAX_IDS)
     all: bool = False
 
     @model_validator(mode="after")
-    def _says_which(self) -> "Message":
+    def _names_jobs(self) -> "Message":
         if self.action != "ping" and not (self.job_ids or self.all):
             raise ValueError("job_ids or all must say which jobs")
         return self
 
 
 def read(body: str) -> Message | None:
-    """None where it makes no sense."""
-    if len(body) > _LONGEST:
+    """Parses a message. Returns None if it is not valid."""
+    if len(body) > _MAX_LENGTH:
         return None
     try:
         return Message.model_validate_json(body)
@@ -44,11 +44,11 @@ def read(body: str) -> Message | None:
 
 
 def bad_message() -> bytes:
-    return _error("bad_message", f"This message is not understood. {_HOW}")
+    return _error("bad_message", f"This message is not understood. {_USAGE}")
 
 
 def unknown_jobs(job_ids: Iterable[str]) -> bytes:
-    """Of jobs that are not there and of those of others alike."""
+    """Returns the reply for ids that do not exist or are another account's: a client cannot tell which."""
     return _error("unknown_job", "There are no such jobs of yours. Look for their ids in GET /jobs.", list(job_ids))
 
 
@@ -63,8 +63,6 @@ def too_many_messages() -> bytes:
 
 
 def _error(code: str, message: str, job_ids: list[str] | None = None) -> bytes:
-    about = {} if job_ids is None else {"job_ids": job_ids}
-    # Not in \u…: what was sent comes back no longer, and fits into what a socket carries.
-    return json.dumps(
-        {"event": "error", "data": {"error": code, "message": message, **about}}, ensure_ascii=False
-    ).encode()
+    data = {"error": code, "message": message} | ({} if job_ids is None else {"job_ids": job_ids})
+    # No \u escapes: so the ids are no longer than in the request, and the reply fits into a WebSocket frame.
+    return json.dumps({"event": "error", "data": data}, ensure_ascii=False).encode()

@@ -1,9 +1,9 @@
-"""What goes out on open sockets."""
+"""Sends data to open WebSocket connections, and closes them, through API Gateway's management API."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,61 +11,62 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mediajobs.aws import clients
 from mediajobs.settings import setting
 
-One = TypeVar("One")
-Outcome = TypeVar("Outcome")
-_AT_ONCE = 16
-# A connection that does not take a few bytes by then is tried again later: others wait behind it.
-_PATIENCE = Config(
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+Outcome = Literal["sent", "gone", "failed"]
+_CONCURRENCY = 16
+# Short time-outs: a connection that does not take a few bytes by then is retried later, because others wait behind it.
+_CONFIG = Config(
     connect_timeout=2,
     read_timeout=3,
-    max_pool_connections=_AT_ONCE,
+    max_pool_connections=_CONCURRENCY,
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 
 
 class PushResult(NamedTuple):
-    """Connections that are gone, and those that may have got nothing."""
+    """The ids of connections that are gone, and of those that may not have received the data."""
 
     gone: set[str]
     failed: set[str]
 
 
 def push(data: bytes, connection_ids: Sequence[str]) -> PushResult:
-    """Sends to all of them, several at once."""
+    """Sends the data to all connections, several at a time."""
     outcomes = map_concurrently(lambda connection_id: _post(connection_id, data), connection_ids)
-    found = PushResult(set(), set())
-    for connection_id, outcome in zip(connection_ids, outcomes, strict=True):
-        if outcome:
-            getattr(found, outcome).add(connection_id)
-    return found
+    by_id = dict(zip(connection_ids, outcomes, strict=True))
+    return PushResult(
+        gone={connection_id for connection_id, outcome in by_id.items() if outcome == "gone"},
+        failed={connection_id for connection_id, outcome in by_id.items() if outcome == "failed"},
+    )
 
 
-def map_concurrently(call: Callable[[One], Outcome], each: Sequence[One]) -> list[Outcome]:
-    """The outcomes of the calls, several of which are made side by side."""
-    if len(each) <= 1:
-        return [call(one) for one in each]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(call, each))
+def map_concurrently(call: Callable[[Argument], Result], arguments: Sequence[Argument]) -> list[Result]:
+    """Returns the results of the calls in order. Makes up to 16 calls at a time."""
+    if len(arguments) <= 1:
+        return [call(argument) for argument in arguments]
+    with ThreadPoolExecutor(_CONCURRENCY) as pool:
+        return list(pool.map(call, arguments))
 
 
 def close(connection_id: str) -> None:
-    """From our side; one that is gone stays so. Whom that does not reach is closed when it says something."""
-    _ask(gateway().delete_connection, ConnectionId=connection_id)
+    """Closes a connection. If the call fails, the connection is closed when it sends its next message."""
+    _call_gateway(gateway().delete_connection, ConnectionId=connection_id)
 
 
 @cache
 def gateway() -> Any:
-    return clients.client("apigatewaymanagementapi", _PATIENCE, endpoint_url=setting("WEBSOCKET_URL"))
+    return clients.client("apigatewaymanagementapi", _CONFIG, endpoint_url=setting("WEBSOCKET_URL"))
 
 
-def _post(connection_id: str, data: bytes) -> str:
-    """Empty, or what became of it as in Pushed."""
-    return _ask(gateway().post_to_connection, ConnectionId=connection_id, Data=data)
+def _post(connection_id: str, data: bytes) -> Outcome:
+    return _call_gateway(gateway().post_to_connection, ConnectionId=connection_id, Data=data)
 
 
-def _ask(call: Callable[..., object], **asked: Any) -> str:
+def _call_gateway(operation: Callable[..., object], **arguments: Any) -> Outcome:
+    """Raises ClientError only if this function lacks the permission for the call."""
     try:
-        call(**asked)
+        operation(**arguments)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "GoneException":
@@ -75,4 +76,4 @@ def _ask(call: Callable[..., object], **asked: Any) -> str:
         return "failed"
     except BotoCoreError:
         return "failed"
-    return ""
+    return "sent"

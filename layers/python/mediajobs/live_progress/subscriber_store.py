@@ -1,7 +1,7 @@
-"""Who listens to a job: items in the job's own partition of the Jobs table.
+"""The subscriptions to a job: items in the job's own partition of the jobs table.
 
-So the stream of the table tells in one order what happens to a job and who has begun to listen to it. None of them has
-an attribute that an index of the table knows.
+The table's stream therefore has the changes of a job and its new subscriptions in one order. These items have no
+attribute that is a key of an index of the table, so they are in no list of jobs.
 """
 
 from collections.abc import Iterable
@@ -19,15 +19,19 @@ from mediajobs.live_progress import connection_store
 from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.settings import setting
 
-_LISTENER, _ONCE, _TOLD = "listener#", "#once", "told"
-NO_SEQUENCE = -1  # a sequence before all; the filter of the stream's reader knows it
-_TOLD_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
+_PREFIX, _SNAPSHOT_SUFFIX, _LAST_SENT = "subscription#", "#snapshot", "last_sent"
+NO_SEQUENCE = -1  # lower than every sequence; the event filter of BroadcastFunction names it
+_LAST_SENT_SECONDS = 7 * 24 * 3600  # longer than a stream can be late
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """`heard` is the sequence of the state that it was greeted with, NOTHING before. `once`: it hears of the rest as
-    one who listens to the whole account. `owed` counts the pushes that failed since the last one that did not."""
+    """A connection's subscription to a job.
+
+    `greeted_sequence` is the sequence of the first state that was sent to it, NO_SEQUENCE before. `snapshot_only`: it
+    gets the present state here, and later ones as a subscriber of the whole account. `failed_pushes` counts the
+    failures since the last successful push.
+    """
 
     connection: Connection
     snapshot_only: bool = False
@@ -36,12 +40,13 @@ class Subscription:
 
     @property
     def item(self) -> str:
-        return f"{_LISTENER}{self.connection.connection_id}{_ONCE if self.snapshot_only else ''}"
+        """The sort key."""
+        return f"{_PREFIX}{self.connection.connection_id}{_SNAPSHOT_SUFFIX if self.snapshot_only else ''}"
 
 
 @dataclass
 class Partition:
-    """All that stands with a job. `told`: the sequence of the last state that was told to those who listen."""
+    """All items of a job. `last_sent_sequence`: of the last state that was sent to its subscribers."""
 
     job: Job | None = None
     progress: Progress | None = None
@@ -50,25 +55,25 @@ class Partition:
 
 
 def of_job(job_id: str) -> Partition:
-    """One query; a second one where thousands listen."""
-    found = Partition()
+    """Reads all items of a job. One query, more if there are thousands of subscriptions."""
     pages = dynamodb.client().get_paginator("query").paginate(
         TableName=_table(),
         KeyConditionExpression="job_id = :job",
         ExpressionAttributeValues={":job": {"S": job_id}},
         ConsistentRead=True,
     )  # fmt: skip
+    partition = Partition()
     for image in (image for page in pages for image in page["Items"]):
         item = image["item"]["S"]
         if item == JOB:
-            found.job = job_of(image)
+            partition.job = job_of(image)
         elif item == PROGRESS:
-            found.progress = progress_of(image)
-        elif item == _TOLD:
-            found.last_sent_sequence = int(image["sequence"]["N"])
-        elif item.startswith(_LISTENER):
-            found.subscriptions.append(_listener(image))
-    return found
+            partition.progress = progress_of(image)
+        elif item == _LAST_SENT:
+            partition.last_sent_sequence = int(image["sequence"]["N"])
+        elif item.startswith(_PREFIX):
+            partition.subscriptions.append(_subscription_of(image))
+    return partition
 
 
 def job_of(image: Image) -> Job:
@@ -79,57 +84,58 @@ def progress_of(image: Image) -> Progress:
     return progress_store.as_progress(ProgressRow.from_raw_data(image))
 
 
-def add(job_ids: Iterable[str], listener: Subscription) -> None:
-    """From now on; whoever did so already is greeted anew."""
-    batch_items.write(_table(), ({"PutRequest": {"Item": _image(job_id, listener)}} for job_id in job_ids))
+def add(job_ids: Iterable[str], subscription: Subscription) -> None:
+    """Adds a subscription to each job. A connection that has one already is greeted again."""
+    batch_items.write(_table(), ({"PutRequest": {"Item": _image(job_id, subscription)}} for job_id in job_ids))
 
 
-def mark_failed(job_id: str, listener: Subscription) -> None:
-    """It is told again, by way of the stream."""
-    add([job_id], replace(listener, failed_pushes=listener.failed_pushes + 1, greeted_sequence=NO_SEQUENCE))
+def mark_failed(job_id: str, subscription: Subscription) -> None:
+    """Counts a failed push. This write is in the stream again, which leads to the next try."""
+    add([job_id], replace(subscription, failed_pushes=subscription.failed_pushes + 1, greeted_sequence=NO_SEQUENCE))
 
 
-def mark_greeted(job_id: str, listener: Subscription, sequence: int) -> None:
-    """Unless it has gone meanwhile."""
+def mark_greeted(job_id: str, subscription: Subscription, sequence: int) -> None:
+    """Records the first state that was sent, unless the subscription was removed meanwhile."""
     _update(
-        _key(job_id, listener.item),
-        UpdateExpression="SET heard = :sequence, owed = :none",
+        _key(job_id, subscription.item),
+        UpdateExpression="SET greeted_sequence = :sequence, failed_pushes = :zero",
         ConditionExpression="attribute_exists(job_id)",
-        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":none": {"N": "0"}},
+        ExpressionAttributeValues={":sequence": {"N": str(sequence)}, ":zero": {"N": "0"}},
     )
 
 
-def remove(job_id: str, listeners: Iterable[Subscription]) -> None:
-    _delete((job_id, listener.item) for listener in listeners)
+def remove(job_id: str, subscriptions: Iterable[Subscription]) -> None:
+    _delete((job_id, subscription.item) for subscription in subscriptions)
 
 
-def end(job_id: str, listener: Subscription) -> bool:
-    """Unless it has begun to listen anew since it was read."""
+def end(job_id: str, subscription: Subscription) -> bool:
+    """Deletes a subscription. Returns False, and keeps it, if it was renewed since it was read."""
     return write_if_allowed(
         lambda: dynamodb.client().delete_item(
             TableName=_table(),
-            Key=_key(job_id, listener.item),
-            ConditionExpression="attribute_not_exists(job_id) OR heard = :heard",
-            ExpressionAttributeValues={":heard": {"N": str(listener.greeted_sequence)}},
+            Key=_key(job_id, subscription.item),
+            ConditionExpression="attribute_not_exists(job_id) OR greeted_sequence = :greeted",
+            ExpressionAttributeValues={":greeted": {"N": str(subscription.greeted_sequence)}},
         )
     )
 
 
 def remove_from_jobs(connection_id: str, job_ids: Iterable[str]) -> None:
-    _delete((job_id, f"{_LISTENER}{connection_id}") for job_id in job_ids)
+    """Deletes the subscriptions of a connection to these jobs."""
+    _delete((job_id, f"{_PREFIX}{connection_id}") for job_id in job_ids)
 
 
-def delete_connection(known: ConnectionState) -> None:
-    """Everything that is kept of a connection that is gone."""
-    remove_from_jobs(known.connection.connection_id, known.job_ids)
-    connection_store.delete(known)
+def delete_connection(state: ConnectionState) -> None:
+    """Deletes a connection and its subscriptions."""
+    remove_from_jobs(state.connection.connection_id, state.job_ids)
+    connection_store.delete(state)
 
 
 def set_last_sent(job_id: str, sequence: int) -> None:
-    """Unless somebody told of a later state."""
-    expires = connection_store.expiry() + _TOLD_SECONDS
+    """Records the sequence of the last state that was sent, unless a later one is recorded."""
+    expires = connection_store.expiry() + _LAST_SENT_SECONDS
     _update(
-        _key(job_id, _TOLD),
+        _key(job_id, _LAST_SENT),
         UpdateExpression="SET #sequence = :sequence, expires = :expires",
         ConditionExpression="attribute_not_exists(job_id) OR #sequence < :sequence",
         ExpressionAttributeNames={"#sequence": "sequence"},
@@ -138,10 +144,10 @@ def set_last_sent(job_id: str, sequence: int) -> None:
 
 
 def accounts_of(job_ids: Iterable[str]) -> dict[str, str]:
-    """The accounts of those jobs that there are, a hundred ids to a call."""
+    """Returns the account of each existing job by its id. One call for every hundred ids."""
     keys = [_key(job_id, JOB) for job_id in job_ids]
-    [found] = batch_items.read(batch_items.BatchRead(_table(), keys, ("job_id", "account"), consistent=True))
-    return {image["job_id"]["S"]: image["account"]["S"] for image in found}
+    [images] = batch_items.read(batch_items.BatchRead(_table(), keys, ("job_id", "account"), consistent=True))
+    return {image["job_id"]["S"]: image["account"]["S"] for image in images}
 
 
 def _delete(pairs: Iterable[tuple[str, str]]) -> None:
@@ -160,18 +166,21 @@ def _key(job_id: str, item: str) -> Image:
     return {"job_id": {"S": job_id}, "item": {"S": item}}
 
 
-def _image(job_id: str, listener: Subscription) -> Image:
-    its = listener.connection
-    # Not `account`: that would put it into the lists of jobs.
-    about = {"connection": {"S": its.connection_id}, "owner": {"S": its.account}, "key_id": {"S": its.key_id}}
-    more = {
-        "once": {"BOOL": listener.snapshot_only},
-        "owed": {"N": str(listener.failed_pushes)},
-        "heard": {"N": str(listener.greeted_sequence)},
+def _image(job_id: str, subscription: Subscription) -> Image:
+    connection = subscription.connection
+    attributes = {
+        "connection": connection.connection_id,
+        "owner": connection.account,  # not `account`, which is a key of the indexes of jobs
+        "key_id": connection.key_id,
+        "snapshot_only": subscription.snapshot_only,
+        "failed_pushes": subscription.failed_pushes,
+        "greeted_sequence": subscription.greeted_sequence,
+        "expires": connection_store.expiry(),
     }
-    return _key(job_id, listener.item) | about | more | {"expires": {"N": str(connection_store.expiry())}}
+    return _key(job_id, subscription.item) | dynamodb.to_item(attributes)
 
 
-def _listener(image: Image) -> Subscription:
-    connection = Connection(image["connection"]["S"], image["owner"]["S"], image["key_id"]["S"])
-    return Subscription(connection, image["once"]["BOOL"], int(image["owed"]["N"]), int(image["heard"]["N"]))
+def _subscription_of(image: Image) -> Subscription:
+    item = dynamodb.from_item(image)
+    connection = Connection(item["connection"], item["owner"], item["key_id"])
+    return Subscription(connection, item["snapshot_only"], item["failed_pushes"], item["greeted_sequence"])
