@@ -128,11 +128,11 @@ class Room:
     def log(self, endpoint: Endpoint) -> list[Delivery]:
         """The oldest first."""
         found: list[Delivery] = []
-        place: dict[str, Any] | None = None
+        position: dict[str, Any] | None = None
         while True:
-            page = delivery_store.page(endpoint.webhook_id, place=place)
-            found, place = found + page.deliveries, page.next_position
-            if place is None:
+            page = delivery_store.page(endpoint.webhook_id, position=position)
+            found, position = found + page.deliveries, page.next_position
+            if position is None:
                 return found[::-1]
 
     def _handled(self, handler: str, body: str) -> bool:

@@ -237,8 +237,8 @@ def test_only_an_unbroken_row_of_failures_counts(
     began = room.clock()
     for number, hour in enumerate(hours):
         room.clock.turn(began + timedelta(hours=hour))
-        flight = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        endpoint_concurrency_store.release(flight, room.clock(), delivered=number == well)
+        slot = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.release(slot, room.clock(), delivered=number == well)
     assert endpoint_store.get("acme", endpoint.webhook_id).enabled == enabled
 
 
@@ -257,11 +257,11 @@ def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room)
     endpoint_concurrency_store.release(on_its_way, room.clock(), delivered=False)
     endpoint_concurrency_store.disable(on_its_way.endpoint, "410", room.clock())
     assert endpoint_store.get("acme", endpoint.webhook_id) == changed
-    places = [
+    slots = [
         endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
         for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
-    assert on_its_way.name in {each.name for each in places}  # it was given back
+    assert on_its_way.name in {slot.name for slot in slots}  # it was given back
 
 
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
@@ -450,11 +450,11 @@ def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
         room.work()
 
     seen: list[Any] = []
-    place: dict[str, Any] | None = None
+    position: dict[str, Any] | None = None
     for _ in range(3):
-        page = delivery_store.page(endpoint.webhook_id, limit=2, place=place)
+        page = delivery_store.page(endpoint.webhook_id, limit=2, position=position)
         seen += [each.job_id for each in page.deliveries]
-        place = page.next_position
+        position = page.next_position
     assert seen == ["J4", "J3", "J2", "J1", "J0"]
     assert [each.job_id for each in delivery_store.page(endpoint.webhook_id, event="job.failed").deliveries] == [
         "J3",
@@ -472,7 +472,7 @@ def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
         room.work()
         endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
         since = room.clock() - DAY
-        begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), most=2)
+        begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), max_deliveries=2)
         assert begun.count == 2
         assert begun.next_position is not None
         attempt_queue.enqueue_recovery(endpoint.webhook_id, since.isoformat(), begun.next_position)

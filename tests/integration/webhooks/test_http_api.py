@@ -317,7 +317,7 @@ def test_a_recovery_takes_page_after_page_and_then_goes_on_by_itself(
     ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
 ) -> None:
     monkeypatch.setattr(views, "RECOVER_SECONDS", seconds)
-    monkeypatch.setattr(delivery_store, "recover", functools.partial(delivery_store.recover, most=1))
+    monkeypatch.setattr(delivery_store, "recover", functools.partial(delivery_store.recover, max_deliveries=1))
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
         for job_id in "ABC":

@@ -56,7 +56,7 @@ def list_deliveries(request: ApiRequest, webhook_id: str) -> Response:
         event=query.event,
         job_id=query.job_id,
         limit=query.per_page,
-        place=pagination.position(request, query.cursor, of=list_name),
+        position=pagination.position(request, query.cursor, of=list_name),
     )
     cursor = pagination.cursor(request, page.next_position, of=list_name)
     document = DeliveryList(deliveries=[listed_delivery(item) for item in page.deliveries], next_cursor=cursor)

@@ -1,4 +1,7 @@
-"""The queue of attempts. A message only hints that a delivery may be due: it may be lost, late, or come twice."""
+"""The queue of attempts. A message only says that a delivery may be due: the delivery's row decides.
+
+A message may be lost, late, or delivered twice. The rest of a long recovery goes to the queue of events.
+"""
 
 import json
 import math
@@ -9,8 +12,8 @@ from typing import Any, NamedTuple
 from mediajobs.aws import clients
 from mediajobs.settings import setting
 
-MAX_DELAY = 900  # seconds, SQS's own
-BATCH_SIZE = 10  # hints, SQS's own
+MAX_DELAY = 900  # seconds, SQS's limit
+BATCH_SIZE = 10  # messages in a call, SQS's limit
 
 
 class DeliveryReference(NamedTuple):
@@ -19,27 +22,31 @@ class DeliveryReference(NamedTuple):
     delivery_id: str
 
 
-def send(hints: Sequence[DeliveryReference], *, delay: float = 0) -> None:
-    """`delay` in seconds, at most 15 minutes. Rounded up: a hint that comes a moment early is dropped."""
+def send(references: Sequence[DeliveryReference], *, delay: float = 0) -> None:
+    """Sends a message for each delivery. `delay` is in seconds, at most 15 minutes.
+
+    The delay is rounded up, because a message that arrives before its delivery is due has no effect. Raises
+    RuntimeError if SQS refuses a message.
+    """
     seconds = min(max(math.ceil(delay), 0), MAX_DELAY)
-    for start in range(0, len(hints), BATCH_SIZE):
+    for start in range(0, len(references), BATCH_SIZE):
         entries = [
-            {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
-            for number, hint in enumerate(hints[start : start + BATCH_SIZE])
+            {"Id": str(number), "MessageBody": json.dumps(reference._asdict()), "DelaySeconds": seconds}
+            for number, reference in enumerate(references[start : start + BATCH_SIZE])
         ]
-        answer = _client().send_message_batch(QueueUrl=setting("WEBHOOK_ATTEMPTS_QUEUE"), Entries=entries)
-        if answer.get("Failed"):
-            raise RuntimeError(f"the queue refused a hint: {answer['Failed'][0].get('Code')}")
+        response = _client().send_message_batch(QueueUrl=setting("WEBHOOK_ATTEMPTS_QUEUE"), Entries=entries)
+        if response.get("Failed"):
+            raise RuntimeError(f"the queue refused a message: {response['Failed'][0].get('Code')}")
 
 
 def read(body: str) -> DeliveryReference:
     return DeliveryReference(**json.loads(body))
 
 
-def enqueue_recovery(webhook_id: str, since: str, place: dict[str, Any]) -> None:
-    """What `deliveries.recover` has left to do, for whoever reads the queue of events. `since` in RFC 3339."""
-    walk = {"webhook_id": webhook_id, "since": since, "place": place}
-    _client().send_message(QueueUrl=setting("WEBHOOK_EVENTS_QUEUE"), MessageBody=json.dumps({"recover": walk}))
+def enqueue_recovery(webhook_id: str, since: str, position: dict[str, Any]) -> None:
+    """Sends the rest of a recovery to the queue of events. `since` in RFC 3339; `position`: where the rest begins."""
+    rest = {"webhook_id": webhook_id, "since": since, "position": position}
+    _client().send_message(QueueUrl=setting("WEBHOOK_EVENTS_QUEUE"), MessageBody=json.dumps({"recover": rest}))
 
 
 @cache

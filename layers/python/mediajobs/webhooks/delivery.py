@@ -1,4 +1,4 @@
-"""A delivery and its attempts."""
+"""A delivery, its attempts, and the response of a receiver."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,17 +10,17 @@ from mediajobs.timestamps import rfc3339
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
-RESPONSE_BYTES = 1024  # of an answer are kept
+RESPONSE_BYTES = 1024  # of a response's body are kept
 DEADLINE_SECONDS = 15.0
 RETENTION = timedelta(days=30)  # after the last attempt
-MAX_ATTEMPTS = 100  # of one delivery, with those that were asked for by hand
+MAX_ATTEMPTS = 100  # of one delivery, redeliveries included
 _GONE = 410
-_UNSEEN = dict.fromkeys({*range(32), 127} - set(map(ord, "\t\n\r")), "\ufffd")
+_CONTROL_CHARACTERS = dict.fromkeys({*range(32), 127} - set(map(ord, "\t\n\r")), "\ufffd")
 
 
 class Attempt(BaseModel):
-    """One request. `status` is the answer's, None where none came; `error` a snake_case name, and `detail` what to do
-    about it; `response` the first 1 KB of the answer. Times in UTC."""
+    """One request. `status` is that of the response, None if none came. `error` is a snake_case name, and `detail` says
+    what to do about it. `response` is the first 1 KB of the response's body. Times in UTC."""
 
     time: str
     status: int | None = None
@@ -31,7 +31,8 @@ class Attempt(BaseModel):
 
 
 class Delivery(BaseModel):
-    """An event on its way to an endpoint. `reason` says why it failed; `tries` counts the attempts of the schedule."""
+    """An event that is sent to one endpoint. `reason` says why it failed. `tries` counts the attempts of the present
+    run of the schedule, which a redelivery begins anew; `attempts` has those of all runs."""
 
     webhook_id: str
     delivery_id: str
@@ -51,7 +52,7 @@ class Delivery(BaseModel):
 
 @dataclass(frozen=True)
 class DeliveryResponse:
-    """What came of a request. `error` where no whole answer came, or none that could be taken."""
+    """The outcome of a request. `error` is None if a complete response came."""
 
     status: int | None = None
     retry_after: str | None = None
@@ -66,31 +67,31 @@ class DeliveryResponse:
 
     @property
     def gone(self) -> bool:
-        """The receiver wants nothing more."""
+        """Whether the receiver answered 410 Gone: it wants no more events."""
         return self.error is None and self.status == _GONE
 
 
-def attempt_of(answer: DeliveryResponse, began: datetime) -> Attempt:
-    """The line of the log."""
-    error, detail = answer.error, answer.detail
-    if error is None and not answer.delivered:
-        error, detail = _refused(answer.status or 0)
+def attempt_of(outcome: DeliveryResponse, started_at: datetime) -> Attempt:
+    """Returns the entry of the delivery log."""
+    error, detail = outcome.error, outcome.detail
+    if error is None and not outcome.delivered:
+        error, detail = _refusal(outcome.status or 0)
     return Attempt(
-        time=rfc3339(began),
-        status=answer.status,
-        latency_ms=answer.latency_ms,
+        time=rfc3339(started_at),
+        status=outcome.status,
+        latency_ms=outcome.latency_ms,
         error=error,
         detail=detail,
-        response=_shown(answer.body[:RESPONSE_BYTES]) if answer.status is not None else None,
+        response=_printable(outcome.body[:RESPONSE_BYTES]) if outcome.status is not None else None,
     )
 
 
-def _shown(body: bytes) -> str:
-    """Without what a terminal would obey, and what takes six times its room in JSON."""
-    return body.decode(errors="replace").translate(_UNSEEN)
+def _printable(body: bytes) -> str:
+    """Replaces control characters: terminals would interpret them, and JSON needs six characters for each."""
+    return body.decode(errors="replace").translate(_CONTROL_CHARACTERS)
 
 
-def _refused(status: int) -> tuple[str, str]:
+def _refusal(status: int) -> tuple[str, str]:
     if 300 <= status < 400:
         return "redirected", "Redirects are not followed. Register the URL that it leads to."
     if status == _GONE:

@@ -1,29 +1,28 @@
-"""Who makes an attempt. It is claimed by moving `next_at` behind a lease: what is claimed is not due.
+"""Leases: one worker at a time makes the attempt of a delivery, and records its outcome.
 
-A claim that was never finished is found by the next one, which writes down that it was interrupted.
+A lease is acquired by moving `next_at` past the lease's end, so that a leased delivery is not due. If its worker dies,
+the delivery is due again when the lease has ended; the next worker then logs the unfinished attempt as interrupted.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from ulid import ULID
 
-from mediajobs.aws.dynamodb import from_item
-from mediajobs.settings import setting
+from mediajobs.aws.dynamodb import Item
 from mediajobs.timestamps import milliseconds, of_milliseconds, rfc3339
-from mediajobs.webhooks import attempt_queue
+from mediajobs.webhooks import attempt_queue, delivery_tables
 from mediajobs.webhooks.attempt_queue import DeliveryReference
-from mediajobs.webhooks.delivery import PENDING, Attempt, Delivery
+from mediajobs.webhooks.delivery import FAILED, PENDING, Attempt, Delivery
 from mediajobs.webhooks.delivery_tables import (
     GRACE_PERIOD,
     as_delivery,
     attempts_json,
-    client,
     expiry,
     is_due,
-    key,
     update_delivery,
 )
 from mediajobs.webhooks.retry_policy import SCHEDULE, NextStep, postpone_seconds
@@ -33,72 +32,67 @@ _INTERRUPTED = "It was begun, and its outcome was never written down. It may hav
 
 
 class NotDue(Exception):
-    """Somebody else has it, it has ended, or its time has not come."""
+    """The delivery is leased by another worker, has ended, or is due later."""
 
 
 @dataclass(frozen=True)
 class DeliveryLease:
-    """The right to make an attempt, until its lease ends."""
+    """The right to make the attempt of a delivery until the lease ends. `token` identifies the lease."""
 
     delivery: Delivery
     token: str
 
 
 def acquire(webhook_id: str, delivery_id: str, now: datetime) -> DeliveryLease:
-    """The right to make the attempt that is due. Raises NotDue.
+    """Leases a delivery that is due, and counts the attempt. Raises NotDue.
 
-    One that was claimed and never finished is written down as interrupted, and counts.
+    If an earlier lease ended without an outcome, its attempt is logged as interrupted.
     """
-    token, first = str(ULID()), "attribute_not_exists(claim)"
-    row, done = _claim(webhook_id, delivery_id, token, now, first)
-    if not done and "claim" in row and is_due(row, now):
-        lost = _interrupted(row)
-        if int(row["tries"]) >= len(SCHEDULE):
-            _end(webhook_id, delivery_id, row["claim"], lost, NextStep("failed", reason="attempts_exhausted"), now)
-            raise NotDue(delivery_id)
-        row, done = _claim(webhook_id, delivery_id, token, now, "claim = :before", before=row["claim"], lost=lost)
+    token = str(ULID())
+    row, done = _write_lease(webhook_id, delivery_id, token, now, "attribute_not_exists(lease)")
+    if not done and "lease" in row and is_due(row, now):
+        row, done = _take_over(row, token, now)
     if not done:
         raise NotDue(delivery_id)
     return DeliveryLease(as_delivery(row), token)
 
 
-def finish(claimed: DeliveryLease, attempt: Attempt, then: NextStep, now: datetime) -> None:
-    """Writes the attempt down, and how it goes on, in one; and hints at the next one where it is near."""
-    delivery = claimed.delivery
-    if not _end(delivery.webhook_id, delivery.delivery_id, claimed.token, attempt, then, now):
-        update_delivery(  # the lease had ended: whoever came after decides, but this attempt was made too
+def finish(lease: DeliveryLease, attempt: Attempt, step: NextStep, now: datetime) -> None:
+    """Logs the attempt and sets the next step in one write, and enqueues the next attempt if it is near."""
+    delivery = lease.delivery
+    if not _end_lease(delivery.webhook_id, delivery.delivery_id, lease.token, attempt, step, now):
+        update_delivery(  # the lease had ended, so another worker decides on the next step; this attempt is only logged
             delivery.webhook_id,
             delivery.delivery_id,
             "SET attempts = list_append(attempts, :attempt)",
             "attribute_exists(delivery_id)",
             attempt=attempts_json(attempt),
         )
-        return
-    if then.at is not None:
-        _hint_at(delivery, (then.at - now).total_seconds())
+    elif step.at is not None and _is_near(step.at, now):  # the sweep finds the row of an attempt that is not near
+        reference = DeliveryReference(delivery.account, delivery.webhook_id, delivery.delivery_id)
+        attempt_queue.send([reference], delay=(step.at - now).total_seconds())
 
 
-def may_be_due(hint: DeliveryReference, now: datetime) -> bool:
-    """As it stands; who claims it first finds out whether it was."""
-    row = _row(hint)
-    return row is not None and is_due(row, now)
+def may_be_due(reference: DeliveryReference, now: datetime) -> bool:
+    """Whether the delivery is due now. Another worker may lease it at any moment."""
+    return _due_row(reference, now) is not None
 
 
-def postpone(hint: DeliveryReference, now: datetime, *, least: float = 0.0, longest: float) -> None:
-    """The attempt cannot be made now: it comes later, the later the oftener that has happened. No attempt is counted.
+def postpone(reference: DeliveryReference, now: datetime, *, min_seconds: float = 0.0, max_seconds: float) -> None:
+    """Postpones an attempt that cannot be made now, longer at each postponement. No attempt is counted.
 
-    `least` and `longest` in seconds. A hint at what is not due is dropped.
+    Does nothing if the delivery is not due.
     """
-    row = _row(hint)
-    if row is None or not is_due(row, now):
+    row = _due_row(reference, now)
+    if row is None:
         return
-    jitter = random.random()  # noqa: S311 - nobody gains by guessing it
-    wait = max(postpone_seconds(int(row["put_offs"]), jitter, longest), least)
-    later = now + timedelta(seconds=wait)
+    jitter = random.random()  # noqa: S311 - not a secret
+    delay = max(postpone_seconds(int(row["postponements"]), jitter, max_seconds), min_seconds)
+    later = now + timedelta(seconds=delay)
     _, done = update_delivery(
-        hint.webhook_id,
-        hint.delivery_id,
-        "SET next_at = :later, due_at = :due_at, put_offs = put_offs + :one",
+        reference.webhook_id,
+        reference.delivery_id,
+        "SET next_at = :later, due_at = :due_at, postponements = postponements + :one",
         "next_at = :before AND #status = :pending",
         later=milliseconds(later),
         due_at=milliseconds(later + GRACE_PERIOD),
@@ -107,95 +101,108 @@ def postpone(hint: DeliveryReference, now: datetime, *, least: float = 0.0, long
         one=1,
     )
     if done:
-        attempt_queue.send([hint], delay=wait)
+        attempt_queue.send([reference], delay=delay)
 
 
-def fail_delivery(hint: DeliveryReference, reason: str, now: datetime) -> None:
-    """Its endpoint takes nothing any more: it has failed, until its owner recovers it. What is not due stays."""
-    row = _row(hint)
-    if row is None or not is_due(row, now):
+def fail_delivery(reference: DeliveryReference, reason: str, now: datetime) -> None:
+    """Marks a delivery as failed because its endpoint is disabled or deleted. Its owner can recover it.
+
+    Does nothing if the delivery is not due.
+    """
+    row = _due_row(reference, now)
+    if row is None:
         return
     update_delivery(
-        hint.webhook_id,
-        hint.delivery_id,
-        "SET #status = :failed, reason = :reason, completed_at = :moment, expires = :expires,"
-        " attempts = list_append(attempts, :lost) REMOVE due, due_at, next_at, claim, claimed_at",
+        reference.webhook_id,
+        reference.delivery_id,
+        "SET #status = :failed, reason = :reason, completed_at = :now, expires = :expires,"
+        " attempts = list_append(attempts, :interrupted) REMOVE due, due_at, next_at, lease, leased_at",
         "next_at = :before AND #status = :pending",
-        failed="failed",
+        failed=FAILED,
         reason=reason,
-        moment=rfc3339(now),
+        now=rfc3339(now),
         expires=expiry(now),
-        lost=attempts_json(_interrupted(row)) if "claim" in row else [],
+        interrupted=attempts_json(_interrupted(row)) if "lease" in row else [],
         before=int(row["next_at"]),
         pending=PENDING,
     )
 
 
-def _claim(
-    webhook_id: str, delivery_id: str, token: str, now: datetime, condition: str, **values: Any
-) -> tuple[dict[str, Any], bool]:
-    lost = values.pop("lost", None)
-    if lost is not None:
-        values["lost"] = attempts_json(lost)
+def _take_over(row: Item, token: str, now: datetime) -> tuple[Item, bool]:
+    """Leases a delivery whose lease ended without an outcome. It fails if that was the last attempt of the schedule."""
+    webhook_id, delivery_id, before = row["webhook_id"], row["delivery_id"], row["lease"]
+    interrupted = _interrupted(row)
+    if int(row["tries"]) >= len(SCHEDULE):
+        step = NextStep("failed", reason="attempts_exhausted")
+        _end_lease(webhook_id, delivery_id, before, interrupted, step, now)
+        return row, False
+    return _write_lease(webhook_id, delivery_id, token, now, "lease = :before", [interrupted], before=before)
+
+
+def _write_lease(
+    webhook_id: str,
+    delivery_id: str,
+    token: str,
+    now: datetime,
+    condition: str,
+    interrupted: Sequence[Attempt] = (),
+    **values: Any,
+) -> tuple[Item, bool]:
     return update_delivery(
         webhook_id,
         delivery_id,
-        "SET claim = :token, claimed_at = :now, next_at = :until, due_at = :due_at, tries = tries + :one"
-        + (", attempts = list_append(attempts, :lost)" if lost is not None else ""),
+        "SET lease = :token, leased_at = :now, next_at = :until, due_at = :until, tries = tries + :one,"
+        " attempts = list_append(attempts, :interrupted)",
         f"#status = :pending AND next_at <= :now AND {condition}",
         token=token,
         now=milliseconds(now),
         until=milliseconds(now + LEASE_DURATION),
-        due_at=milliseconds(now + LEASE_DURATION),
         one=1,
+        interrupted=attempts_json(*interrupted),
         pending=PENDING,
         **values,
     )
 
 
-def _end(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, then: NextStep, now: datetime) -> bool:
-    """Whether the claim was still there to be ended."""
-    values: dict[str, Any] = {
-        "token": token,
-        "attempt": attempts_json(attempt),
-        "expires": expiry(now),
-        "status": then.status,
-    }
-    expression = "SET attempts = list_append(attempts, :attempt), expires = :expires, #status = :status"
-    if then.at is not None:
-        near = (then.at - now).total_seconds() <= attempt_queue.MAX_DELAY
-        values |= {
-            "next": milliseconds(then.at),
-            "due_at": milliseconds(then.at + (GRACE_PERIOD if near else timedelta())),
-        }
-        expression += ", next_at = :next, due_at = :due_at, put_offs = :zero REMOVE claim, claimed_at"
-        values["zero"] = 0
-    else:
-        values["moment"] = rfc3339(now)
-        expression += ", completed_at = :moment"
-        if then.reason:
-            expression += ", reason = :reason"
-            values["reason"] = then.reason
-        expression += " REMOVE claim, claimed_at, next_at, due, due_at"
-    _, done = update_delivery(webhook_id, delivery_id, expression, "claim = :token", **values)
+def _end_lease(webhook_id: str, delivery_id: str, token: str, attempt: Attempt, step: NextStep, now: datetime) -> bool:
+    """Logs an attempt, sets the next step and removes the lease. Returns False if the lease is another worker's."""
+    expression, values = _completed(step, now) if step.at is None else _rescheduled(step.at, now)
+    _, done = update_delivery(
+        webhook_id,
+        delivery_id,
+        f"SET attempts = list_append(attempts, :attempt), expires = :expires, #status = :status, {expression}",
+        "lease = :token",
+        token=token,
+        attempt=attempts_json(attempt),
+        expires=expiry(now),
+        status=step.status,
+        **values,
+    )
     return done
 
 
-def _interrupted(row: dict[str, Any]) -> Attempt:
-    """What is known of an attempt that was claimed and never finished."""
-    return Attempt(time=str(of_milliseconds(int(row["claimed_at"]))), error="interrupted", detail=_INTERRUPTED)
+def _completed(step: NextStep, now: datetime) -> tuple[str, dict[str, Any]]:
+    reason = {"reason": step.reason} if step.reason else {}
+    expression = "completed_at = :now" + (", reason = :reason" if reason else "")
+    return f"{expression} REMOVE lease, leased_at, next_at, due, due_at", {"now": rfc3339(now), **reason}
 
 
-def _hint_at(delivery: Delivery, seconds: float) -> None:
-    """A long wait has no message: the sweep finds the row."""
-    if seconds <= attempt_queue.MAX_DELAY:
-        attempt_queue.send(
-            [DeliveryReference(delivery.account, delivery.webhook_id, delivery.delivery_id)], delay=seconds
-        )
+def _rescheduled(at: datetime, now: datetime) -> tuple[str, dict[str, Any]]:
+    due_at = at + GRACE_PERIOD if _is_near(at, now) else at  # one that is not near has no message, only the sweep
+    expression = "next_at = :next, due_at = :due_at, postponements = :zero REMOVE lease, leased_at"
+    return expression, {"next": milliseconds(at), "due_at": milliseconds(due_at), "zero": 0}
 
 
-def _row(hint: DeliveryReference) -> dict[str, Any] | None:
-    answer = client().get_item(
-        TableName=setting("DELIVERIES_TABLE"), Key=key(hint.webhook_id, hint.delivery_id), ConsistentRead=True
-    )
-    return from_item(answer["Item"]) if "Item" in answer else None
+def _is_near(at: datetime, now: datetime) -> bool:
+    """Whether a message in the queue can be delayed until then."""
+    return (at - now).total_seconds() <= attempt_queue.MAX_DELAY
+
+
+def _interrupted(row: Item) -> Attempt:
+    """Returns the log entry of an attempt whose lease ended without an outcome."""
+    return Attempt(time=str(of_milliseconds(int(row["leased_at"]))), error="interrupted", detail=_INTERRUPTED)
+
+
+def _due_row(reference: DeliveryReference, now: datetime) -> Item | None:
+    row = delivery_tables.get_row(reference.webhook_id, reference.delivery_id)
+    return row if is_due(row, now) else None

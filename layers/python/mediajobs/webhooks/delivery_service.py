@@ -1,7 +1,7 @@
-"""One attempt: a delivery that is due is claimed, sent, and written down.
+"""Makes one attempt of a delivery: leases the delivery, sends it, and records the outcome.
 
-A circuit breaker stands before each endpoint, and only a few requests to it are on their way at a time: one that does
-not answer, or answers slowly, keeps nobody else waiting. What cannot be made now is put off, and counts as no attempt.
+Two limits keep a bad receiver from delaying the deliveries to others: a circuit breaker for each endpoint, and slots
+that bound the concurrent requests to it. An attempt that cannot be made now is postponed, and is not counted.
 """
 
 import random
@@ -21,101 +21,99 @@ from mediajobs.settings import setting
 from mediajobs.webhooks import delivery_lease_store, endpoint_concurrency_store, signatures
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import DEADLINE_SECONDS, RESPONSE_BYTES, Delivery, DeliveryResponse, attempt_of
+from mediajobs.webhooks.delivery_lease_store import LEASE_DURATION, DeliveryLease
 from mediajobs.webhooks.endpoints import Endpoint
 from mediajobs.webhooks.retry_policy import MAX_BUSY_DELAY, MAX_OPEN_CIRCUIT_DELAY, next_step
 
-Clock = Callable[[], datetime]
-OPEN_SECONDS = 60  # an endpoint that failed so often in a row is left alone, then tried once
+UtcNow = Callable[[], datetime]
+OPEN_SECONDS = 60  # after so many failures in a row nothing is sent for this time, then one request
 _FAILURES = 5
 _GONE = "It answered 410 Gone. Enable it when it is there again, and recover what was missed."
 
 
-class _Failed(Exception):
-    """The endpoint did not take it: what the circuit breaker counts."""
+class _NotDelivered(Exception):
+    """The endpoint did not accept the delivery. The circuit breaker counts these."""
 
 
 _CONFIG = CircuitBreakerConfig(
-    failure_threshold=_FAILURES, recovery_timeout=OPEN_SECONDS, success_threshold=1, handled_exceptions=_Failed
+    failure_threshold=_FAILURES, recovery_timeout=OPEN_SECONDS, success_threshold=1, handled_exceptions=_NotDelivered
 )
 
 
-def attempt_delivery(hint: DeliveryReference, clock: Clock) -> str:
-    """Makes the attempt, if it is due and may be made. Gives in two words what came of it."""
-    if _is_open(hint.webhook_id) and not delivery_lease_store.may_be_due(hint, clock()):
-        return "not due"  # else it would be the one that asks for all, and ask nothing
-    guarded = circuit_breaker(
-        name=hint.webhook_id, persistence_store=_circuits(), config=_CONFIG, on_circuit_open=_postpone_while_open
-    )(_make)
+def attempt_delivery(reference: DeliveryReference, utc_now: UtcNow) -> str:
+    """Makes the attempt if it is due and both limits allow it. Returns the outcome in one or two words, for the log."""
+    webhook_id = reference.webhook_id
+    if _is_open(webhook_id) and not delivery_lease_store.may_be_due(reference, utc_now()):
+        return "not due"  # else it would be the one request that tests a half-open circuit, and send nothing
+    guarded_attempt = circuit_breaker(
+        name=webhook_id, persistence_store=_circuits(), config=_CONFIG, on_circuit_open=_postpone_while_open
+    )(_attempt)
     try:
-        outcome: str = guarded(hint, clock)
-    except _Failed:
-        return "not taken"
+        outcome: str = guarded_attempt(reference, utc_now)
+    except _NotDelivered:
+        return "not delivered"
     except delivery_lease_store.NotDue:
         return "not due"
     except endpoint_concurrency_store.EndpointBusy:
-        delivery_lease_store.postpone(hint, clock(), longest=MAX_BUSY_DELAY)
-        return "put off"
-    except endpoint_concurrency_store.EndpointUnavailable as closed:
-        if _is_open(hint.webhook_id):  # nobody is asked any more, so nobody need wait for an answer
-            _circuits().save_closed(hint.webhook_id)
-        delivery_lease_store.fail_delivery(hint, str(closed), clock())
-        return "given up"
+        delivery_lease_store.postpone(reference, utc_now(), max_seconds=MAX_BUSY_DELAY)
+        return "postponed"
+    except endpoint_concurrency_store.EndpointUnavailable as unavailable:
+        if _is_open(webhook_id):  # nothing is sent any more that could close the circuit
+            _circuits().save_closed(webhook_id)
+        delivery_lease_store.fail_delivery(reference, str(unavailable), utc_now())
+        return "failed"
     return outcome
 
 
-def _make(hint: DeliveryReference, clock: Clock) -> str:
-    """Raises _Failed, NotDue, Full, Closed."""
-    flight = endpoint_concurrency_store.acquire(
-        hint.account, hint.webhook_id, clock(), delivery_lease_store.LEASE_DURATION
-    )
+def _attempt(reference: DeliveryReference, utc_now: UtcNow) -> str:
+    """Raises _NotDelivered, NotDue, EndpointBusy or EndpointUnavailable."""
+    account, webhook_id, delivery_id = reference
+    slot = endpoint_concurrency_store.acquire(account, webhook_id, utc_now(), LEASE_DURATION)
     delivered = None
     try:
-        delivered = _deliver(
-            flight.endpoint, delivery_lease_store.acquire(hint.webhook_id, hint.delivery_id, clock()), clock
-        )
+        lease = delivery_lease_store.acquire(webhook_id, delivery_id, utc_now())
+        delivered = _deliver(slot.endpoint, lease, utc_now)
     finally:
-        endpoint_concurrency_store.release(flight, clock(), delivered=delivered)
+        endpoint_concurrency_store.release(slot, utc_now(), delivered=delivered)
     if not delivered:
-        raise _Failed
+        raise _NotDelivered
     return "delivered"
 
 
-def _deliver(endpoint: Endpoint, claimed: delivery_lease_store.DeliveryLease, clock: Clock) -> bool:
-    """Whether the endpoint took it."""
-    began = clock()
-    answer = _send(endpoint, claimed.delivery, began)
-    ended = clock()
-    jitter = random.random()  # noqa: S311 - nobody gains by guessing it
-    then = next_step(claimed.delivery.tries, answer, ended, jitter)
-    delivery_lease_store.finish(claimed, attempt_of(answer, began), then, ended)
-    if answer.gone:
-        endpoint_concurrency_store.disable(endpoint, _GONE, ended)
-    return answer.delivered
+def _deliver(endpoint: Endpoint, lease: DeliveryLease, utc_now: UtcNow) -> bool:
+    """Sends a request and records its outcome. Returns whether the endpoint accepted it."""
+    started_at = utc_now()
+    response = _send(endpoint, lease.delivery, started_at)
+    ended_at = utc_now()
+    jitter = random.random()  # noqa: S311 - not a secret
+    step = next_step(lease.delivery.tries, response, ended_at, jitter)
+    delivery_lease_store.finish(lease, attempt_of(response, started_at), step, ended_at)
+    if response.gone:
+        endpoint_concurrency_store.disable(endpoint, _GONE, ended_at)
+    return response.delivered
 
 
 def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> DeliveryResponse:
     headers = signatures.headers(delivery.message_id, now, delivery.body, endpoint.signing_secrets(now))
-    began = clock.monotonic()
+    body = delivery.body.encode()
+    start = clock.monotonic()
     try:
-        reply = http_client.post(
-            endpoint.url, delivery.body.encode(), headers, seconds=DEADLINE_SECONDS, max_bytes=RESPONSE_BYTES
-        )
+        response = http_client.post(endpoint.url, body, headers, seconds=DEADLINE_SECONDS, max_bytes=RESPONSE_BYTES)
     except http_client.NoResponse as error:
-        return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_latency_ms(began))
-    return DeliveryResponse(reply.status, reply.retry_after, reply.body, _latency_ms(began))
+        return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_milliseconds_since(start))
+    return DeliveryResponse(response.status, response.retry_after, response.body, _milliseconds_since(start))
 
 
-def _postpone_while_open(hint: DeliveryReference, clock: Clock, *, circuit: CircuitInfo) -> str:
-    now = clock()
-    opened = circuit.opened_at if circuit.opened_at is not None else now.timestamp()
-    delivery_lease_store.postpone(
-        hint, now, least=opened + OPEN_SECONDS - now.timestamp(), longest=MAX_OPEN_CIRCUIT_DELAY
-    )
-    return "put off"
+def _postpone_while_open(reference: DeliveryReference, utc_now: UtcNow, *, circuit: CircuitInfo) -> str:
+    now = utc_now()
+    opened_at = circuit.opened_at if circuit.opened_at is not None else now.timestamp()
+    remaining = opened_at + OPEN_SECONDS - now.timestamp()
+    delivery_lease_store.postpone(reference, now, min_seconds=remaining, max_seconds=MAX_OPEN_CIRCUIT_DELAY)
+    return "postponed"
 
 
 def _is_open(webhook_id: str) -> bool:
-    """Whether its circuit is open, or half open. It is known for a few seconds without a call."""
+    """Whether the endpoint's circuit is open or half open. Powertools caches the state for a few seconds."""
     return bool(_circuits().get_state(webhook_id).state != CircuitState.CLOSED)
 
 
@@ -124,5 +122,5 @@ def _circuits() -> Any:
     return CircuitBreakerDynamoDBPersistence(setting("CIRCUIT_BREAKERS_TABLE"), boto3_client=clients.client("dynamodb"))
 
 
-def _latency_ms(began: float) -> int:
-    return round(1000 * (clock.monotonic() - began))
+def _milliseconds_since(start: float) -> int:
+    return round(1000 * (clock.monotonic() - start))

@@ -1,7 +1,8 @@
-"""The rows of the delivery log, as DynamoDB has them.
+"""The rows of the delivery log in DynamoDB, and their conversion to deliveries.
 
-`next_at` is when the attempt may be made, `due_at` when the sweep looks whether it was: `due` and `due_at` make a
-sparse index of what has not ended. Times in ms since 1970.
+A row has the whole state of a delivery. `next_at` is when the next attempt may be made; `due_at` is when the sweep
+looks whether it was made. `due` and `due_at` are the keys of a sparse index of the deliveries that have not ended.
+`lease` and `leased_at` are there while an attempt is made. Times are in ms since 1970.
 """
 
 import zlib
@@ -10,22 +11,34 @@ from typing import Any
 
 from mediajobs.aws import dynamodb
 from mediajobs.aws.conditional_writes import update
-from mediajobs.aws.dynamodb import to_attribute
+from mediajobs.aws.dynamodb import Item, to_attribute
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, of_milliseconds
 from mediajobs.webhooks.delivery import PENDING, RETENTION, Attempt, Delivery
 
-SHARDS = 8
-_LONGER_THAN_EVENTS = timedelta(days=1)  # than the archive keeps them: a replay at its edge finds what was delivered
-GRACE_PERIOD = timedelta(minutes=2)  # a hint that has not done its work by then was lost
+SHARDS = 8  # partitions of the index of due deliveries
+GRACE_PERIOD = timedelta(minutes=2)  # then a message that has not led to an attempt counts as lost
+# Longer than the event archive's retention: a replay of its oldest events finds the deliveries that they led to.
+_REPLAY_MARGIN = timedelta(days=1)
 _FIELDS = ("webhook_id", "delivery_id", "account", "event", "job_id", "message_id", "status", "reason", "body")
 _TIMES = ("created_at", "completed_at")
 
 
+def get_row(webhook_id: str, delivery_id: str) -> Item:
+    """Returns the row, empty if there is none."""
+    response = dynamodb.client().get_item(
+        TableName=setting("DELIVERIES_TABLE"), Key=key(webhook_id, delivery_id), ConsistentRead=True
+    )
+    return dynamodb.from_item(response.get("Item"))
+
+
 def update_delivery(
     webhook_id: str, delivery_id: str, expression: str, condition: str, **values: Any
-) -> tuple[dict[str, Any], bool]:
-    """`#status` stands for the attribute `status`, `:name` for `values[name]`."""
+) -> tuple[Item, bool]:
+    """Updates a row. Returns it, and whether the condition held and it was written.
+
+    `#status` stands for the attribute `status`, `:name` for `values[name]`.
+    """
     names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in expression + condition else {}
     return update(
         setting("DELIVERIES_TABLE"),
@@ -37,39 +50,35 @@ def update_delivery(
     )
 
 
-def as_delivery(row: dict[str, Any]) -> Delivery:
+def as_delivery(row: Item) -> Delivery:
     values = {name: row[name] for name in (*_FIELDS, *_TIMES) if name in row}
-    attempts = [Attempt.model_validate_json(attempt) for attempt in row["attempts"]]
-    waits = row["status"] == PENDING and "claim" not in row
+    is_waiting = row["status"] == PENDING and "lease" not in row
     return Delivery(
         **{"job_id": None, **values},
         tries=int(row["tries"]),
-        next_attempt_at=of_milliseconds(int(row["next_at"])) if waits else None,
-        attempts=attempts,
+        next_attempt_at=of_milliseconds(int(row["next_at"])) if is_waiting else None,
+        attempts=[Attempt.model_validate_json(attempt) for attempt in row["attempts"]],
     )
 
 
-def is_due(row: dict[str, Any], now: datetime) -> bool:
+def is_due(row: Item, now: datetime) -> bool:
     return row.get("status") == PENDING and int(row["next_at"]) <= milliseconds(now)
 
 
 def attempts_json(*attempts: Attempt) -> list[str]:
-    """Attempts as the row has them."""
+    """Returns attempts as the list attribute `attempts` has them."""
     return [attempt.model_dump_json(exclude_none=True) for attempt in attempts]
 
 
 def shard_of(delivery_id: str) -> str:
+    """The partition of a delivery in the index of due deliveries."""
     return f"due#{zlib.crc32(delivery_id.encode()) % SHARDS}"
 
 
 def expiry(now: datetime) -> int:
-    """When the row may go, in seconds since 1970."""
-    return int((now + RETENTION + _LONGER_THAN_EVENTS).timestamp())
+    """When a row that is written now expires, in seconds since 1970."""
+    return int((now + RETENTION + _REPLAY_MARGIN).timestamp())
 
 
 def key(webhook_id: str, delivery_id: str) -> dict[str, Any]:
     return {"webhook_id": {"S": webhook_id}, "delivery_id": {"S": delivery_id}}
-
-
-def client() -> Any:
-    return dynamodb.client()

@@ -1,13 +1,15 @@
-"""How many requests to one endpoint are on their way, and what their outcome says about it.
+"""Limits the concurrent requests to one endpoint, and records whether the endpoint works.
 
-A slow receiver may only ever keep a few of the workers waiting. Taking a place is also how the endpoint is read.
+An endpoint's item has a few slots. A slow receiver therefore occupies few workers. The write that takes a slot also
+reads the endpoint, and the write that releases it also records the outcome.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from mediajobs.aws.conditional_writes import update
-from mediajobs.aws.dynamodb import Item
+from mediajobs.aws.dynamodb import Item, to_item
 from mediajobs.settings import setting
 from mediajobs.timestamps import milliseconds, parse, rfc3339
 from mediajobs.webhooks import retry_policy
@@ -15,110 +17,124 @@ from mediajobs.webhooks.endpoint_store import endpoint_of, key
 from mediajobs.webhooks.endpoints import Endpoint
 
 MAX_CONCURRENT = 5  # requests to one endpoint at a time
-_UNCHANGED = "updated_at = :seen"  # what an attempt tells is about the endpoint as it was then
-_PLACES = tuple(f"flight_{number}" for number in range(MAX_CONCURRENT))
+_UNCHANGED = "updated_at = :updated_at"  # the outcome is about the endpoint as it was when the request was sent
+_SLOTS = tuple(f"slot_{number}" for number in range(MAX_CONCURRENT))  # attributes: until when the slot is taken
 
 
 class EndpointBusy(Exception):
-    """As many requests as may be are on their way to this endpoint."""
+    """All slots of the endpoint are taken."""
 
 
 class EndpointUnavailable(Exception):
-    """The endpoint was disabled or deleted. Its argument says which."""
+    """The endpoint was disabled or deleted. The argument is `webhook_disabled` or `webhook_deleted`."""
 
 
 @dataclass(frozen=True)
 class EndpointSlot:
-    """One of the few requests that may be on their way to an endpoint."""
+    """The right to send one request to an endpoint. `name` is the slot's attribute."""
 
     endpoint: Endpoint
     name: str
 
 
 def acquire(account: str, webhook_id: str, now: datetime, lease: timedelta) -> EndpointSlot:
-    """The endpoint, and one of its few places for a request, kept until `leave` or for as long as `lease`.
+    """Reads the endpoint and takes a slot, until `release` or for as long as `lease`.
 
-    In one write, two where the place was taken. Raises Full, or Closed.
+    One write, or more if a slot is taken. Raises EndpointBusy or EndpointUnavailable.
     """
     moment, until = milliseconds(now), milliseconds(now + lease)
-    free = list(_PLACES)
+    free = list(_SLOTS)
     while free:
-        place = free[moment % len(free)]
-        row, done = update(
-            setting("WEBHOOKS_TABLE"),
-            key(account, webhook_id),
-            UpdateExpression=f"SET {place} = :until",
-            ConditionExpression=f"enabled = :yes AND (attribute_not_exists({place}) OR {place} <= :now)",
-            ExpressionAttributeValues={
-                ":yes": {"BOOL": True},
-                ":now": {"N": str(moment)},
-                ":until": {"N": str(until)},
-            },
+        slot = free[moment % len(free)]
+        row, done = _update(
+            account,
+            webhook_id,
+            f"SET {slot} = :until",
+            f"enabled = :yes AND (attribute_not_exists({slot}) OR {slot} <= :now)",
+            until=until,
+            yes=True,
+            now=moment,
         )
         if done:
-            return EndpointSlot(endpoint_of(row), place)
+            return EndpointSlot(endpoint_of(row), slot)
         if not row.get("enabled"):
             raise EndpointUnavailable("webhook_disabled" if row else "webhook_deleted")
-        free = [other for other in free if other != place and int(row.get(other, 0)) <= moment]
+        free = [other for other in free if other != slot and int(row.get(other, 0)) <= moment]
     raise EndpointBusy(webhook_id)
 
 
-def release(flight: EndpointSlot, now: datetime, *, delivered: bool | None) -> None:
-    """Gives the place back, and notes whether the endpoint works; None where that was not found out.
+def release(slot: EndpointSlot, now: datetime, *, delivered: bool | None) -> None:
+    """Releases a slot, and records whether the endpoint accepted the request; None if no request was made.
 
-    One that has done nothing but fail for five days is disabled. One that its owner changed meanwhile has not failed.
+    Disables an endpoint that has done nothing but fail for five days. A failure does not count if the owner has
+    changed the endpoint since.
     """
-    endpoint = flight.endpoint
+    endpoint = slot.endpoint
     if delivered is False:
-        row, noted = _failed(flight, now)
-        since = row.get("failing_since")
-        if noted and since and retry_policy.should_disable(parse(since), now):
-            reason = f"Nothing but failure since {since}. Put it right, enable it, and recover what was missed."
-            disable(endpoint, reason, now, still_failing_since=since)
-        if noted:
+        row, done = _release_after_failure(slot, now)
+        if done:
+            _disable_if_failing(endpoint, row.get("failing_since"), now)
             return
-    update(
-        setting("WEBHOOKS_TABLE"),
-        key(endpoint.account, endpoint.webhook_id),
-        UpdateExpression=f"REMOVE {flight.name}" + (", failing_since, failed_at" if delivered else ""),
-        ConditionExpression="attribute_exists(webhook_id)",
+    _update(
+        endpoint.account,
+        endpoint.webhook_id,
+        f"REMOVE {slot.name}" + (", failing_since, failed_at" if delivered else ""),
+        "attribute_exists(webhook_id)",
     )
 
 
 def disable(endpoint: Endpoint, reason: str, now: datetime, *, still_failing_since: str | None = None) -> None:
-    """Nothing is sent to it until its owner enables it; nothing changes where its owner has changed it since.
+    """Disables an endpoint until its owner enables it. Does nothing if the owner has changed it since it was read.
 
-    `still_failing_since`: only if that is still so.
+    With `still_failing_since`, does nothing either if a delivery has succeeded since.
     """
-    values = {":no": {"BOOL": False}, ":yes": {"BOOL": True}, ":reason": {"S": reason}, ":now": {"S": rfc3339(now)}}
-    condition = f"enabled = :yes AND {_UNCHANGED}"
-    values[":seen"] = {"S": endpoint.updated_at}
+    condition, values = f"enabled = :yes AND {_UNCHANGED}", {}
     if still_failing_since:
-        condition += " AND failing_since = :since"
-        values[":since"] = {"S": still_failing_since}
-    update(
-        setting("WEBHOOKS_TABLE"),
-        key(endpoint.account, endpoint.webhook_id),
-        UpdateExpression="SET enabled = :no, disabled_reason = :reason, updated_at = :now",
-        ConditionExpression=condition,
-        ExpressionAttributeValues=values,
+        condition, values = f"{condition} AND failing_since = :since", {"since": still_failing_since}
+    _update(
+        endpoint.account,
+        endpoint.webhook_id,
+        "SET enabled = :no, disabled_reason = :reason, updated_at = :now",
+        condition,
+        no=False,
+        yes=True,
+        reason=reason,
+        now=rfc3339(now),
+        updated_at=endpoint.updated_at,
+        **values,
     )
 
 
-def _failed(flight: EndpointSlot, now: datetime) -> tuple[Item, bool]:
-    """Notes it, and gives the place back in the same write."""
-    endpoint = flight.endpoint
+def _release_after_failure(slot: EndpointSlot, now: datetime) -> tuple[Item, bool]:
+    """Releases the slot and records the failure in one write."""
+    endpoint = slot.endpoint
     since = retry_policy.failing_since(endpoint.failing_since, endpoint.failed_at, now)
-    goes_on = since < now  # else it begins now, whatever stands there
-    first = "if_not_exists(failing_since, :since)" if goes_on else ":since"
+    continues = since < now  # else a new series of failures begins and replaces the recorded one
+    first_failure = "if_not_exists(failing_since, :since)" if continues else ":since"
+    return _update(
+        endpoint.account,
+        endpoint.webhook_id,
+        f"REMOVE {slot.name} SET failing_since = {first_failure}, failed_at = :now",
+        _UNCHANGED,
+        since=rfc3339(since),
+        now=rfc3339(now),
+        updated_at=endpoint.updated_at,
+    )
+
+
+def _disable_if_failing(endpoint: Endpoint, since: str | None, now: datetime) -> None:
+    if since and retry_policy.should_disable(parse(since), now):
+        reason = f"Nothing but failure since {since}. Put it right, enable it, and recover what was missed."
+        disable(endpoint, reason, now, still_failing_since=since)
+
+
+def _update(account: str, webhook_id: str, expression: str, condition: str, **values: Any) -> tuple[Item, bool]:
+    """Updates an endpoint's item. Returns it, and whether the condition held. `:name` stands for `values[name]`."""
+    arguments = {f":{name}": value for name, value in to_item(values).items()}
     return update(
         setting("WEBHOOKS_TABLE"),
-        key(endpoint.account, endpoint.webhook_id),
-        UpdateExpression=f"REMOVE {flight.name} SET failing_since = {first}, failed_at = :now",
-        ConditionExpression=_UNCHANGED,
-        ExpressionAttributeValues={
-            ":since": {"S": rfc3339(since)},
-            ":now": {"S": rfc3339(now)},
-            ":seen": {"S": endpoint.updated_at},
-        },
+        key(account, webhook_id),
+        UpdateExpression=expression,
+        ConditionExpression=condition,
+        **({"ExpressionAttributeValues": arguments} if arguments else {}),
     )

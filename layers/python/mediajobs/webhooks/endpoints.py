@@ -1,4 +1,4 @@
-"""Webhook endpoints, and what they are sent."""
+"""Webhook endpoints, the events that they can receive, and the check of their URLs."""
 
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ MAX_URL_LENGTH = 2048
 
 
 class Secret(BaseModel):
-    """`whsec_…`. `expires_at` is None for the one that stays."""
+    """A signing secret, `whsec_…`. `expires_at` is None for the current one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,8 +25,8 @@ class Secret(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """Where an account wants to be told what. `secrets`: the newest first. `failing_since`: the first failure since the
-    last success, of those that are not too far apart."""
+    """An address to which an account's events are sent. `secrets`: the newest first. `failing_since`: the first of the
+    present series of failures; a success, or a long time without an attempt, ends a series. `failed_at`: the last."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,13 +45,14 @@ class Endpoint(BaseModel):
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""
-        return [each.secret for each in self.secrets if each.expires_at is None or parse(each.expires_at) > now]
+        valid = [secret for secret in self.secrets if secret.expires_at is None or parse(secret.expires_at) > now]
+        return [secret.secret for secret in valid]
 
 
 def url_fault(url: str, *, private_allowed: bool) -> str | None:
-    """What is wrong with an endpoint's URL, and the cure; None for a good one.
+    """Returns what is wrong with an endpoint's URL and how to correct it; None for a valid one.
 
-    Where its name leads is looked at when it is connected to, each time.
+    The addresses of its host are checked at each connection, not here.
     """
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""What webhooks are sent, as documents: for the description of the API. `webhooks.payload` makes them."""
+"""The schemas of webhook payloads, for the description of the API. `payloads.payload` makes the payloads."""
 
 from typing import Literal
 

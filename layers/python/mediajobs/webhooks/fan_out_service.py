@@ -1,4 +1,4 @@
-"""An event becomes a delivery for each endpoint of its account that wants it."""
+"""Turns an event of a job into a delivery for each endpoint of its account that receives such events."""
 
 from datetime import datetime, timedelta
 
@@ -12,17 +12,20 @@ from mediajobs.webhooks import delivery_store, endpoint_store
 from mediajobs.webhooks.endpoints import Endpoint
 from mediajobs.webhooks.payloads import event_name, payload, serialise
 
-_CLOCKS_APART = timedelta(minutes=1)  # of two machines, at most
+_MAX_CLOCK_SKEW = timedelta(minutes=1)  # between two machines
 
 
 def fan_out(event: JobEvent, now: datetime) -> int:
-    """Gives the number of endpoints. A second time it makes nothing new, and hints at what may have been forgotten."""
+    """Creates the deliveries of an event. Returns the number of endpoints.
+
+    Repeated for the same event, it creates nothing new, but enqueues again what may have been lost.
+    """
     name = event_name(event.status)
-    wanting = [each for each in endpoint_store.of_account(event.account) if _wants(each, name, event)]
-    if name is None or not wanting:
+    endpoints = [endpoint for endpoint in endpoint_store.of_account(event.account) if _receives(endpoint, name, event)]
+    if name is None or not endpoints:
         return 0
     body = serialise(payload(event, _progress(event)))
-    for endpoint in wanting:
+    for endpoint in endpoints:
         delivery_store.create(
             endpoint,
             event_id=event.event_id,
@@ -32,20 +35,22 @@ def fan_out(event: JobEvent, now: datetime) -> int:
             at=parse(event.updated_at),
             now=now,
         )
-    return len(wanting)
+    return len(endpoints)
 
 
-def _wants(endpoint: Endpoint, name: str | None, event: JobEvent) -> bool:
-    """One that we disabled is told nothing, but what it misses is in its log, to be recovered from there.
+def _receives(endpoint: Endpoint, name: str | None, event: JobEvent) -> bool:
+    """Whether a delivery is created for the endpoint.
 
-    None is told of what happened before it was made, which a replay brings up again.
+    One that this service disabled gets deliveries, which fail, so that its owner can recover them. No endpoint gets
+    events from before its creation, which a replay sends again.
     """
-    hears = endpoint.enabled or endpoint.disabled_reason is not None
-    return hears and name in endpoint.events and parse(event.updated_at) >= parse(endpoint.created_at) - _CLOCKS_APART
+    is_active = endpoint.enabled or endpoint.disabled_reason is not None
+    is_later = parse(event.updated_at) >= parse(endpoint.created_at) - _MAX_CLOCK_SKEW
+    return is_active and name in endpoint.events and is_later
 
 
 def _progress(event: JobEvent) -> int | None:
-    """In percent, of the attempt that the event is about; None where the job has gone on to another, or is gone."""
+    """Returns the job's progress in percent; None if the job is deleted or in a later attempt than the event's."""
     if event.status == Status.COMPLETED:
         return 100
     try:

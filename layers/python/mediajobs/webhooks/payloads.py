@@ -1,4 +1,7 @@
-"""What webhooks are sent, and the ids of messages and deliveries."""
+"""The payloads of webhooks, and the ids of messages and deliveries.
+
+Ids are derived from the event, so that copies of an event lead to the same delivery.
+"""
 
 import hashlib
 import json
@@ -18,14 +21,14 @@ TEST = "webhook.test"
 
 
 def event_name(status: str) -> str | None:
-    """What a job's new status is to webhooks; None for what they are not told."""
+    """Returns the webhook event of a job's new status; None if there is no such event."""
     if status in TERMINAL:
         return f"job.{status}"
     return PROGRESS if status in RUNNING else None
 
 
 def payload(event: JobEvent, progress: int | None) -> dict[str, Any]:
-    """What is sent. `progress`: of the whole job in percent, None where it is not known any more."""
+    """Returns the document that is sent. `progress`: of the whole job in percent, None if it is not known any more."""
     name = event_name(event.status)
     data: dict[str, Any] = {
         "filename": event.filename,
@@ -47,28 +50,28 @@ def payload(event: JobEvent, progress: int | None) -> dict[str, Any]:
 
 
 def test_payload(now: datetime) -> dict[str, Any]:
-    """What `POST /webhooks/{id}/test` sends."""
+    """Returns the document that `POST /webhooks/{id}/test` sends."""
     message = "This is a test. Verify the signature, answer 2xx, and your endpoint is ready."
     return {"event": TEST, "job_id": None, "status": None, "timestamp": rfc3339(now), "data": {"message": message}}
 
 
 def serialise(document: Mapping[str, Any]) -> str:
-    """Once: these are the bytes that are signed and sent, however often. As the paper's json.dumps does it."""
+    """Returns the text that is signed and sent at every attempt; its keys are sorted."""
     return json.dumps(document, sort_keys=True)
 
 
 def message_id(event_id: str, moment: datetime) -> str:
-    """`webhook-id`: one for each event, the same for every endpoint, attempt and copy of the event."""
+    """Returns the header `webhook-id`: the same for every endpoint, attempt and copy of an event."""
     return f"msg_{_derived(moment, event_id)}"
 
 
 def delivery_id(event_id: str, webhook_id: str, moment: datetime) -> str:
-    """The same however often the event comes; later ones sort behind earlier ones."""
+    """Returns the delivery's id: the same for every copy of an event. Ids sort by the time of their events."""
     return f"dl_{_derived(moment, event_id, webhook_id)}"
 
 
 def first_delivery_id(moment: datetime) -> str:
-    """No delivery since then sorts before it."""
+    """Returns the lowest id that a delivery of this moment can have."""
     return f"dl_{ULID.from_bytes(_milliseconds(moment) + bytes(10))}"
 
 

@@ -23,23 +23,23 @@ class Recovery:
 
 
 def recover(webhook_id: str, since: datetime, now: datetime, has_time: HasTime) -> Recovery:
-    """Recovers a page, and as many more as `has_time()` allows. The rest is handed to the queue."""
+    """Recovers a page, and as many more as `has_time()` allows. The rest is enqueued."""
     page = delivery_store.recover(webhook_id, since, now)
     count = page.count
     while page.next_position is not None and has_time():
-        page = delivery_store.recover(webhook_id, since, now, place=page.next_position)
+        page = delivery_store.recover(webhook_id, since, now, position=page.next_position)
         count += page.count
-    return Recovery(count, _hand_on(webhook_id, since, page.next_position))
+    return Recovery(count, _enqueue_rest(webhook_id, since, page.next_position))
 
 
 def resume(message: dict[str, Any], now: datetime) -> Recovery:
-    """Recovers the page that a message of `attempt_queue.hand_on_recovery` names, and sends the next message."""
+    """Recovers the page that a message of `attempt_queue.enqueue_recovery` names, and sends the next message."""
     webhook_id, since = message["webhook_id"], parse(message["since"])
-    page = delivery_store.recover(webhook_id, since, now, place=message["place"])
-    return Recovery(page.count, _hand_on(webhook_id, since, page.next_position))
+    page = delivery_store.recover(webhook_id, since, now, position=message["position"])
+    return Recovery(page.count, _enqueue_rest(webhook_id, since, page.next_position))
 
 
-def _hand_on(webhook_id: str, since: datetime, position: dict[str, Any] | None) -> bool:
+def _enqueue_rest(webhook_id: str, since: datetime, position: dict[str, Any] | None) -> bool:
     if position is None:
         return False
     attempt_queue.enqueue_recovery(webhook_id, rfc3339(since), position)

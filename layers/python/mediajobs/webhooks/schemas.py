@@ -1,4 +1,4 @@
-"""The documents that clients get about webhooks."""
+"""The documents and requests of the webhook endpoints of the API."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -105,9 +105,9 @@ def delivery_document(delivery: Delivery) -> DeliveryDocument:
 
 
 def _webhook(endpoint: Endpoint, now: datetime) -> dict[str, object]:
-    ends = [each.expires_at for each in endpoint.secrets if each.expires_at and parse(each.expires_at) > now]
+    expiries = [secret.expires_at for secret in endpoint.secrets if secret.expires_at]
     return endpoint.model_dump(exclude={"account", "secrets", "failed_at"}) | {
-        "previous_secret_expires_at": max(ends, default=None)
+        "previous_secret_expires_at": max((expiry for expiry in expiries if parse(expiry) > now), default=None)
     }
 
 
@@ -129,14 +129,14 @@ _JOB_ID = Pattern(f"^{JOB_ID.pattern}$", "write a job's id, as POST /jobs gave i
 _CURSOR = "The `next_cursor` of a page: goes on where that ended. Same key, webhook and filters."
 
 
-def _each_once(events: list[EventName]) -> list[EventName]:
+def _without_duplicates(events: list[EventName]) -> list[EventName]:
     return list(dict.fromkeys(events))
 
 
 Url = Annotated[
     str, Field(min_length=1, max_length=MAX_URL_LENGTH, description=_URL, json_schema_extra={"format": "uri"})
 ]
-Events = Annotated[list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_each_once)]
+Events = Annotated[list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_without_duplicates)]
 Description = Annotated[str, Field(max_length=255, description="Yours, to tell one from the other.")]
 Enabled = Annotated[bool, Field(strict=True, description="Whether anything is sent.")]
 
@@ -167,7 +167,7 @@ class ChangeWebhook(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}]})
 
-    # Left out is not null, so what these have then is never read.
+    # These fields may be left out but not be null. Their defaults are never read.
     url: Url = Field(default_factory=str)
     events: Events = Field(default_factory=list)
     description: Description | None = None

@@ -1,4 +1,4 @@
-"""How a webhook proves where it comes from: Standard Webhooks, and the paper's own header beside it."""
+"""Signs webhooks: by the Standard Webhooks specification, and by the header `X-Webhook-Signature`."""
 
 import base64
 import hmac
@@ -14,12 +14,15 @@ _PREFIX = "whsec_"
 
 
 def assemble_secret(random: bytes) -> str:
-    """The secret as its owner sees it, from 24 to 64 random bytes."""
+    """Returns a secret as its owner sees it, from 24 to 64 random bytes."""
     return _PREFIX + base64.b64encode(random).decode()
 
 
 def headers(message_id: str, sent: datetime, body: str, secrets: Sequence[str]) -> dict[str, str]:
-    """All headers of a request. `secrets`: those that sign, the newest first; the paper's header knows one alone."""
+    """Returns all headers of a request. `secrets`: those that sign, the newest first.
+
+    `X-Webhook-Signature` is the hex HMAC-SHA256 of the body by the newest secret alone.
+    """
     return {
         "Content-Type": "application/json",
         "User-Agent": f"mediajobs/{__version__}",
