@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs.errors import NotFound
-from mediajobs.jobs import cleanup_store, job_store
+from mediajobs.jobs import cleanup_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.storage.object_keys import job_of_key
 
@@ -21,7 +21,7 @@ def uploaded(event: CloudWatchEvent) -> None:
     if job_id is None:
         return
     try:
-        outcome = job_store.transition(
+        outcome = transition_store.transition(
             job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
         )
     except NotFound:  # jobs are stored before their upload URLs are given out, so this one was deleted

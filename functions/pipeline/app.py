@@ -34,7 +34,7 @@ def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]
 def execution_ended(event: CloudWatchEvent) -> None:
     """Fails the job of an execution that ended without success, where the execution could not do so itself."""
     job_id, attempt = executions_client.attempt_of(event.detail["name"])
-    ended = executions_client.ending(event.detail)
+    ended = executions_client.ending_of(event.detail)
     steps_service.fail(job_id, attempt, error=ended.error, cause=ended.cause)
 
 

@@ -26,12 +26,11 @@ from ulid import ULID
 from mediajobs.accounts import key_store
 from mediajobs.aws import dynamodb
 from mediajobs.jobs import contribution, job_store
-from mediajobs.jobs.index_keys import folded, keys_of
+from mediajobs.jobs.index_keys import fold_case
 from mediajobs.jobs.lifecycle import RUNNING, Status, queue_rank
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import new_progress
 from mediajobs.jobs.progress_store import row_of
-from mediajobs.jobs.tables import JobRow
 from mediajobs.listing import name_index
 from mediajobs.listing.index_plan import SORTS
 from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
@@ -158,7 +157,7 @@ class History:
             job = self._job(number)
             self.ids.append(job.job_id)
             yield from _rows(job)
-            name = name_index.entries(ACCOUNT, job.job_id, folded(job.filename))
+            name = name_index.entries(ACCOUNT, job.job_id, fold_case(job.filename))
             yield from (("NameIndexTable", {"part": {"S": part}, "entry": {"S": entry}}) for part, entry in name)
             self._count(job, self.end - number * STEP)
         self.loaded = size
@@ -285,7 +284,7 @@ class Account:
 
 def _rows(job: Job) -> Iterator[peer.Line]:
     """The job's row as the stores would have written it, and its progress where it runs."""
-    row = JobRow(**job_store._attributes(job), **keys_of(job))
+    row = job_store.row_of(job)
     if job.status is Status.QUEUED:
         row.queue, row.queue_rank = job.account, queue_rank(job.priority, job.job_id)
     yield "JobsTable", row.serialize()

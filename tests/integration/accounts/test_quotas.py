@@ -16,7 +16,7 @@ from mediajobs import clock, timestamps
 from mediajobs.accounts import key_store, quota_store
 from mediajobs.commands import service
 from mediajobs.errors import QuotaExceeded
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.listing import page_query
@@ -78,10 +78,10 @@ def stored_ids() -> set[str]:
 
 def run(job_id: str, *statuses: Status, seconds: float = 60) -> None:
     """Through its life up to the last status, as a source of so many seconds and 700 bytes."""
-    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    transition_store.transition(job_id, Status.QUEUED, attempt=1)
     admission_service.admit("acme")
     for status in statuses:
-        job_store.transition(job_id, status, attempt=1)
+        transition_store.transition(job_id, status, attempt=1)
         if status is Status.TRANSCODING:
             facts = SourceFacts(
                 container="mp4", duration_seconds=seconds, size_bytes=700, sha256="0" * 64, video=None, audio=None
@@ -193,7 +193,7 @@ def test_a_retry_that_loses_the_last_place_to_another_is_refused(ask: Ask) -> No
     ask(f"POST /jobs/{retried}/cancel")
     created(ask)
     with pytest.raises(QuotaExceeded):
-        job_store.transition(retried, Status.QUEUED, retry=True, quota=1)
+        transition_store.transition(retried, Status.QUEUED, retry=True, quota=1)
     assert job_store.get(retried).status is Status.CANCELLED
 
 
@@ -201,7 +201,7 @@ def test_a_quota_counts_the_jobs_that_are_open_when_it_is_set_and_forgets_none(a
     pending, queued, running, done = (created(ask) for _ in range(4))
     run(done, *TO_THE_END)
     run(running, Status.TRANSCODING)
-    job_store.transition(queued, Status.QUEUED, attempt=1)
+    transition_store.transition(queued, Status.QUEUED, attempt=1)
     quota_store.change("acme", {"concurrent_jobs": 3})
     assert ids() == {pending, queued, running}
     assert create(ask).status_code == 429
@@ -219,7 +219,7 @@ def test_a_job_that_ends_while_the_quota_is_set_takes_no_place_for_ever(
     def slower(*arguments: Any, **how: Any) -> Any:
         found = page(*arguments, **how)
         if found.rows:
-            job_store.transition(ending, Status.CANCELLED)
+            transition_store.transition(ending, Status.CANCELLED)
         return found
 
     monkeypatch.setattr(page_query, "page", slower)

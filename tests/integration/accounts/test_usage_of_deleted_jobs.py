@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mediajobs.accounts import quota_store
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.media.source import SourceFacts
 from mediajobs.pipeline import admission_service
@@ -30,11 +30,11 @@ def completed(world: World) -> str:
     world.arrived(job_id, 700)
     admission_service.admit("acme")
     facts = SourceFacts(container="mp4", duration_seconds=90, size_bytes=700, sha256="", video=None, audio=None)
-    job_store.transition(job_id, Status.TRANSCODING)
+    transition_store.transition(job_id, Status.TRANSCODING)
     job_store.record_source(job_id, 1, facts)
     outputs = {"360p": {"available": True, "size_bytes": 30}}
-    job_store.transition(job_id, Status.UPLOADING)
-    job_store.transition(job_id, Status.COMPLETED, changes={"outputs": outputs})
+    transition_store.transition(job_id, Status.UPLOADING)
+    transition_store.transition(job_id, Status.COMPLETED, changes={"outputs": outputs})
     return job_id
 
 

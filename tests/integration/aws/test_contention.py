@@ -9,7 +9,7 @@ from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.aws import backoff
 from mediajobs.errors import Contention
-from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
@@ -84,6 +84,6 @@ def test_a_race_for_the_jobs_row_pauses_between_its_tries(running: str, monkeypa
 
     monkeypatch.setattr(backoff, "attempts", counted)
     stale = job_store.get(running)
-    job_store.transition(running, Status.TRANSCODING)
-    job_store.transition(running, Status.CANCELLED, known=stale)
+    transition_store.transition(running, Status.TRANSCODING)
+    transition_store.transition(running, Status.CANCELLED, current=stale)
     assert tried.count(1) == 1  # the second transition found the row changed, and read it again

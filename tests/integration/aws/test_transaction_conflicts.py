@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from mediajobs import clock
 from mediajobs.accounts import quota_store
 from mediajobs.errors import Conflict
-from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
@@ -86,6 +86,6 @@ def test_a_creation_that_is_sent_twice_is_the_same_transaction() -> None:
 def test_what_validation_finds_while_a_job_is_cancelled_keeps_its_place_in_the_list(running: str) -> None:
     known = job_store.get(running)
     job_store.record_source(running, 1, FACTS)
-    job_store.transition(running, Status.CANCELLED, known=known)
+    transition_store.transition(running, Status.CANCELLED, current=known)
     row = JobRow.get(running, "job")
     assert (row.status, row.duration_seconds, row.duration_key) == ("cancelled", 10, "000000010000#J")

@@ -15,7 +15,7 @@ from mediajobs.commands import bulk_retry_service, service
 from mediajobs.commands.bulk_retry_service import Walk
 from mediajobs.commands.schemas import RetryJobs
 from mediajobs.errors import Conflict
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import JOB, JobRow
@@ -51,7 +51,7 @@ def ended(status: Status, *, with_source: bool = True, account: str = "acme", **
     job_store.create(job)
     if with_source:
         boto3.client("s3").put_object(Bucket="media", Key=source_key(job.job_id), Body=b"some bytes")
-    job_store.transition(job.job_id, status)
+    transition_store.transition(job.job_id, status)
     return job.job_id
 
 
@@ -203,7 +203,7 @@ class TestManyMore:
         told = messages()
         assert work_off(told) > 1
         for job_id in made:
-            job_store.transition(job_id, Status.FAILED)  # again
+            transition_store.transition(job_id, Status.FAILED)  # again
         assert work_off(told) > 1
         assert [(job_store.get(job_id).status, job_store.get(job_id).attempt) for job_id in made] == [
             (Status.FAILED, 2)

@@ -13,7 +13,7 @@ from chalice.test import Client, HTTPResponse
 from mediajobs.accounts import key_store
 from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, Stopped
-from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store
+from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status, Transition
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
@@ -69,7 +69,7 @@ def pending(ask: Ask, **fields: Any) -> str:
 def queued(ask: Ask, **fields: Any) -> str:
     job_id = pending(ask, **fields)
     put(source_key(job_id))
-    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    transition_store.transition(job_id, Status.QUEUED, attempt=1)
     return job_id
 
 
@@ -79,15 +79,17 @@ def running(ask: Ask, **fields: Any) -> str:
     assert job_id in admission_service.admit("acme")
     job_store.record_source(job_id, 1, FACTS)
     progress_store.report(job_id, 1, {name: done() for name in ("validate_video", "store_source")})
-    job_store.transition(job_id, Status.TRANSCODING, attempt=1)
+    transition_store.transition(job_id, Status.TRANSCODING, attempt=1)
     return job_id
 
 
 def ended(ask: Ask, status: Status) -> str:
     job_id = running(ask)
     if status is Status.COMPLETED:
-        job_store.transition(job_id, Status.UPLOADING, attempt=1)
-    job_store.transition(job_id, status, attempt=1, changes={"error": FAILURE} if status is Status.FAILED else {})
+        transition_store.transition(job_id, Status.UPLOADING, attempt=1)
+    transition_store.transition(
+        job_id, status, attempt=1, changes={"error": FAILURE} if status is Status.FAILED else {}
+    )
     return job_id
 
 
@@ -138,8 +140,8 @@ class TestCancel:
     def test_it_loses_cleanly_against_completion(self, ask: Ask) -> None:
         job_id = running(ask)
         seen = job_store.get(job_id)
-        job_store.transition(job_id, Status.UPLOADING, attempt=1)
-        job_store.transition(job_id, Status.COMPLETED, attempt=1)
+        transition_store.transition(job_id, Status.UPLOADING, attempt=1)
+        transition_store.transition(job_id, Status.COMPLETED, attempt=1)
         outcome = service.cancel(seen)
         assert (outcome.transition, outcome.job.status) == (Transition.ILLEGAL, Status.COMPLETED)
 
@@ -202,7 +204,7 @@ class TestRetry:
         service.retry(seen, from_start=False)
         with pytest.raises(Conflict, match="changed meanwhile"):
             service.retry(seen, from_start=False)
-        job_store.transition(seen.job_id, Status.CANCELLED)
+        transition_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="changed meanwhile"):
             service.retry(seen, from_start=False)
         assert job_store.get(seen.job_id).attempt == 2
@@ -250,7 +252,7 @@ class TestRetry:
             MediaBucket.from_environment().write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
         ok(ask("POST", f"/jobs/{job_id}/retry", {"from": "start"}), 202)
         admission_service.admit("acme")
-        job_store.transition(job_id, Status.TRANSCODING, attempt=2)
+        transition_store.transition(job_id, Status.TRANSCODING, attempt=2)
         steps_service.publish(job_id, 2)
         assert job_store.get(job_id).outputs.keys() == {"transcribe"}
 
@@ -268,14 +270,14 @@ class TestPriority:
         early, late = pending(ask), pending(ask)
         ok(ask("PATCH", f"/jobs/{late}/priority", {"priority": 8}))
         for job_id in (early, late):
-            job_store.transition(job_id, Status.QUEUED, attempt=1)
+            transition_store.transition(job_id, Status.QUEUED, attempt=1)
         assert admission_service.admit("acme") == [late, early]
 
     def test_a_change_between_read_and_write_of_the_queueing_is_not_lost(self, ask: Ask) -> None:
         job_id = pending(ask)
         stale = job_store.get(job_id)
         ok(ask("PATCH", f"/jobs/{job_id}/priority", {"priority": 10}))
-        job_store.transition(job_id, Status.QUEUED, attempt=1, known=stale)
+        transition_store.transition(job_id, Status.QUEUED, attempt=1, current=stale)
         (row,) = JobRow.waiting.query("acme")
         assert row.queue_rank == lifecycle.queue_rank(10, job_id)
 
@@ -295,7 +297,7 @@ class TestPriority:
 
     def test_a_job_that_ends_or_goes_meanwhile_is_not_touched(self, ask: Ask) -> None:
         seen = job_store.get(queued(ask))
-        job_store.transition(seen.job_id, Status.CANCELLED)
+        transition_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="cancelled"):
             job_store.set_priority(seen, 9)
         service.delete(job_store.get(seen.job_id), with_files=False)
@@ -356,7 +358,7 @@ class TestDelete:
         with pytest.raises(Stopped):
             job_store.record_source(job_id, 1, FACTS)
         with pytest.raises(NotFound):
-            job_store.transition(job_id, Status.UPLOADING, attempt=1)
+            transition_store.transition(job_id, Status.UPLOADING, attempt=1)
         steps_service.fail(job_id, 1, error="TaskCrashed")
         steps_service.publish(job_id, 1)
         assert progress_store.is_over(job_id, 1)
@@ -401,7 +403,7 @@ class TestDelete:
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#x")])
         assert service.remove_leftovers() == [job_id]
         assert lying() == []
-        assert cleanup_store.due() == []
+        assert cleanup_store.due_cleanups() == []
 
 
 class TestBatchStatus:

@@ -22,7 +22,7 @@ from mediajobs.accounts import key_store
 from mediajobs.exports import export, export_service, export_store
 from mediajobs.exports.export import ExportedJobs, ExportJobs
 from mediajobs.exports.export_store import ExportRow
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -100,7 +100,7 @@ def create(count: int = 12, account: str = "acme") -> None:
             JobEvent.model_validate(job.model_dump() | {"event_id": "", "version": 1, "outputs": []})
         )
         if number % 4:
-            job_store.transition(job.job_id, [Status.FAILED, Status.CANCELLED, Status.QUEUED][number % 3])
+            transition_store.transition(job.job_id, [Status.FAILED, Status.CANCELLED, Status.QUEUED][number % 3])
 
 
 def listed(ask: Ask, query: dict[str, Any]) -> str:
@@ -364,8 +364,8 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
     row = {"status": "failed", "priority": 5, "filename": "a film.mp4"}
     row |= {"created_at": "2026-03-01T12:00:00.000Z", "updated_at": "2026-03-01T12:00:00.000Z"}
 
-    def page(account: str, filters: Any, *, limit: int, place: Any, **_: Any) -> Page:
-        start = place["start"] if place else 0
+    def page(account: str, filters: Any, *, limit: int, position: Any, **_: Any) -> Page:
+        start = position["start"] if position else 0
         end = min(start + limit, 100_000)
         found: list[index_query.ListedRow] = [row | {"job_id": f"{number:026d}"} for number in range(start, end)]
         return Page(found, {"start": end} if end < 100_000 else None, 0)
@@ -379,7 +379,7 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
     tracemalloc.stop()
     assert peak < 15_000_000 < sum(s3.sizes)
     assert min(s3.sizes) >= export_service.PART
-    every_job = page_query.documents("acme", page("acme", None, limit=100_000, place=None).rows)
+    every_job = page_query.documents("acme", page("acme", None, limit=100_000, position=None).rows)
     s3.hash.update(run.tail)
     assert s3.hash.digest() == hashlib.sha256(ExportedJobs(every_job).model_dump_json().encode()).digest()
 

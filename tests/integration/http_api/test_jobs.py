@@ -11,7 +11,7 @@ from chalice.test import Client, HTTPResponse
 from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.accounts.api_keys import assemble_key
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.media.manifests import Fragment, Output
 from mediajobs.media.source import SourceFacts, VideoFacts
@@ -63,10 +63,10 @@ def create(ask: Ask, **fields: Any) -> str:
 
 
 def run_to(job_id: str, *statuses: Status, **changes: Any) -> None:
-    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    transition_store.transition(job_id, Status.QUEUED, attempt=1)
     admission_service.admit("acme")
     for status in statuses:
-        job_store.transition(job_id, status, attempt=1, changes=changes if status is statuses[-1] else {})
+        transition_store.transition(job_id, status, attempt=1, changes=changes if status is statuses[-1] else {})
 
 
 def completed(ask: Ask) -> str:
@@ -89,8 +89,8 @@ def completed(ask: Ask) -> str:
         "360p": {"available": True, "size_bytes": 300, "segments_count": 1},
         "720p": {"available": False, "reason": "source is smaller than 720p"},
     }
-    job_store.transition(job_id, Status.UPLOADING, attempt=1)
-    job_store.transition(job_id, Status.COMPLETED, attempt=1, changes={"outputs": outputs})
+    transition_store.transition(job_id, Status.UPLOADING, attempt=1)
+    transition_store.transition(job_id, Status.COMPLETED, attempt=1, changes={"outputs": outputs})
     return job_id
 
 
@@ -133,14 +133,14 @@ def test_a_large_source_is_uploaded_in_parts(ask: Ask) -> None:
 @pytest.mark.parametrize("end", [Status.CANCELLED, Status.FAILED])
 def test_the_upload_of_a_job_that_ended_is_not_completed(ask: Ask, end: Status) -> None:
     created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
-    job_store.transition(created["job_id"], end, attempt=1)
+    transition_store.transition(created["job_id"], end, attempt=1)
     parts = {"parts": [{"part_number": 1, "etag": '"x"'}]}
     assert end in problem(ask("POST", created["upload"]["complete_url"], parts), 409)["detail"]
 
 
 def test_an_upload_that_was_completed_may_be_completed_again(ask: Ask) -> None:
     created = ask("POST", "/jobs", {"filename": "long.mov", "size_bytes": 250_000_000}).json_body
-    job_store.transition(created["job_id"], Status.QUEUED, attempt=1)
+    transition_store.transition(created["job_id"], Status.QUEUED, attempt=1)
     again = ask("POST", created["upload"]["complete_url"], {"parts": [{"part_number": 1, "etag": '"x"'}]})
     assert (again.status_code, again.json_body["status"]) == (202, "queued")
 
@@ -219,7 +219,7 @@ def test_the_other_tenants_job_is_403_and_an_unknown_one_404(ask: Ask) -> None:
 
 def test_the_document_of_a_waiting_job_has_its_place_in_the_queue(ask: Ask) -> None:
     job_id = create(ask, user_metadata={"a": 1}, batch_id="b1", priority=7)
-    job_store.transition(job_id, Status.QUEUED, attempt=1, changes={"size_bytes": 12})
+    transition_store.transition(job_id, Status.QUEUED, attempt=1, changes={"size_bytes": 12})
     document = ask("GET", f"/jobs/{job_id}").json_body
     assert document["status"] == "queued"
     assert (document["priority"], document["batch_id"], document["attempt"]) == (7, "b1", 1)
@@ -239,7 +239,7 @@ def test_an_unchanged_document_is_not_sent_again(ask: Ask) -> None:
     weak = ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": f'"other", W/{first.headers["ETag"]}'})
     assert weak.status_code == 304
     assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": "*"}).status_code == 304
-    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    transition_store.transition(job_id, Status.QUEUED, attempt=1)
     assert ask("GET", f"/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
@@ -262,7 +262,7 @@ def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -
     path = f"/jobs/{create(ask)}/download/source"
     assert "pending" in problem(ask("GET", path), 409)["detail"]
     job_id = path.split("/")[2]
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     assert "never came" in problem(ask("GET", path), 404)["detail"]
     objects = MediaBucket.from_environment()
     objects.client.put_object(Bucket=objects.name, Key=source_key(job_id), Body=b"late")

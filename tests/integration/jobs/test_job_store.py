@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from mediajobs import clock
 from mediajobs.errors import Stopped
-from mediajobs.jobs import concurrency_store, job_store, progress_store, waiting_account_store
+from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store, waiting_account_store
 from mediajobs.jobs.lifecycle import Status, Transition
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress, new_progress
@@ -34,7 +34,7 @@ def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
 
 def queued(job_id: str, *, account: str = "acme", priority: int = 5) -> None:
     job_store.create(job(job_id, account=account, priority=priority))
-    job_store.transition(job_id, Status.QUEUED, attempt=1)
+    transition_store.transition(job_id, Status.QUEUED, attempt=1)
 
 
 def test_a_stored_job_reads_back_as_it_was() -> None:
@@ -60,7 +60,7 @@ def test_a_full_system_makes_the_next_account_wait_until_a_slot_is_free() -> Non
     assert admission_service.admit("acme") == ["1", "2"]
     assert admission_service.admit("zeta") == ["3"]
     assert waiting_account_store.read().deferred == {"zeta"}
-    job_store.transition("1", Status.FAILED, attempt=1)
+    transition_store.transition("1", Status.FAILED, attempt=1)
     assert admission_service.admit_waiting() == ["4"]
     assert concurrency_store.running("acme") == {"2"}
     assert concurrency_store.running("zeta") == {"3", "4"}
@@ -71,17 +71,19 @@ def test_a_second_copy_and_a_late_event_change_nothing() -> None:
     queued("1")
     admission_service.admit("acme")
     before = job_store.get("1")
-    assert job_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
-    assert job_store.transition("1", Status.PROCESSING, attempt=1).transition is Transition.REPEATED
-    assert job_store.transition("1", Status.TRANSCODING, attempt=2).transition is Transition.STALE
+    assert transition_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
+    assert transition_store.transition("1", Status.PROCESSING, attempt=1).transition is Transition.REPEATED
+    assert transition_store.transition("1", Status.TRANSCODING, attempt=2).transition is Transition.STALE
     assert job_store.get("1") == before
 
 
 def test_a_late_upload_event_does_not_revive_a_failed_job_but_a_retry_does() -> None:
     queued("1")
-    job_store.transition("1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}})
-    assert job_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
-    outcome = job_store.transition("1", Status.QUEUED, retry=True)
+    transition_store.transition(
+        "1", Status.FAILED, attempt=1, changes={"error": {"code": "x", "message": "y", "task": None}}
+    )
+    assert transition_store.transition("1", Status.QUEUED, attempt=1).transition is Transition.ILLEGAL
+    outcome = transition_store.transition("1", Status.QUEUED, retry=True)
     assert outcome.transition is Transition.ALLOWED
     assert (outcome.job.attempt, outcome.job.error, outcome.job.completed_at) == (2, None, None)
     assert admission_service.admit("acme") == ["1"]
@@ -91,7 +93,7 @@ def test_a_task_is_told_to_stop_by_its_next_report() -> None:
     queued("1")
     admission_service.admit("acme")
     progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=10)})
-    job_store.transition("1", Status.CANCELLED)
+    transition_store.transition("1", Status.CANCELLED)
     with pytest.raises(Stopped):
         progress_store.report("1", 1, {"transcode_360p": TaskProgress(status="running", progress=20)})
 
@@ -131,7 +133,7 @@ def test_a_task_that_is_behind_does_not_mute_the_others() -> None:
 
 def test_a_job_is_admitted_although_the_index_does_not_show_it_yet() -> None:
     job_store.create(job("1"))
-    moved = job_store.transition("1", Status.QUEUED, attempt=1).job
+    moved = transition_store.transition("1", Status.QUEUED, attempt=1).job
     JobRow("1", "job").update([JobRow.queue.remove(), JobRow.queue_rank.remove()])  # as an index that lags behind
     assert moved.status is Status.QUEUED
     assert admission_service.admit("acme") == []
@@ -215,7 +217,7 @@ def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.Monkey
     assert admission_service.admit_waiting() == []
     assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
-    noted = waiting_account_store.read().noted["acme"]
+    noted = waiting_account_store.read().marked["acme"]
     waiting_account_store.mark("acme")
     waiting_account_store.clear("acme", noted)  # a sweep that read the note before
     assert waiting_account_store.read().accounts == {"acme"}

@@ -20,7 +20,7 @@ from mediajobs import clock
 from mediajobs.accounts import quota_store
 from mediajobs.commands import service
 from mediajobs.errors import Conflict, NotFound, QuotaExceeded, Stopped
-from mediajobs.jobs import concurrency_store, job_store, progress_store
+from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import TERMINAL, Status, queue_rank
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress, overall_percent
@@ -108,7 +108,7 @@ class JobLife(RuleBasedStateMachine):
     def race(self, first: Action, second: Action) -> None:
         """The second actor acts between the first one's read and its write."""
         pending = [second]
-        commit, remove = job_store._commit, job_store.remove
+        commit, remove = transition_store._commit, job_store.remove
 
         def late(*arguments: Any) -> None:
             if pending:
@@ -120,29 +120,33 @@ class JobLife(RuleBasedStateMachine):
                 self.perform(pending.pop())
             return remove(*arguments, **how)
 
-        with self.recorded(), patch.object(job_store, "_commit", late), patch.object(job_store, "remove", late_removal):
+        with (
+            self.recorded(),
+            patch.object(transition_store, "_commit", late),
+            patch.object(job_store, "remove", late_removal),
+        ):
             self.perform(first)
 
     def recorded(self) -> Any:
-        commit = job_store._commit
+        commit = transition_store._commit
 
         def noting(job: Job, wanted: Status, *rest: Any) -> None:
             commit(job, wanted, *rest)
             self.steps.append((job, wanted))
 
-        return patch.object(job_store, "_commit", noting)
+        return patch.object(transition_store, "_commit", noting)
 
     def perform(self, action: Action) -> None:
         what, index, attempt = action
         job_id = self.ids[index % len(self.ids)]
         deeds: dict[str, Callable[[], Any]] = {
-            "upload": lambda: job_store.transition(job_id, Status.QUEUED, attempt=1),
+            "upload": lambda: transition_store.transition(job_id, Status.QUEUED, attempt=1),
             "admit": lambda: [admission_service.admit(account) for account in ACCOUNTS],
-            "plan": lambda: job_store.transition(job_id, Status.TRANSCODING, attempt=attempt),
-            "finish": lambda: job_store.transition(job_id, Status.UPLOADING, attempt=attempt),
-            "publish": lambda: job_store.transition(job_id, Status.COMPLETED, attempt=attempt),
-            "fail": lambda: job_store.transition(job_id, Status.FAILED, attempt=attempt),
-            "cancel": lambda: job_store.transition(job_id, Status.CANCELLED),
+            "plan": lambda: transition_store.transition(job_id, Status.TRANSCODING, attempt=attempt),
+            "finish": lambda: transition_store.transition(job_id, Status.UPLOADING, attempt=attempt),
+            "publish": lambda: transition_store.transition(job_id, Status.COMPLETED, attempt=attempt),
+            "fail": lambda: transition_store.transition(job_id, Status.FAILED, attempt=attempt),
+            "cancel": lambda: transition_store.transition(job_id, Status.CANCELLED),
             "retry": lambda: self.retry(job_id),
             "report": lambda: self.report(job_id, attempt, 10 * index),
             "prioritise": lambda: job_store.set_priority(job_store.get(job_id), 1 + 3 * attempt),
@@ -153,7 +157,7 @@ class JobLife(RuleBasedStateMachine):
 
     def retry(self, job_id: str) -> None:
         quota = QUOTA.get(job_store.get(job_id).account)
-        job_store.transition(job_id, Status.QUEUED, retry=True, quota=quota)
+        transition_store.transition(job_id, Status.QUEUED, retry=True, quota=quota)
 
     def delete(self, job_id: str) -> None:
         service.delete(job_store.get(job_id), with_files=False)

@@ -9,7 +9,7 @@ from chalice.test import Client
 from ulid import ULID
 
 from mediajobs.accounts import key_store
-from mediajobs.jobs import job_store, processing_rate_store, progress_store
+from mediajobs.jobs import job_store, processing_rate_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
@@ -59,19 +59,19 @@ def create(number: int, *, counted: bool = True, **fields: Any) -> str:
 
 def run(job_id: str, *, seconds: float | None = None) -> None:
     """Admits a job; with `seconds`, completes it after so many."""
-    job_store.transition(job_id, Status.QUEUED)
+    transition_store.transition(job_id, Status.QUEUED)
     assert job_id in admission_service.admit_waiting("acme")
     job_store.record_source(job_id, 1, SOURCE)
     if seconds is not None:
         for status in (Status.TRANSCODING, Status.UPLOADING):
-            job_store.transition(job_id, status)
-        job_store.transition(job_id, Status.COMPLETED, changes={"processing_time": {"total_seconds": seconds}})
+            transition_store.transition(job_id, status)
+        transition_store.transition(job_id, Status.COMPLETED, changes={"processing_time": {"total_seconds": seconds}})
     counter_store.update_counters(job_id)
 
 
 def remove(job_id: str, *, counted: bool) -> None:
-    job_store.transition(job_id, Status.CANCELLED)
-    job_store.remove(job_store.get(job_id), with_leftovers=False)
+    transition_store.transition(job_id, Status.CANCELLED)
+    job_store.remove(job_store.get(job_id), schedule_cleanup=False)
     if counted:
         counter_store.update_counters(job_id)
 
@@ -80,7 +80,7 @@ def test_a_batch_tells_its_counts_its_progress_and_its_jobs_by_page(api: Api) ->
     ids = [create(number) for number in range(5)]
     create(9, batch_id="another")
     run(ids[0], seconds=40)
-    job_store.transition(ids[1], Status.CANCELLED)
+    transition_store.transition(ids[1], Status.CANCELLED)
     counter_store.update_counters(ids[1])
     run(ids[2])
     progress_store.report(ids[2], 1, {"validate_video": TaskProgress(status="completed", progress=100)})
@@ -109,11 +109,11 @@ def test_what_a_job_takes_is_learned_elsewhere_where_the_batch_cannot_say(api: A
 def test_at_its_end_nothing_is_left_and_a_hundred_is_for_completed_jobs_alone(api: Api) -> None:
     done, gone = create(0), create(1)
     run(done, seconds=5)
-    job_store.transition(gone, Status.FAILED)
+    transition_store.transition(gone, Status.FAILED)
     counter_store.update_counters(gone)
     batch = api.batch()
     assert (batch["overall_progress"], batch["eta_seconds"], batch["eta_range"]) == (50, 0, [0, 0])
-    job_store.remove(job_store.get(gone), with_leftovers=False)
+    job_store.remove(job_store.get(gone), schedule_cleanup=False)
     counter_store.update_counters(gone)
     assert api.batch()["overall_progress"] == 100
 

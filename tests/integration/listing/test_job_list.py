@@ -15,7 +15,7 @@ from ulid import ULID
 
 from mediajobs.accounts import key_store
 from mediajobs.ids import ulid_bounds
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -130,7 +130,7 @@ def test_a_list_is_what_the_model_says(
     ids = [create(number, account, batch_id=f"b{number % 2}").job_id for number in range(9)]
     create(3, f"{account}-stranger")
     for number, status in steps:
-        job_store.transition(ids[number], status)
+        transition_store.transition(ids[number], status)
     for job_id in ids:
         counter_store.update_counters(job_id)
         name_index_store.follow(first_event(job_store.get(job_id)))
@@ -237,7 +237,7 @@ def test_a_page_costs_the_same_for_few_jobs_and_for_many(api: Api, monkeypatch: 
 def test_several_statuses_cost_as_many_reads_however_rare_they_are(api: Api) -> None:
     ended = [create(number).job_id for number in (0, 7, 14, 21, 28)]
     for job_id, status in zip(ended, [Status.FAILED, Status.CANCELLED] * 3, strict=False):
-        job_store.transition(job_id, status)
+        transition_store.transition(job_id, status)
     for number in range(30, 60):
         create(number)
     with calls() as sent:
@@ -250,7 +250,7 @@ def test_several_statuses_cost_as_many_reads_however_rare_they_are(api: Api) -> 
 def test_a_page_takes_three_calls_with_its_total_and_the_progress_of_what_runs(api: Api) -> None:
     for number in range(3):
         job = create(number)
-        job_store.transition(job.job_id, Status.QUEUED)
+        transition_store.transition(job.job_id, Status.QUEUED)
         admission_service.admit_waiting("acme")
         counter_store.update_counters(job.job_id)
     api.page()  # a key's first request begins its window
@@ -322,6 +322,6 @@ def test_a_deep_page_of_large_rows_is_whole(api: Api, monkeypatch: pytest.Monkey
 
 def test_a_total_is_never_less_than_what_is_shown(api: Api) -> None:
     for number in range(3):
-        job_store.transition(create(number).job_id, Status.CANCELLED)  # and nobody has counted it yet
+        transition_store.transition(create(number).job_id, Status.CANCELLED)  # and nobody has counted it yet
     page = api.page(status="cancelled", per_page=2)
     assert (len(page["jobs"]), page["total"], page["total_relation"]) == (2, 3, "gte")

@@ -15,7 +15,7 @@ from ulid import ULID
 
 from mediajobs.accounts import key_store
 from mediajobs.aws import batch_items
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -136,7 +136,7 @@ def test_later_events_write_no_entries() -> None:
     before = row(job_id)
     job_store.set_priority(job_store.get(job_id), 9)
     raised = event_of(before, row(job_id))
-    job_store.transition(job_id, Status.QUEUED)
+    transition_store.transition(job_id, Status.QUEUED)
     queued = event_of(before, row(job_id))
     assert raised is not None
     assert queued is not None
@@ -166,7 +166,7 @@ def test_a_word_that_is_longer_than_its_entries_is_checked_on_the_row(api: Api) 
 
 def test_other_filters_and_dates_hold(api: Api) -> None:
     ids = [created(f"talk {n}.mp4", seconds=n, priority=1 + n % 2, batch_id=f"b{n % 3}") for n in range(6)]
-    job_store.transition(ids[4], Status.CANCELLED)
+    transition_store.transition(ids[4], Status.CANCELLED)
     assert api.found("talk", priority=2, sort_order="asc") == [ids[1], ids[3], ids[5]]
     assert api.found("talk", batch_id="b1") == [ids[4], ids[1]]
     assert api.found("talk", status="cancelled") == [ids[4]]
@@ -188,19 +188,19 @@ def test_a_list_goes_on_when_its_word_becomes_frequent_or_rare(
         walked: list[str] = []
         cursor: dict[str, str] = {}
         for rare in (first_is_rare, not first_is_rare, first_is_rare):
-            monkeypatch.setattr(name_index_store, "RARE", 100 if rare else 2)
+            monkeypatch.setattr(name_index_store, "MAX_RARE", 100 if rare else 2)
             page = api.page("talk", per_page=2, **ordered, **cursor)
             assert page["total_relation"] == ("eq" if rare else "gte")
             walked += [job["job_id"] for job in page["jobs"]]
             cursor = {"cursor": page["next_cursor"]}
         assert walked == expected
         assert cursor == {"cursor": None}
-        monkeypatch.setattr(name_index_store, "RARE", 100)
+        monkeypatch.setattr(name_index_store, "MAX_RARE", 100)
 
 
 def test_as_many_entries_as_are_looked_up_take_twelve_calls(api: Api) -> None:
     """Of jobs that are gone, which costs the same."""
-    ids = [f"{number:026d}" for number in range(name_index_store.RARE)]
+    ids = [f"{number:026d}" for number in range(name_index_store.MAX_RARE)]
     batch_items.write(
         "NameIndexTable", ({"PutRequest": {"Item": name_index_store._key("acme#w", f"word/{each}")}} for each in ids)
     )

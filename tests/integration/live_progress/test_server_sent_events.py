@@ -10,7 +10,7 @@ from ulid import ULID
 
 from mediajobs import clock
 from mediajobs.accounts import key_store
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.media.options import Options
@@ -70,7 +70,7 @@ def test_a_browser_sees_each_state_once_and_is_sent_away_after_the_end(client: C
     [(name, first)] = browser.events(job_id)
     assert (name, first["status"], first["overall_progress"]) == ("progress", "pending", 0)
     assert browser.events(job_id) == []
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     (one, state), (other, end) = browser.events(job_id)
     assert (one, other) == ("progress", "complete")
     assert state == end
@@ -82,10 +82,10 @@ def test_a_browser_sees_each_state_once_and_is_sent_away_after_the_end(client: C
 
 def test_who_comes_after_the_end_is_told_it_and_a_retry_goes_on(client: Client) -> None:
     browser, job_id = Browser(client, "acme"), created()
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     browser.last_id = "12; no id of ours"
     assert [name for name, _ in browser.events(job_id)] == ["progress", "complete"]
-    job_store.transition(job_id, Status.QUEUED, retry=True)
+    transition_store.transition(job_id, Status.QUEUED, retry=True)
     [(name, state)] = browser.events(job_id)
     assert (name, state["status"]) == ("progress", "queued")
 

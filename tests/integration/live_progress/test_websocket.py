@@ -17,7 +17,7 @@ from ulid import ULID
 from mediajobs import clock as mediajobs_clock
 from mediajobs.accounts import key_store
 from mediajobs.accounts.api_keys import split_key
-from mediajobs.jobs import concurrency_store, job_store, progress_store
+from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress, new_progress
@@ -150,7 +150,7 @@ def admit(job_id: str) -> None:
     begun = new_progress(
         ["validate_video", "transcode_360p"], attempt=job_store.get(job_id).attempt, now=mediajobs_clock.now()
     )
-    job_store.transition(job_id, Status.PROCESSING, admission=concurrency_store.Admission(9, 9, begun))
+    transition_store.transition(job_id, Status.PROCESSING, admission=concurrency_store.Admission(9, 9, begun))
 
 
 def report(job_id: str, percent: float) -> None:
@@ -190,7 +190,7 @@ def test_a_listener_hears_the_present_state_then_each_change_and_the_end_once(ro
     for percent in (10, 20):
         report(job_id, percent)
         room.flow()
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress"] * 4 + ["complete"]
     sequences = [sequence for _, sequence in room.gateway.frames("a")]
@@ -206,7 +206,7 @@ def test_who_comes_late_or_again_is_told_where_the_job_is_now(room: Room) -> Non
         room.subscribe("a", job_id)
         room.flow()
     assert room.gateway.frames("a") == [("progress", 1_000_000)] * 2
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     room.connect("b")
     room.subscribe("b", job_id)
@@ -235,17 +235,17 @@ def test_who_retries_at_the_end_and_listens_again_hears_of_it(room: Room) -> Non
     room.connect("a")
     room.subscribe("a", job_id)
     room.flow()
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
 
     def at_once(_: str) -> None:
         room.gateway.before_post = lambda _: None
-        job_store.transition(job_id, Status.QUEUED, retry=True)
+        transition_store.transition(job_id, Status.QUEUED, retry=True)
         room.subscribe("a", job_id)
 
     room.gateway.before_post = at_once  # while the function still tells the end
     for _ in range(2):
         room.flow()
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "complete", "progress", "complete"]
     assert items_of(job_id) == {"job", "last_sent"}
@@ -258,7 +258,7 @@ def test_unsubscribed_is_silent(room: Room) -> None:
     room.flow()
     room.say("a", {"action": "unsubscribe", "job_ids": [one, UNKNOWN, "nonsense"]})
     for job_id in (one, other):
-        job_store.transition(job_id, Status.CANCELLED)
+        transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [frame["data"]["job_id"] for frame in room.gateway.heard["a"] if frame["event"] == "complete"] == [other]
 
@@ -273,12 +273,12 @@ def test_all_is_what_runs_and_whatever_comes(room: Room) -> None:
     assert {frame["data"]["job_id"] for frame in room.gateway.heard["a"]} == {running}
     later = created()
     for job_id in (later, waiting, theirs, running):
-        job_store.transition(job_id, Status.CANCELLED)
+        transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     ends = [frame["data"]["job_id"] for frame in room.gateway.heard["a"] if frame["event"] == "complete"]
     assert sorted(ends) == sorted([later, waiting, running])
     room.say("a", {"action": "unsubscribe", "all": True})
-    job_store.transition(created(), Status.CANCELLED)
+    transition_store.transition(created(), Status.CANCELLED)
     room.flow()
     assert len([frame for frame in room.gateway.heard["a"] if frame["event"] == "complete"]) == 3
 
@@ -288,7 +288,7 @@ def test_somebody_elses_job_and_no_job_are_refused_alike(room: Room) -> None:
     room.connect("a")
     for job_id in (theirs, UNKNOWN, "nonsense"):
         room.subscribe("a", job_id)
-    job_store.transition(theirs, Status.CANCELLED)
+    transition_store.transition(theirs, Status.CANCELLED)
     room.flow()
     first, *others = [json.loads(json.dumps(frame).replace(name, "ID")) for frame, name in
                       zip(room.gateway.heard["a"], (theirs, UNKNOWN, "nonsense"), strict=True)]  # fmt: skip
@@ -383,7 +383,7 @@ def test_a_revoked_key_hears_no_more(room: Room, monkeypatch: pytest.MonkeyPatch
     room.flow()
     key_store.revoke((split_key(room.keys["acme"]) or ("", ""))[0])
     monkeypatch.setattr(broadcast_service, "_revocations", {})  # ten seconds later
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [1, 2]
     assert room.gateway.closed == {"a"}
@@ -395,7 +395,7 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
     room.connect("a")
     room.subscribe("a", job_id)
     room.flow()
-    job_store.remove(job_store.transition(job_id, Status.CANCELLED).job, with_leftovers=False)
+    job_store.remove(transition_store.transition(job_id, Status.CANCELLED).job, schedule_cleanup=False)
     records = room.read()
     room.flow(records)
     room.flow(records)
@@ -405,11 +405,11 @@ def test_a_deleted_job_is_told_its_end_even_if_both_come_at_once(room: Room) -> 
 
 def test_deleting_a_job_that_ended_long_ago_is_no_news(room: Room) -> None:
     job_id = created()
-    ended = job_store.transition(job_id, Status.CANCELLED).job
+    ended = transition_store.transition(job_id, Status.CANCELLED).job
     room.flow()  # nobody listens
     room.connect("a")
     room.say("a", {"action": "subscribe", "all": True})
-    job_store.remove(ended, with_leftovers=False)
+    job_store.remove(ended, schedule_cleanup=False)
     room.flow()
     assert room.gateway.frames("a") == []
 
@@ -427,7 +427,7 @@ def test_a_push_that_fails_is_made_again_and_holds_up_nobody(room: Room) -> None
             raise refusal("LimitExceededException")
 
     room.gateway.before_post = fail
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [event for event, _ in room.gateway.frames("b")] == ["progress", "complete"]
     for _ in range(2):
@@ -465,7 +465,7 @@ def test_pushes_that_fail_now_and_then_are_forgiven(room: Room) -> None:
     room.gateway.before_post = fail
     for wanted_status in (Status.QUEUED, Status.CANCELLED):
         failing["a"] = 4
-        job_store.transition(job_id, wanted_status)
+        transition_store.transition(job_id, wanted_status)
         for _ in range(5):
             room.flow()
     assert [event for event, _ in room.gateway.frames("a")] == ["progress", "progress", "complete"]
@@ -484,7 +484,7 @@ def test_who_cannot_be_cut_off_holds_up_nobody(room: Room, monkeypatch: pytest.M
     key_store.revoke((split_key(bad) or ("", ""))[0])
     monkeypatch.setattr(broadcast_service, "_revocations", {})  # ten seconds later
     room.gateway.before_close = fail
-    job_store.transition(job_id, Status.CANCELLED)
+    transition_store.transition(job_id, Status.CANCELLED)
     room.flow()
     assert [len(room.gateway.heard[name]) for name in ("a", "b")] == [2, 1]
     assert {item["holder"]["S"] for item in connections()} == {"a"}
@@ -506,7 +506,7 @@ def test_duplicates_late_batches_and_crashes_leave_growing_frames_and_the_end(ro
         lambda: report(job_id, 30),
         lambda: room.subscribe(names[1], job_id),
         lambda: report(job_id, 60),
-        lambda: job_store.transition(job_id, Status.FAILED),
+        lambda: transition_store.transition(job_id, Status.FAILED),
     ]
     for name in names:
         room.connect(name)

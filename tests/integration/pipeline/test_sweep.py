@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from mediajobs import clock
 from mediajobs.accounts import quota_store
 from mediajobs.commands import service
-from mediajobs.jobs import cleanup_store, job_store
+from mediajobs.jobs import cleanup_store, job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, JOB, DeletedRow, JobRow
@@ -125,7 +125,7 @@ def test_the_execution_of_a_cancelled_job_is_stopped_and_the_next_job_admitted(s
     told(Status.PROCESSING)
     told(Status.QUEUED)
     assert job_store.get("L").status is Status.QUEUED, "two run at a time"
-    job_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.CANCELLED)
     for _ in range(2):  # events come at least once
         told(Status.CANCELLED)
     assert [execution["status"] for execution in started(states)] == ["ABORTED"]
@@ -134,7 +134,7 @@ def test_the_execution_of_a_cancelled_job_is_stopped_and_the_next_job_admitted(s
 
 @pytest.mark.usefixtures("admitted")
 def test_events_in_the_wrong_order_leave_no_execution_behind(states: Any) -> None:
-    job_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.CANCELLED)
     told(Status.CANCELLED)
     told(Status.PROCESSING)
     assert [execution["status"] for execution in started(states)] == ["ABORTED"]
@@ -236,7 +236,7 @@ def test_a_job_that_cannot_be_ended_or_cleared_away_keeps_no_other_from_it(
     assert (job_store.get("A").status, job_store.get("B").status) == (Status.PENDING, Status.FAILED)
     lying = boto3.client("s3").list_objects_v2(Bucket="media")["Contents"]
     assert [found["Key"] for found in lying] == ["sources/C/source"]
-    assert [job_id for job_id, _ in cleanup_store.due()] == ["C"]
+    assert [job_id for job_id, _ in cleanup_store.due_cleanups()] == ["C"]
 
 
 def test_the_clock_ends_jobs_whose_upload_never_came(states: Any) -> None:
@@ -247,7 +247,7 @@ def test_the_clock_ends_jobs_whose_upload_never_came(states: Any) -> None:
 
 @pytest.mark.usefixtures("admitted")
 def test_an_execution_that_never_began_or_is_over_is_none_to_stop(states: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.CANCELLED)
     told(Status.CANCELLED)
     assert started(states) == []
 
@@ -307,7 +307,7 @@ def test_a_source_whose_event_was_lost_is_found_by_then() -> None:
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.CANCELLED])
 def test_a_job_that_goes_on_waits_for_no_upload_any_more(status: Status) -> None:
     pending_job("J", ago=timedelta(hours=3))
-    job_store.transition("J", status)
+    transition_store.transition("J", status)
     assert cleanup_store.expired_uploads() == []
     assert JobRow.get("J", JOB).queue == ("acme" if status is Status.QUEUED else None)
 
@@ -316,7 +316,7 @@ def test_who_is_cancelled_meanwhile_stays_so(monkeypatch: pytest.MonkeyPatch) ->
     pending_job("J", ago=timedelta(hours=3))
 
     def cancelled_just_now(job_id: str) -> None:
-        job_store.transition(job_id, Status.CANCELLED)
+        transition_store.transition(job_id, Status.CANCELLED)
 
     monkeypatch.setattr(sweep_service, "source_size", cancelled_just_now)
     assert sweep_service.expire() == []

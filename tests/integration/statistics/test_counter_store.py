@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mediajobs import timestamps
 from mediajobs.aws import batch_items, dynamodb
-from mediajobs.jobs import contribution, job_store
+from mediajobs.jobs import contribution, job_store, transition_store
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.jobs.lifecycle import TERMINAL, Status
 from mediajobs.jobs.model import Job
@@ -39,8 +39,8 @@ def create(job_id: str, account: str, seconds: float = 0, batch_id: str | None =
 
 
 def of_batch(account: str, batch_id: str) -> Counter[str]:
-    (images,) = batch_items.read(counter_store.wanted_of_batch(account, batch_id))
-    return counter_store.sums(images)
+    (images,) = batch_items.read(counter_store.batch_request(account, batch_id))
+    return counter_store.sums_of(images)
 
 
 Heard = tuple[str, JobEvent | None]
@@ -91,7 +91,7 @@ def fulfil(wish: Status | str, job: Job, seed: random.Random, gone: Gone) -> Job
     if wish is Status.COMPLETED:
         complete(job)
     elif isinstance(wish, Status):
-        job_store.transition(job.job_id, wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
+        transition_store.transition(job.job_id, wish, retry=wish is Status.QUEUED and bool(seed.getrandbits(1)))
     elif job.status not in TERMINAL:
         job_store.set_priority(job, 1 + seed.randrange(10))
     return None
@@ -164,7 +164,7 @@ def test_a_slow_handler_never_takes_a_newer_count_back(monkeypatch: pytest.Monke
         old = read(job_id)
         if not raced:
             raced.append(job_id)
-            job_store.transition(job_id, Status.FAILED)
+            transition_store.transition(job_id, Status.FAILED)
             counter_store.update_counters(job_id)
         return old
 
@@ -191,7 +191,7 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
     slept: list[float] = []
     monkeypatch.setattr("mediajobs.aws.backoff.time.sleep", slept.append)
     monkeypatch.setattr(random, "uniform", lambda _least, most: most)
-    monkeypatch.setattr(counter_store, "_written", lambda *_: False)
+    monkeypatch.setattr(counter_store, "_try_write", lambda *_: False)
     with pytest.raises(BatchProcessingError):  # since all of it failed
         load("statistics").roll_up({"Records": [record(job_id) for job_id in ids]}, None)
     assert len(slept) >= 5 * len(ids)

@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import Stopped
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
@@ -66,7 +66,7 @@ def soon(condition: Callable[[], object]) -> bool:
     [
         lambda: service.cancel(job_store.get("J")),
         lambda: service.delete(job_store.get("J"), with_files=False),
-        lambda: job_store.transition("J", Status.FAILED, attempt=1),
+        lambda: transition_store.transition("J", Status.FAILED, attempt=1),
     ],
     ids=["cancelled", "deleted", "failed"],
 )
@@ -91,7 +91,7 @@ def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -
 
 def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
     service.cancel(job_store.get("J"))
-    job_store.transition("J", Status.QUEUED, retry=True)
+    transition_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     with cancellation_watch.watch_attempt("J", 1) as old, cancellation_watch.watch_attempt("J", 2) as new:
         assert old.wait(5)

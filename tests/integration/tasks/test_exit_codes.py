@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import JobError, Stopped
-from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.presenter import job_document
@@ -77,7 +77,7 @@ def test_a_dead_database_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_task_that_nobody_wants_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, Stopped())
     assert entry.main(ARGUMENTS) == entry.STOPPED
-    job_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.CANCELLED)
     assert entry.main(ARGUMENTS) == entry.STOPPED
 
 
@@ -110,8 +110,8 @@ def test_a_task_that_crashed_before_its_first_report_is_named_and_shown_as_faile
 
 
 def test_a_late_failure_of_an_earlier_attempt_marks_nothing() -> None:
-    job_store.transition("J", Status.CANCELLED)
-    job_store.transition("J", Status.QUEUED, retry=True)
+    transition_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     steps_service.fail("J", 1, error="media", cause="TaskCrashed")
     job, found = job_store.get_with_progress("J")

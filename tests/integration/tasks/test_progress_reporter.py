@@ -6,7 +6,7 @@ import pytest
 
 from mediajobs import clock
 from mediajobs.errors import Stopped
-from mediajobs.jobs import job_store, progress_store
+from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
@@ -79,12 +79,12 @@ def test_a_skipped_task_says_why(reporter: StoreReporter) -> None:
 
 
 def test_nobody_reports_for_an_attempt_that_is_over(reporter: StoreReporter) -> None:
-    job_store.transition("J", Status.CANCELLED)
+    transition_store.transition("J", Status.CANCELLED)
     with pytest.raises(Stopped):
         reporter.update(store_source=1)
     with pytest.raises(Stopped):
         reporter.finish("store_source")
-    job_store.transition("J", Status.QUEUED, retry=True)
+    transition_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     with pytest.raises(Stopped):
         reporter.finish("store_source")

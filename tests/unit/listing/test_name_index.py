@@ -9,7 +9,7 @@ LONGEST = "🎬" * 255  # 1,020 bytes
 
 def found(word: str, entries: set[tuple[str, str]]) -> set[str]:
     """As the table answers: one partition, by the beginning of the sort key."""
-    part, beginning = name_index.partition("acme", word), name_index.beginning(word)
+    part, beginning = name_index.partition("acme", word), name_index.truncate(word)
     return {name_index.job_of(entry) for place, entry in entries if place == part and entry.startswith(beginning)}
 
 

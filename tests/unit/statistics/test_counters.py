@@ -85,8 +85,8 @@ def test_a_deleted_job_leaves_its_work_and_the_files_that_were_kept(
 ) -> None:
     counted = {"jobs.completed.7": 1, "source_bytes": 900, "output_bytes": 300, "processing_ms": 5, "media_ms": 8500}
     left = counters.counts_of_deleted(counted | {"transcoded_ms": 8500}, files_kept=files_kept)
-    assert counters.is_deleted_account(left)
-    assert not counters.is_deleted_account(counted)
+    assert counters.has_deleted_job(left)
+    assert not counters.has_deleted_job(counted)
     assert counters.jobs_of(left) == 0
     assert statistics(left, None, None) == statistics({}, None, None)
     used = counters.including_deleted(counters.total_of([left, {"media_ms": 1, "source_bytes": 2}]))

@@ -27,7 +27,7 @@ def read(request: ApiRequest, query: ListJobs) -> Page:
         descending=query.sort_order == "desc",
         skip=(query.page - 1) * query.per_page,
         limit=query.per_page,
-        place=pagination.position(request, query.cursor, of=_list_name(query)),
+        position=pagination.position(request, query.cursor, of=_list_name(query)),
     )
 
 

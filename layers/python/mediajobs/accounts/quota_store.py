@@ -90,7 +90,9 @@ def _count_open(account: str) -> None:
     for status in OPEN:
         position = None
         for _ in range(_PAGES):
-            page = page_query.page(account, Filters(statuses=(status,)), descending=False, limit=_PAGE, place=position)
+            page = page_query.page(
+                account, Filters(statuses=(status,)), descending=False, limit=_PAGE, position=position
+            )
             for row in page.rows:
                 _count(account, str(row["job_id"]))
             position = page.next_position

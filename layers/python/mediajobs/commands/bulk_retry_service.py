@@ -70,7 +70,7 @@ def advance(walk: Walk, has_time: HasTime) -> Done:
             replace(remaining.request.filter.filters, statuses=remaining.statuses[:1]),
             descending=False,
             limit=_PAGE,
-            place=remaining.position,
+            position=remaining.position,
         )
         for row in page.rows:
             if row["completed_at"] <= remaining.requested_at:

@@ -6,7 +6,7 @@ from mediajobs import run_each
 from mediajobs.accounts import quota_store
 from mediajobs.aws import backoff
 from mediajobs.errors import Conflict, Contention, RetryRefused
-from mediajobs.jobs import cleanup_store, job_store
+from mediajobs.jobs import cleanup_store, job_store, transition_store
 from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, RETRYABLE, TERMINAL, Status, Transition
 from mediajobs.jobs.model import Job
 from mediajobs.storage import presigned_upload_store
@@ -16,9 +16,9 @@ from mediajobs.storage.object_keys import output_prefix, source_key, source_pref
 _TRIES = 5
 
 
-def cancel(job: Job) -> job_store.TransitionResult:
+def cancel(job: Job) -> transition_store.TransitionResult:
     """Cancels the job. The result is ILLEGAL where it had ended. The event of the change stops its tasks."""
-    outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
+    outcome = transition_store.transition(job.job_id, Status.CANCELLED, current=job)
     if outcome.transition is Transition.ALLOWED and job.status is Status.PENDING and job.upload_id is not None:
         presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
     return outcome
@@ -35,8 +35,8 @@ def retry(job: Job, *, from_start: bool) -> Job:
         raise RetryRefused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
     quota = quota_store.check(job.account)
     changes = _late_source(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
-    outcome = job_store.transition(
-        job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
+    outcome = transition_store.transition(
+        job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, current=job, quota=quota
     )
     if outcome.transition is not Transition.ALLOWED:
         raise Conflict(f"This job was changed meanwhile: it is {outcome.job.status} in attempt {outcome.job.attempt}.")
@@ -53,7 +53,7 @@ def delete(job: Job, *, with_files: bool) -> int:
         if job.status not in TERMINAL:
             job = cancel(job).job
         count = remove_files(job.job_id) if with_files else 0
-        if job_store.remove(job, with_leftovers=with_files):
+        if job_store.remove(job, schedule_cleanup=with_files):
             return count
         job = job_store.get(job.job_id)
     raise Contention
@@ -71,7 +71,7 @@ def remove_files(job_id: str) -> int:
 
 def remove_leftovers() -> list[str]:
     """Deletes files that were written after their job was deleted. Returns the ids of the jobs that had such files."""
-    return [job_id for job_id, _ in run_each.run_each(cleanup_store.due(), _remove_leftovers)]
+    return [job_id for job_id, _ in run_each.run_each(cleanup_store.due_cleanups(), _remove_leftovers)]
 
 
 def _remove_leftovers(due: tuple[str, str]) -> bool:

@@ -71,7 +71,7 @@ def advance(run: Run, has_time: HasTime, save: Callable[[Export], None] = lambda
             sort_by=request.sort_by,
             descending=request.sort_order == "desc",
             limit=_PAGE,
-            place=export.position,
+            position=export.position,
         )
         tail += exports_export.format_rows(
             export.format, page_query.documents(export.account, page.rows), first=not export.rows

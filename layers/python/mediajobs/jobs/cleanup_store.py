@@ -1,6 +1,7 @@
-"""Jobs that wait for their upload, by the moment at which it surely does not come any more.
+"""What has to be cleaned up later: uploads that never came, and files that appear after their job was deleted.
 
-They lie in the index of waiting jobs, in a queue of their own.
+Both are entries of the index of waiting jobs, each kind in a queue of its own, sorted by the time at which it is due. A
+sweep takes what is due: `mediajobs.pipeline.sweep_service` the uploads, `mediajobs.commands.service` the files.
 """
 
 from datetime import datetime, timedelta
@@ -17,40 +18,58 @@ from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
 from mediajobs.storage.upload_plan import upload_deadline
 from mediajobs.timestamps import parse, rfc3339
 
+_PENDING = "#pending"
 _DELETED = "#deleted"
-_LAST_TASK = timedelta(minutes=2)  # it notices within seconds; where Batch has to kill it, within half a minute
-_KEPT = timedelta(days=30)  # longer than an event can lie in a stream and in two queues
-_MOST_AT_ONCE = 100
+# A task notices within seconds that its job is deleted; where Batch has to kill it, it ends within half a minute.
+_TASK_SHUTDOWN = timedelta(minutes=2)
+_RETENTION = timedelta(days=30)  # longer than an event can lie in a stream and in two queues
+_MAX_DUE = 100  # of each kind in a sweep; the next one continues
 
 
-def note(transaction: TransactWrite, job_id: str, created_at: str) -> None:
-    """Adds to the transaction that deletes a job: its files are looked for again when nothing should come any more."""
-    due = max(parse(clock.now()) + _LAST_TASK, upload_deadline(created_at, in_parts=False))  # parts end with the job
-    expires = int((due + _KEPT).timestamp())
+def upload_queue_entry(job: Job) -> tuple[str, str]:
+    """(queue, rank) of a job that is created pending: it is due when its upload cannot come any more."""
+    deadline = upload_deadline(job.created_at, in_parts=job.upload_id is not None)
+    return _PENDING, _rank(deadline, job.job_id)
+
+
+def expired_uploads() -> list[str]:
+    """The ids of pending jobs whose upload cannot come any more."""
+    return [job_id for job_id, _ in _due(_PENDING)]
+
+
+def schedule_cleanup(transaction: TransactWrite, job_id: str, created_at: str) -> None:
+    """Adds to the transaction that deletes a job: its files are deleted once more when none should come any more.
+
+    That is after its tasks have ended and its upload URL is dead. An upload in parts ends with the job.
+    """
+    due = max(parse(clock.now()) + _TASK_SHUTDOWN, upload_deadline(created_at, in_parts=False))
+    expires = int((due + _RETENTION).timestamp())
     transaction.save(DeletedRow(job_id, DELETED, queue=_DELETED, queue_rank=_rank(due, job_id), expires=expires))
 
 
 def source_arrived_late(job_id: str) -> bool:
-    """A source came though its job is not there. Whether it goes: soon, if the job was deleted with its files."""
-    due = parse(clock.now()) + _LAST_TASK
+    """Handles a source whose job does not exist: schedules its deletion if the job was deleted with its files.
+
+    Returns whether the source will be deleted.
+    """
+    due = parse(clock.now()) + _TASK_SHUTDOWN
     actions: list[Action] = [DeletedRow.queue.set(_DELETED), DeletedRow.queue_rank.set(_rank(due, job_id))]
-    return _changed(job_id, actions, DeletedRow.expires.exists())
+    return _update(job_id, actions, DeletedRow.expires.exists())
 
 
-def due() -> list[tuple[str, str]]:
-    """The deleted jobs whose time has come, each with its rank."""
-    come = JobRow.queue_rank < clock.now()
-    return [(row.job_id, row.queue_rank) for row in JobRow.waiting.query(_DELETED, come, limit=_MOST_AT_ONCE)]
+def due_cleanups() -> list[tuple[str, str]]:
+    """(id, rank) of the deleted jobs whose files are due to be deleted once more."""
+    return _due(_DELETED)
 
 
 def mark_cleaned(job_id: str, rank: str) -> None:
-    """Nothing is left to be done, unless something came meanwhile: then the row has another rank."""
+    """Ends a cleanup. Changes nothing where a source arrived meanwhile: then the row has another rank."""
     actions: list[Action] = [DeletedRow.queue.remove(), DeletedRow.queue_rank.remove()]
-    _changed(job_id, actions, DeletedRow.queue_rank == rank)
+    _update(job_id, actions, DeletedRow.queue_rank == rank)
 
 
 def files_were_deleted(job_id: str) -> bool:
-    """Whether the files of a job that is not there any more were deleted with it, a month ago at most."""
+    """Whether the files of a deleted job were deleted with it. Known for about a month after the deletion."""
     try:
         DeletedRow.get(job_id, DELETED, consistent_read=True)
     except DoesNotExist:
@@ -58,25 +77,15 @@ def files_were_deleted(job_id: str) -> bool:
     return True
 
 
-def _changed(job_id: str, actions: list[Action], condition: Condition) -> bool:
+def _due(queue: str) -> list[tuple[str, str]]:
+    """(id, rank) of what is due in a queue, the earliest first."""
+    is_due = JobRow.queue_rank < clock.now()
+    return [(row.job_id, row.queue_rank) for row in JobRow.waiting.query(queue, is_due, limit=_MAX_DUE)]
+
+
+def _update(job_id: str, actions: list[Action], condition: Condition) -> bool:
     return write_if_allowed(lambda: DeletedRow(job_id, DELETED).update(actions, condition=condition))
 
 
 def _rank(due: datetime, job_id: str) -> str:
     return f"{rfc3339(due)}#{job_id}"
-
-
-_PENDING = "#pending"
-_MOST_PENDING = 100  # of a sweep; the next one goes on
-
-
-def deadline_of(job: Job) -> tuple[str, str]:
-    """The queue of a job that is created pending, and its rank there."""
-    dead = upload_deadline(job.created_at, in_parts=job.upload_id is not None)
-    return _PENDING, f"{rfc3339(dead)}#{job.job_id}"
-
-
-def expired_uploads() -> list[str]:
-    """The jobs whose time has come."""
-    come = JobRow.queue_rank < clock.now()
-    return [row.job_id for row in JobRow.waiting.query(_PENDING, come, limit=_MOST_PENDING)]

@@ -1,5 +1,7 @@
-"""Which jobs run, by account and in all, and which are open where a quota counts them: sets of ids, changed in the very
-write that creates, starts or ends a job."""
+"""The concurrency limits: which jobs run, for each account and in all, and which are open where a quota counts them.
+
+Both are sets of job ids in the counters table, changed in the same transaction that creates, starts or ends a job.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +19,8 @@ from mediajobs.jobs.tables import CounterRow
 from mediajobs.settings import setting
 
 _SYSTEM = "system"
-_ADMITTING = ("progress", "job", "account", "system")  # what an admission writes; a transaction sends puts first
+# The items that the transaction of an admission writes, in the order of its cancellation reasons: puts come first.
+_ADMISSION_ITEMS = ("progress", "job", "account", "system")
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,29 @@ class NoFreeSlot(Exception):
 
 
 def reserve_slot(transaction: TransactWrite, admission: Admission, account: str, job_id: str) -> None:
-    for name, limit in ((_of(account), admission.account_limit), (_SYSTEM, admission.system_limit)):
+    """Adds to the transaction that starts a job: it takes a slot of its account and of the system, if both are free."""
+    for name, limit in ((_name(account), admission.account_limit), (_SYSTEM, admission.system_limit)):
         free = CounterRow.running.does_not_exist() | (size(CounterRow.running) < limit)
         transaction.update(CounterRow(name), [CounterRow.running.add({job_id})], condition=free)
 
 
 def reserve_open_job(transaction: TransactWrite, quota: int, account: str, job_id: str) -> None:
-    """The job becomes one of the account's open ones, if there is room."""
-    room = CounterRow.open.does_not_exist() | (size(CounterRow.open) < quota)
-    transaction.update(item_of(account), [CounterRow.open.add({job_id})], condition=room)
+    """Adds to the transaction that creates or retries a job: it becomes one of the account's open jobs, if the quota
+    allows one more."""
+    below_quota = CounterRow.open.does_not_exist() | (size(CounterRow.open) < quota)
+    transaction.update(item_of(account), [CounterRow.open.add({job_id})], condition=below_quota)
 
 
 def release_slot(transaction: TransactWrite, account: str, job_id: str, *, ran: bool) -> None:
-    """The job ends. What it never had is not missed."""
-    both: list[Action] = [CounterRow.running.delete({job_id}), CounterRow.open.delete({job_id})]
-    transaction.update(item_of(account), both)
+    """Adds to the transaction that ends a job: it gives up what it holds. `ran`: it had a slot of the system."""
+    releases: list[Action] = [CounterRow.running.delete({job_id}), CounterRow.open.delete({job_id})]
+    transaction.update(item_of(account), releases)
     if ran:
         transaction.update(CounterRow(_SYSTEM), [CounterRow.running.delete({job_id})])
 
 
 def raise_if_over_quota(error: TransactWriteError, quota: int | None) -> None:
-    """Raises QuotaExceeded if the quota alone cancelled a transaction that writes the job and takes a place."""
+    """Raises QuotaExceeded if the quota alone cancelled a transaction that writes the job and reserves it as open."""
     if quota is not None and failed_conditions(error) == [False, True]:
         raise concurrency_quota_exceeded(quota) from error
 
@@ -68,25 +73,25 @@ def raise_if_no_slot(error: TransactWriteError, admission: Admission | None) -> 
     if admission is None:
         return
     failed = failed_conditions(error)
-    if len(failed) != len(_ADMITTING) or failed[_ADMITTING.index("job")]:
+    if len(failed) != len(_ADMISSION_ITEMS) or failed[_ADMISSION_ITEMS.index("job")]:
         return
-    if failed[_ADMITTING.index("account")]:
+    if failed[_ADMISSION_ITEMS.index("account")]:
         raise NoFreeSlot("account") from error
-    if failed[_ADMITTING.index("system")]:
+    if failed[_ADMISSION_ITEMS.index("system")]:
         raise NoFreeSlot("system") from error
 
 
 def running(account: str | None = None) -> frozenset[str]:
-    """The jobs of the account, or of all, that hold a slot."""
+    """The ids of the jobs that hold a slot: of one account, or of all where none is named."""
     try:
-        return frozenset(CounterRow.get(_of(account) if account else _SYSTEM, consistent_read=True).running or ())
+        return frozenset(CounterRow.get(_name(account) if account else _SYSTEM, consistent_read=True).running or ())
     except DoesNotExist:
         return frozenset()
 
 
-def wanted(account: str) -> batch_items.BatchRead:
-    """The same, to be read together with something else: see `running_of`."""
-    return batch_items.BatchRead(setting("COUNTERS_TABLE"), [{"name": {"S": _of(account)}}], ("running",))
+def running_request(account: str) -> batch_items.BatchRead:
+    """The read of an account's running jobs, for a batch read with others. `running_of` takes its result."""
+    return batch_items.BatchRead(setting("COUNTERS_TABLE"), [{"name": {"S": _name(account)}}], ("running",))
 
 
 def running_of(images: Iterable[batch_items.Image]) -> frozenset[str]:
@@ -94,9 +99,9 @@ def running_of(images: Iterable[batch_items.Image]) -> frozenset[str]:
 
 
 def item_of(account: str) -> CounterRow:
-    """The account's item, to be read or changed."""
-    return CounterRow(_of(account))
+    """The account's item of the counters table, to be read or changed by the caller."""
+    return CounterRow(_name(account))
 
 
-def _of(account: str) -> str:
+def _name(account: str) -> str:
     return f"account#{account}"

@@ -1,7 +1,7 @@
-"""When a job will be done, from what finished jobs took.
+"""When a job will be done (ETA), estimated from how long finished jobs took.
 
 A rate is [mean, deviation, count]: seconds of computing per second of media, by stage. Stages: `validate`, `media`,
-`transcribe#<model>`. Media and transcription run side by side, so the longer of the two decides.
+`transcribe#<model>`. Media and transcription run in parallel, so the longer of the two decides.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.tasks import STAGES, WEIGHTS
 
-_FORGETTING = 0.2  # a new measurement's share in the mean
+_SMOOTHING = 0.2  # the share of a new measurement in the mean
 Rate = list[float]
 
 
@@ -20,7 +20,7 @@ def learn(rate: Rate | None, seconds: float, duration: float) -> Rate:
     if rate is None:
         return [sample, sample / 2, 1]
     mean, deviation, count = rate
-    share = max(_FORGETTING, 1 / (count + 1))
+    share = max(_SMOOTHING, 1 / (count + 1))
     difference = sample - mean
     variance = (1 - share) * (deviation**2 + share * difference**2)
     return [mean + share * difference, math.sqrt(variance), count + 1]
@@ -29,15 +29,18 @@ def learn(rate: Rate | None, seconds: float, duration: float) -> Rate:
 def estimate(
     duration: float | None, tasks: dict[str, TaskProgress], rates: dict[str, Rate], model: str
 ) -> tuple[int, int, int] | None:
-    """(seconds left, low, high), or None where nothing is known of a stage that is still to do."""
+    """(seconds left, low, high), or None where a stage that is still to do has no rate yet.
+
+    `duration`: of the media, in seconds; None before it is known. `model`: the Whisper model of the transcription.
+    """
     if duration is None:
         return None
     left = {"media": _left(STAGES["media"], tasks), f"transcribe#{model}": _left(STAGES["transcribe"], tasks)}
-    ahead = {stage: share for stage, share in left.items() if share > 0}
-    if not all(stage in rates for stage in ahead):
+    remaining = {stage: share for stage, share in left.items() if share > 0}
+    if not all(stage in rates for stage in remaining):
         return None
     middle, low, high = 0.0, 0.0, 0.0
-    for stage, share in ahead.items():
+    for stage, share in remaining.items():
         mean, deviation, _ = rates[stage]
         work = duration * share
         middle = max(middle, work * mean)
@@ -47,7 +50,7 @@ def estimate(
 
 
 def _left(names: Iterable[str], tasks: dict[str, TaskProgress]) -> float:
-    """Which share of a stage is still to do, 0 to 1."""
+    """The share of a stage that is still to do, 0 to 1, over those of its tasks that the job has."""
     counted = [name for name in names if name in tasks and tasks[name].status != "skipped"]
     weight = sum(WEIGHTS[name] for name in counted)
     return sum(WEIGHTS[name] * (100 - tasks[name].progress) for name in counted) / (100 * weight) if weight else 0.0

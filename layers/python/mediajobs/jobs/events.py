@@ -1,4 +1,4 @@
-"""What a change of a job's row means to the rest of the system."""
+"""The events of a job, made from the changes of its row that the table's stream reports."""
 
 import json
 from collections.abc import Mapping
@@ -11,14 +11,20 @@ from mediajobs.jobs.model import Job
 
 Image = Mapping[str, Any]
 _DELETED = "deleted"
+_COUNTED_PLAIN = (
+    *("job_id", "account", "status", "priority", "filename", "size_bytes", "source_url"),
+    *("created_at", "updated_at"),
+)
+_COUNTED_JSON = ("source", "outputs", "processing_time")
 
 
 class JobEvent(LazyModel):
     """`job.STATUS`, `job.prioritised`, `job.validated` or `job.deleted`.
 
-    The id is the same however often the change is told. It carries what the job's owner is told of the change
-    (`outputs`: the names of those that were made), so that telling it needs no look at a job that may have moved on, or
-    be gone; of a deleted job also what it had added to the statistics (`counted`, see mediajobs.tallies).
+    The id is the same however often the stream reports the change. The event carries what the job's owner is told of
+    the change, so that nobody has to read a job that may have moved on, or be deleted, by then. `outputs`: the names of
+    the outputs that were made. `counted`, of a deleted job: what it had added to the statistics, see
+    `mediajobs.jobs.contribution`.
     """
 
     event_id: str
@@ -43,35 +49,37 @@ class JobEvent(LazyModel):
 
     @property
     def is_first(self) -> bool:
-        """Of all events of this job."""
+        """Whether it is the first of all events of this job."""
         return self.version == 1 and self.status in (Status.PENDING, Status.QUEUED)
 
     @property
     def is_last(self) -> bool:
+        """Whether it is the last of all events of this job: its deletion."""
         return self.status == _DELETED
 
 
 def event_of(old: Image, new: Image) -> JobEvent | None:
-    """The event of a change from one image of a row to the next, each empty where there was no row.
+    """The event of a change from one image of a row to the next; an image is empty where there was no row.
 
-    None where nothing happened to the job itself: another item, or the same version, priority and source of it.
+    None where nothing happened to the job itself: another item changed, or version, priority and source are the same.
     """
     row = new or old
     if row.get("item") != "job":
         return None
     if not new:
-        return _told(row, _DELETED, _DELETED).model_copy(update={"counted": dict(+contribution.counts_of(_job(row)))})
+        counted = dict(+contribution.counts_of(_counted_job(row)))
+        return _event(row, _DELETED, _DELETED).model_copy(update={"counted": counted})
     if new["version"] != old.get("version"):
-        return _told(row, f"{new['version']}", new["status"])
+        return _event(row, f"{new['version']}", new["status"])
     if new["priority"] != old["priority"]:
-        # The moment tells a change from a later one back to the same priority.
-        return _told(row, f"{new['version']}-p{new['priority']}-{new['updated_at']}", "prioritised")
-    if new.get("source") != old.get("source"):  # its bytes are known now, and are to be counted
-        return _told(row, f"{new['version']}-validated", "validated")
+        # The time distinguishes this change from a later one that sets the same priority again.
+        return _event(row, f"{new['version']}-p{new['priority']}-{new['updated_at']}", "prioritised")
+    if new.get("source") != old.get("source"):  # its size is known now, and has to be counted
+        return _event(row, f"{new['version']}-validated", "validated")
     return None
 
 
-def _told(row: Image, change: str, status: str) -> JobEvent:
+def _event(row: Image, change: str, status: str) -> JobEvent:
     return JobEvent(
         event_id=f"{row['job_id']}-{change}",
         job_id=row["job_id"],
@@ -84,29 +92,18 @@ def _told(row: Image, change: str, status: str) -> JobEvent:
         batch_id=row.get("batch_id"),
         updated_at=row["updated_at"],
         duration_seconds=row.get("duration_seconds"),
-        outputs=[name for name, output in _read(row.get("outputs"), {}).items() if output.get("available")],
-        error=_read(row.get("error"), None),
+        outputs=[name for name, output in _parsed(row.get("outputs"), {}).items() if output.get("available")],
+        error=_parsed(row.get("error"), None),
         created_at=row.get("created_at"),
     )
 
 
-def _job(row: Image) -> Job:
-    """As far as it counts."""
-    names = (
-        "job_id",
-        "account",
-        "status",
-        "priority",
-        "filename",
-        "size_bytes",
-        "source_url",
-        "created_at",
-        "updated_at",
-    )
-    read = {name: json.loads(row[name]) for name in ("source", "outputs", "processing_time") if row.get(name)}
-    return Job.model_validate({name: row[name] for name in names if name in row} | read)
+def _counted_job(row: Image) -> Job:
+    """The job with only those attributes that the statistics count."""
+    values = {name: row[name] for name in _COUNTED_PLAIN if name in row}
+    return Job.model_validate(values | {name: json.loads(row[name]) for name in _COUNTED_JSON if row.get(name)})
 
 
-def _read(text: str | None, otherwise: Any) -> Any:
-    """A row keeps as JSON what is only read whole."""
-    return json.loads(text) if text else otherwise
+def _parsed(text: str | None, default: Any) -> Any:
+    """The value of an attribute that the row keeps as JSON text, because it is only read as a whole."""
+    return json.loads(text) if text else default

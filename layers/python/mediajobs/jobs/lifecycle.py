@@ -1,4 +1,4 @@
-"""The life of a job: its statuses, its tasks, and which step may follow which."""
+"""The lifecycle of a job: its statuses, and which status may follow which."""
 
 import itertools
 from enum import StrEnum
@@ -27,35 +27,36 @@ _HAPPY_PATH = (
     Status.COMPLETED,
 )
 _NEXT: dict[Status, frozenset[Status]] = {
-    here: frozenset({after, Status.FAILED, Status.CANCELLED}) for here, after in itertools.pairwise(_HAPPY_PATH)
+    status: frozenset({following, Status.FAILED, Status.CANCELLED})
+    for status, following in itertools.pairwise(_HAPPY_PATH)
 } | {status: frozenset() for status in TERMINAL}
 MAX_ATTEMPTS = 5
 
 
 class Transition(StrEnum):
-    """What to do with a wish for a new status."""
+    """The answer to a request for a new status."""
 
-    ALLOWED = "go"
-    REPEATED = "already"  # a second copy of the wish: nothing to do
-    STALE = "stale"  # the wish speaks of another attempt
+    ALLOWED = "allowed"
+    REPEATED = "repeated"  # the job has the status already: a copy of an earlier request, and nothing to do
+    STALE = "stale"  # the request is about another attempt
     ILLEGAL = "illegal"
 
 
-def check_transition(current: Status, wanted: Status, *, same_attempt: bool = True, retry: bool = False) -> Transition:
-    """Whether a job may go from `current` to `wanted`.
+def check_transition(current: Status, target: Status, *, same_attempt: bool = True, retry: bool = False) -> Transition:
+    """Whether a job may go from `current` to `target`.
 
-    `same_attempt`: the wish is about the job's present attempt. `retry`: the wish is to begin a new attempt; without
-    it an ended job never moves again, so that a late copy of an old event cannot revive it.
+    `same_attempt`: the request is about the job's present attempt. `retry`: the request is to begin a new attempt.
+    Without it a job in a terminal status never moves again, so that a late copy of an old event cannot revive it.
     """
     if not same_attempt:
         return Transition.STALE
     if retry:
-        return Transition.ALLOWED if current in RETRYABLE and wanted is Status.QUEUED else Transition.ILLEGAL
-    if current is wanted:
+        return Transition.ALLOWED if current in RETRYABLE and target is Status.QUEUED else Transition.ILLEGAL
+    if current is target:
         return Transition.REPEATED
-    return Transition.ALLOWED if wanted in _NEXT[current] else Transition.ILLEGAL
+    return Transition.ALLOWED if target in _NEXT[current] else Transition.ILLEGAL
 
 
 def queue_rank(priority: int, job_id: str) -> str:
-    """Sorts waiting jobs: the higher priority first, then the older (ULIDs sort by age)."""
+    """The sort key of a queued job: the higher priority first, then the older job (ULIDs sort by age)."""
     return f"{10 - priority:02d}#{job_id}"

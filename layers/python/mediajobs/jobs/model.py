@@ -1,4 +1,4 @@
-"""A job as data."""
+"""The job as data: what the job's row in DynamoDB holds."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mediajobs.media.source import SourceFacts
 
 
 class Failure(LazyModel):
-    """Why a task failed, in the words of the task itself."""
+    """Why a task failed, as the task itself put it."""
 
     code: str
     message: str
@@ -19,7 +19,7 @@ class Failure(LazyModel):
 
 
 class OutputSummary(LazyModel):
-    """What the job row keeps of an output; the manifest in S3 has the rest."""
+    """What the job's row keeps of an output; the manifest in S3 has the rest."""
 
     available: bool
     size_bytes: int | None = None
@@ -38,8 +38,11 @@ class EarlierAttempt(LazyModel):
 
 
 class Job(LazyModel):
-    """The one truth about a job. Sizes in bytes, times RFC 3339. `version` counts the changes of its status;
-    `base_attempt` is the attempt that last began from the start: what earlier ones made does not count any more."""
+    """The only source of truth about a job. Sizes in bytes, times as RFC 3339.
+
+    `version` counts the changes of the status. `base_attempt` is the attempt that last began from the start: outputs of
+    earlier attempts do not count any more.
+    """
 
     model_config = ConfigDict(frozen=True)
 

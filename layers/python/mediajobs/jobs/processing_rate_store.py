@@ -1,4 +1,4 @@
-"""How fast each stage was for finished jobs: what ETAs are made of."""
+"""How long each stage took in finished jobs: item `rates` of the counters table, which ETAs are computed from."""
 
 from collections.abc import Mapping
 
@@ -13,6 +13,7 @@ _NAME = "rates"
 
 
 def read() -> dict[str, eta.Rate]:
+    """The rates by stage; empty before the first job has finished."""
     try:
         return CounterRow.get(_NAME).rates or {}
     except DoesNotExist:
@@ -20,15 +21,16 @@ def read() -> dict[str, eta.Rate]:
 
 
 def learn(seconds: Mapping[str, float], duration: float) -> None:
-    """Adds a finished job: seconds by stage, of `duration` seconds of media."""
+    """Adds a finished job. `seconds`: computing time by stage; `duration`: of the media, in seconds."""
     try:
         row = CounterRow.get(_NAME, consistent_read=True)
     except DoesNotExist:
         row = CounterRow(_NAME, rates={}, version=0)
     rates = dict(row.rates or {})
-    for stage, spent in seconds.items():
-        rates[stage] = eta.learn(rates.get(stage), spent, duration)
+    for stage, stage_seconds in seconds.items():
+        rates[stage] = eta.learn(rates.get(stage), stage_seconds, duration)
     unchanged = CounterRow.name.does_not_exist() | (CounterRow.version == row.version)
     actions: list[Action] = [CounterRow.rates.set(rates), CounterRow.version.set((row.version or 0) + 1)]
-    # Where another job finished at the same moment, one measurement of many is lost: the ETA does not need it.
+    # Where another job finished at the same moment the write is refused. One measurement of many is lost, which ETAs
+    # can do without.
     write_if_allowed(lambda: CounterRow(_NAME).update(actions, condition=unchanged))

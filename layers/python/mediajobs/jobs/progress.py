@@ -1,4 +1,4 @@
-"""How far a job is, computed from what its tasks report."""
+"""The progress of a job, computed from what its tasks report."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ DONE = frozenset({"completed", "skipped"})
 
 
 class TaskProgress(LazyModel):
-    """One task: percent done, and why it was skipped or what it failed of."""
+    """The progress of one task, in percent. `note`: why it was skipped, or why it failed."""
 
     status: TaskStatus = "pending"
     progress: float = 0.0
@@ -22,7 +22,7 @@ class TaskProgress(LazyModel):
 
 
 class Progress(LazyModel):
-    """The tasks of one attempt. `sequence` counts the writes; `rates`: see `mediajobs.eta`."""
+    """The tasks of one attempt. `sequence` counts the writes; `rates`: see `mediajobs.jobs.eta`."""
 
     attempt: int
     tasks: dict[str, TaskProgress]
@@ -41,22 +41,25 @@ def new_progress(
     rates: dict[str, list[float]] | None = None,
     done: Mapping[str, TaskProgress] | None = None,
 ) -> Progress:
-    """The progress of an attempt that begins. `done`: see `carried`."""
+    """The progress of an attempt that begins. `done`: the tasks that it need not do, see `completed_stages`."""
     tasks = {name: TaskProgress() for name in names} | dict(done or {})
     return Progress(attempt=attempt, tasks=tasks, updated_at=now, rates=rates or {})
 
 
 def completed_stages(earlier: Progress | None, base_attempt: int) -> dict[str, TaskProgress]:
-    """What a retry finds done by an attempt that counts: whole stages, for one that ended half way is run again."""
+    """The tasks that a retry need not do again, because the earlier attempt completed their whole stage.
+
+    A stage that ended half way is run again as a whole. An attempt before `base_attempt` does not count.
+    """
     if earlier is None or earlier.attempt < base_attempt:
         return {}
     tasks = earlier.tasks
-    over = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in DONE]
-    return {name: tasks[name] for stage in over for name in stage if name in tasks and tasks[name].status in DONE}
+    done = [stage for stage in STAGES.values() if stage[-1] in tasks and tasks[stage[-1]].status in DONE]
+    return {name: tasks[name] for stage in done for name in stage if name in tasks and tasks[name].status in DONE}
 
 
 def overall_percent(status: Status, tasks: dict[str, TaskProgress]) -> int:
-    """Percent of the whole job, by weight, over the tasks that it has; 100 only when completed."""
+    """The progress of the whole job in percent: its tasks by weight, without skipped ones. 100 only when completed."""
     if status is Status.COMPLETED:
         return 100
     counted = {name: task for name, task in tasks.items() if task.status != "skipped"}
@@ -68,7 +71,7 @@ def overall_percent(status: Status, tasks: dict[str, TaskProgress]) -> int:
 
 
 def current_task(status: Status, tasks: dict[str, TaskProgress]) -> str | None:
-    """The heaviest of the running tasks; between two tasks, the next one; none when the job rests."""
+    """The running task of the largest weight; between two tasks, the next one; None while the job does not run."""
     if status in TERMINAL or status in (Status.PENDING, Status.QUEUED):
         return None
     running = [name for name, task in tasks.items() if task.status == "running"]

@@ -1,4 +1,7 @@
-"""The tables as models. Only the stores beside this module use them."""
+"""The jobs table and the counters table as PynamoDB models, used by stores and queries alone.
+
+The jobs table has up to three items for each job: `job` (JobRow), `progress` (ProgressRow), `deleted` (DeletedRow).
+"""
 
 from typing import Any
 
@@ -18,7 +21,10 @@ JOB, PROGRESS, DELETED = "job", "progress", "deleted"
 
 
 class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
-    """The waiting jobs of an account, the next one first; and in queues of their own what is due at a moment."""
+    """A sparse index of queues: an account's queued jobs, the next one first.
+
+    Two more queues hold what becomes due at a time: `#pending` and `#deleted`, see `mediajobs.jobs.cleanup_store`.
+    """
 
     class Meta:
         index_name = "waiting"
@@ -29,8 +35,10 @@ class WaitingIndex(GlobalSecondaryIndex["JobRow"]):
 
 
 class JobRow(TableModel):
-    """Jobs table, item `job`. `queue` and `queue_rank` are there only while the job waits, for its turn or for
-    its upload (see mediajobs.pending): they make a sparse index."""
+    """Jobs table, item `job`.
+
+    `queue` and `queue_rank` are there only while the job waits, for its turn or for its upload.
+    """
 
     class Meta:
         table_name = FromEnvironment("JOBS_TABLE")
@@ -64,7 +72,7 @@ class JobRow(TableModel):
     queue = UnicodeAttribute(null=True)
     queue_rank = UnicodeAttribute(null=True)
     waiting = WaitingIndex()
-    # What puts the row into the indexes of lists: see mediajobs.listing.
+    # What puts the row into the indexes of lists: see mediajobs.jobs.index_keys.
     updated_key = UnicodeAttribute(null=True)
     completed_key = UnicodeAttribute(null=True)
     priority_key = UnicodeAttribute(null=True)
@@ -94,9 +102,9 @@ class ProgressRow(TableModel):
 
 
 class DeletedRow(TableModel):
-    """Jobs table, item `deleted`: tells until `expires` (seconds since 1970) that a job was deleted with its files.
+    """Jobs table, item `deleted`: until `expires` (seconds since 1970) it says that a job was deleted with its files.
 
-    While they are to be looked for it lies in the index of waiting jobs, in a queue of its own, by the moment of that.
+    While its files have to be deleted once more it has `queue` and `queue_rank`: the queue `#deleted`, by due time.
     """
 
     class Meta:
@@ -110,9 +118,13 @@ class DeletedRow(TableModel):
 
 
 class CounterRow(TableModel):
-    """Counters table: `system` and `account#NAME` hold the ids of the running jobs, an account's also its quotas and,
-    where it has one for concurrent jobs, the ids of its open ones; `rates` what finished jobs taught; `waiting` and
-    `workers` are others' (see mediajobs.waiting and .workers)."""
+    """Counters table.
+
+    Items `system` and `account#NAME` hold the ids of the running jobs. An account's item also holds its quotas and,
+    where it has a quota of concurrent jobs, the ids of its open jobs. Item `rates` holds what
+    `mediajobs.jobs.processing_rate_store` learnt. Items `waiting` and `workers` have no model here: see
+    `mediajobs.jobs.waiting_account_store` and `mediajobs.health.worker_store`.
+    """
 
     class Meta:
         table_name = FromEnvironment("COUNTERS_TABLE")

@@ -1,8 +1,9 @@
-"""Which accounts may have jobs to admit, in one item.
+"""Which accounts may have jobs to admit: item `waiting` of the counters table.
 
-An account is *noted* before a job of it comes to wait, and only the sweep forgets it: once it finds nothing, and the
-note is older than what an index may lag behind. So whatever event is lost and whoever is killed, it looks again.
-An account is *deferred* while it waits for a slot that somebody has to give back: it is asked whenever one is free.
+An account is *marked* before one of its jobs is queued. Only the sweep clears the mark: once it finds no queued job,
+and the mark is older than an index may lag behind. So the sweep looks at the account again, whatever event is lost and
+whichever process is killed.
+An account is *deferred* while it waits for a slot that another job has to release. It is tried whenever one is free.
 """
 
 from dataclasses import dataclass
@@ -14,39 +15,42 @@ from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.settings import setting
 
 _KEY = {"name": {"S": "waiting"}}
-_NOTED = "noted#"  # and the account: when it was noted last, in ms since 1970
-_INDEX_LAGS = 60_000  # ms: by far more than it does
+_MARK = "marked#"  # prefix of an attribute: with the account's name, when it was last marked, in ms since 1970
+_MAX_INDEX_LAG = 60_000  # ms; the real lag is far shorter
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """`noted`: by account, when."""
+class WaitingAccounts:
+    """`marked`: when each was last marked (ms since 1970), by account."""
 
-    noted: dict[str, int]
+    marked: dict[str, int]
     deferred: frozenset[str]
 
     @property
     def accounts(self) -> frozenset[str]:
-        return self.deferred | self.noted.keys()
+        return self.deferred | self.marked.keys()
 
 
-def read() -> Waiting:
+def read() -> WaitingAccounts:
     item = dynamodb.from_item(dynamodb.client().get_item(TableName=_table(), Key=_KEY, ConsistentRead=True).get("Item"))
-    noted = {name.removeprefix(_NOTED): int(value) for name, value in item.items() if name.startswith(_NOTED)}
-    return Waiting(noted, frozenset(item.get("deferred", ())))
+    marked = {name.removeprefix(_MARK): int(value) for name, value in item.items() if name.startswith(_MARK)}
+    return WaitingAccounts(marked, frozenset(item.get("deferred", ())))
 
 
 def mark(account: str) -> None:
-    """Comes before the job is queued: an account without waiting jobs does no harm here, the reverse would."""
-    _update("SET #name = :now", _marked(account), {":now": {"N": str(clock.milliseconds())}})
+    """Is called before the job is queued: a marked account without queued jobs does no harm, the reverse would."""
+    _update("SET #name = :now", _mark(account), {":now": {"N": str(clock.milliseconds())}})
 
 
-def clear(account: str, noted: int) -> None:
-    """Nothing of it was found to wait. Changes nothing where that was too soon to know, or it was noted again."""
-    if clock.milliseconds() - noted < _INDEX_LAGS:
+def clear(account: str, marked: int) -> None:
+    """Removes a mark, after no queued job was found. `marked`: its value, as read before the search.
+
+    Changes nothing where the mark is too young to trust the index, or where the account was marked again.
+    """
+    if clock.milliseconds() - marked < _MAX_INDEX_LAG:
         return
-    unchanged = {"ConditionExpression": "#name = :noted"}
-    write_if_allowed(lambda: _update("REMOVE #name", _marked(account), {":noted": {"N": str(noted)}}, **unchanged))
+    unchanged = {"ConditionExpression": "#name = :marked"}
+    write_if_allowed(lambda: _update("REMOVE #name", _mark(account), {":marked": {"N": str(marked)}}, **unchanged))
 
 
 def defer(account: str) -> None:
@@ -57,18 +61,18 @@ def undefer(account: str) -> None:
     _update("DELETE #name :account", "deferred", {":account": {"SS": [account]}})
 
 
-def _marked(account: str) -> str:
-    return f"{_NOTED}{account}"
+def _mark(account: str) -> str:
+    return f"{_MARK}{account}"
 
 
-def _update(expression: str, name: str, values: dict[str, Any], **more: Any) -> None:
+def _update(expression: str, name: str, values: dict[str, Any], **options: Any) -> None:
     dynamodb.client().update_item(
         TableName=_table(),
         Key=_KEY,
         UpdateExpression=expression,
         ExpressionAttributeNames={"#name": name},
         ExpressionAttributeValues=values,
-        **more,
+        **options,
     )
 
 

@@ -1,4 +1,4 @@
-"""How far a batch is and when it will be done, from its counts and from those of its jobs that run."""
+"""The progress of a batch and when it will be done, from its counts and from its running jobs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ _WAITING = (Status.PENDING, Status.QUEUED)
 
 
 def overall_progress(counts: Mapping[Status, int], running: Sequence[int]) -> int:
-    """The mean over all jobs in percent, rounded down. `running`: of each running job.
+    """The mean over all jobs in percent, rounded down. `running`: the progress of each running job in percent.
 
-    A job that failed or was cancelled has brought nothing: so it is 100 only when all are completed.
+    A failed or cancelled job counts as 0, so the mean is 100 only when all jobs are completed.
     """
     total = sum(counts.values())
     if not total:
@@ -23,24 +23,24 @@ def overall_progress(counts: Mapping[Status, int], running: Sequence[int]) -> in
 
 
 def estimate(
-    counts: Mapping[Status, int], running: Sequence[Estimate | None], mean: float | None, places: int
+    counts: Mapping[Status, int], running: Sequence[Estimate | None], mean: float | None, slots: int
 ) -> Estimate | None:
-    """When nothing of the batch will wait or run any more, if what waits for its upload had it now.
+    """When no job of the batch will wait or run any more, on the assumption that all uploads came now.
 
-    `running`: of each running job, None where it is unknown; `mean`: seconds that a job takes; `places`: how many may
-    run at the same time. None where nothing is known of a job that is still to do.
+    `running`: the estimate of each running job, None where it is unknown; `mean`: seconds that a job takes; `slots`:
+    how many jobs may run at the same time. None where there is no estimate for a job that is still to do.
     """
     waiting = sum(counts[status] for status in _WAITING)
     if mean is None and (waiting or None in running):
         return None
-    usual = mean or 0.0
-    known = [(usual, 0, 2 * usual) if each is None else each for each in running]
-    known.append((0, 0, 0))
-    middle, low, high = (sum(each[place] for each in known) for place in range(3))
-    longest, quickest, slowest = (max(each[place] for each in known) for place in range(3))
-    # Shared out among the places, and never before the longest of those that run.
+    seconds = mean or 0.0
+    estimates: list[tuple[float, float, float]] = [
+        (seconds, 0, 2 * seconds) if estimate is None else estimate for estimate in running
+    ]
+    expected, low, high = zip(*estimates, (0, 0, 0), strict=True)
+    # The work is shared among the slots, and the batch never ends before the longest of its running jobs.
     return (
-        math.ceil(max(longest, (middle + waiting * usual) / places)),
-        math.floor(max(quickest, (low + waiting * usual / 2) / places)),
-        math.ceil(slowest + (high + 2 * waiting * usual) / places),
+        math.ceil(max(*expected, (sum(expected) + waiting * seconds) / slots)),
+        math.floor(max(*low, (sum(low) + waiting * seconds / 2) / slots)),
+        math.ceil(max(high) + (sum(high) + 2 * waiting * seconds) / slots),
     )

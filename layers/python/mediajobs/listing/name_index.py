@@ -1,30 +1,30 @@
-"""The index of parts of file names: every suffix of a name is an entry, so a word in it is the beginning of one.
+"""The index of parts of file names: every suffix of a name is an entry, so that a part of it is the prefix of an entry.
 
-All names are folded: see `mediajobs.listing.folded`.
+All names and search words have their case folded: see `mediajobs.jobs.index_keys.fold_case`.
 """
 
-_SUFFIX_BYTES = 800  # of a sort key, which may have 1,024
-_SEPARATOR = "/"  # no file name has one
+_MAX_SUFFIX_BYTES = 800  # in a sort key; DynamoDB allows 1,024 for the whole key
+_SEPARATOR = "/"  # no file name contains it
 
 
 def entries(account: str, job_id: str, name: str) -> set[tuple[str, str]]:
-    """(hash key, sort key) of each entry; of suffixes that are equal as far as they are kept, one."""
+    """(hash key, sort key) of each entry; one for suffixes that are equal after truncation."""
     suffixes = (name[start:] for start in range(len(name)))
-    return {(partition(account, suffix), f"{beginning(suffix)}{_SEPARATOR}{job_id}") for suffix in suffixes}
+    return {(partition(account, suffix), f"{truncate(suffix)}{_SEPARATOR}{job_id}") for suffix in suffixes}
 
 
 def partition(account: str, word: str) -> str:
-    """The hash key: entries of an account that begin alike in their first character lie together."""
+    """The hash key of the entries that begin with `word`: the account and the first character."""
     return f"{account}#{word[0]}"
 
 
-def beginning(word: str) -> str:
-    """As much of it as entries have."""
-    return word.encode()[:_SUFFIX_BYTES].decode(errors="ignore")
+def truncate(word: str) -> str:
+    """The beginning of a word, as much of it as an entry keeps."""
+    return word.encode()[:_MAX_SUFFIX_BYTES].decode(errors="ignore")
 
 
 def is_possible(word: str) -> bool:
-    """Whether a file name could have it."""
+    """Whether a file name can contain the word."""
     return _SEPARATOR not in word
 
 

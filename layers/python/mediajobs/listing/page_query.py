@@ -1,15 +1,13 @@
-"""Pages of jobs, at a cost that does not grow with their number, and the jobs in them as clients see them."""
-
-from typing import Any
+"""A page of a list, at a cost that does not grow with the number of jobs, and its jobs as clients get them."""
 
 from mediajobs.aws import batch_items
 from mediajobs.ids import ulid_bounds
-from mediajobs.jobs.index_keys import folded
+from mediajobs.jobs.index_keys import fold_case
 from mediajobs.jobs.lifecycle import RUNNING, Status
 from mediajobs.jobs.schemas import JobBrief
 from mediajobs.listing import index_query, name_index_store, name_search_query, summary_query
-from mediajobs.listing.index_plan import Filters, index_range, index_ranges
-from mediajobs.listing.index_query import ListedRow, Page
+from mediajobs.listing.index_plan import Filters, index_range_for, index_ranges_for
+from mediajobs.listing.index_query import ListedRow, Page, Position
 from mediajobs.listing.schemas import ListedJob
 
 
@@ -21,36 +19,49 @@ def page(
     descending: bool = True,
     skip: int = 0,
     limit: int,
-    place: dict[str, Any] | None = None,
+    position: Position | None = None,
 ) -> Page:
-    """A page of the account's jobs. `place`: where an earlier one ended. It may be short and go on all the same."""
+    """A page of the account's jobs. `position`: where an earlier page ended.
+
+    A page may have fewer rows than `limit`, or none, although the list continues.
+    """
     if filters.is_empty:
         return Page([], None, 0)
-    ids = name_index_store.jobs_with(account, folded(filters.search)) if filters.search else None
+    ids = name_index_store.jobs_with(account, fold_case(filters.search)) if filters.search else None
     if ids is None:
         return index_query.read(
-            index_ranges(account, filters, sort_by), descending=descending, skip=skip, limit=limit, place=place
+            index_ranges_for(account, filters, sort_by),
+            descending=descending,
+            skip=skip,
+            limit=limit,
+            position=position,
         )
     first, last = ulid_bounds(filters.first_moment, filters.last_moment)
-    dated = {job_id for job_id in ids if first <= job_id <= last}
-    wanted = index_range(account, filters, sort_by)
-    return name_search_query.page_among(dated, wanted, descending=descending, skip=skip, limit=limit, place=place)
+    created_in_span = {job_id for job_id in ids if first <= job_id <= last}
+    return name_search_query.page_among(
+        created_in_span,
+        index_range_for(account, filters, sort_by),
+        descending=descending,
+        skip=skip,
+        limit=limit,
+        position=position,
+    )
 
 
 def documents(account: str, rows: list[ListedRow]) -> list[ListedJob]:
-    """The rows as clients see them. Only running jobs have to be asked how far they are."""
-    (images,) = batch_items.read(wanted_progress(rows))
+    """The rows as clients get them. Only of running jobs the progress has to be read."""
+    (images,) = batch_items.read(progress_request(rows))
     return documents_of(account, rows, images)
 
 
-def wanted_progress(rows: list[ListedRow]) -> batch_items.BatchRead:
-    """What `documents_of` needs beside the rows, to be read together with something else."""
-    return summary_query.wanted(_running(rows))
+def progress_request(rows: list[ListedRow]) -> batch_items.BatchRead:
+    """The read of what `documents_of` needs besides the rows, for a batch read with others."""
+    return summary_query.request(_running(rows))
 
 
 def documents_of(account: str, rows: list[ListedRow], images: list[batch_items.Image]) -> list[ListedJob]:
-    told = summary_query.entries(_running(rows), images, account=account)
-    progress = {brief.job_id: brief.overall_progress for brief in told if isinstance(brief, JobBrief)}
+    briefs = summary_query.entries(_running(rows), images, account=account)
+    progress = {brief.job_id: brief.overall_progress for brief in briefs if isinstance(brief, JobBrief)}
     return [
         ListedJob(
             job_id=row["job_id"],

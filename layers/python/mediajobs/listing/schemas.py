@@ -1,4 +1,4 @@
-"""Requests and documents of lists."""
+"""Requests and documents of lists and batches."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from mediajobs.listing.index_plan import Filters
 
 
 class JobFilters(Span):
-    """Which jobs are meant. `status` may be repeated; `search` is a part of the file name, in any case."""
+    """Which jobs a request is about. `status` may be repeated; `search` is a part of the file name, in any case."""
 
     status: Annotated[list[Status], BeforeValidator(as_list), Field(description="Any of these; may be repeated.")] = []
     priority: Annotated[int | None, Field(ge=1, le=10, description="Exactly this priority.")] = None
@@ -35,7 +35,7 @@ class JobFilters(Span):
 
 
 class OrderedJobs(JobFilters):
-    """The same, in an order."""
+    """Filters and an order."""
 
     sort_by: Annotated[
         Literal["created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status"],
@@ -45,11 +45,11 @@ class OrderedJobs(JobFilters):
 
 
 class ListJobs(OrderedJobs, Paged):
-    """`GET /jobs`. `cursor` goes on where a page ended."""
+    """`GET /jobs`. `cursor` continues where a page ended."""
 
 
 class BatchStatus(Body):
-    """`POST /jobs/batch-status`. An id may come twice; it is answered twice."""
+    """`POST /jobs/batch-status`. An id may come twice; then it has two entries in the answer."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"job_ids": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}]})
 
@@ -84,9 +84,8 @@ class JobList(LazyModel):
 
 
 class Batch(LazyModel):
-    """A batch. `overall_progress` is the mean over its jobs, where what failed or was cancelled has brought nothing.
-    `eta_seconds` is until nothing of it waits or runs any more, if every upload came now; null where that cannot be
-    told yet."""
+    """A batch. `overall_progress` is the mean over its jobs, where failed and cancelled jobs count as 0. `eta_seconds`
+    is the time until no job of it waits or runs any more, if every upload came now; null where it is not known yet."""
 
     batch_id: str
     total: int
@@ -107,6 +106,6 @@ class MissingJob(LazyModel):
 
 
 class BatchStatusDocument(LazyModel):
-    """One entry for each id, in the order in which they were asked for."""
+    """One entry for each id, in the order of the request."""
 
     jobs: list[JobBrief | MissingJob]

@@ -1,4 +1,4 @@
-"""Executions of the state machine: one per attempt of a job, named after it."""
+"""Executions of the state machine in Step Functions: one for each attempt of a job, named after both."""
 
 import hashlib
 import json
@@ -11,41 +11,41 @@ from botocore.exceptions import ClientError
 from mediajobs.aws import clients
 from mediajobs.settings import setting
 
-# The second is what an emulator says of an execution that is over; AWS answers as if it had been stopped.
+# Error codes. The second is an emulator's for an execution that is over; AWS answers as if it had been stopped.
 _NOTHING_TO_STOP = frozenset({"ExecutionDoesNotExist", "ValidationException"})
-_ALIVE = frozenset({"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"})
+_NOT_FAILED = frozenset({"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"})
 
 
 class Ending(NamedTuple):
-    """As the state machine says it: see `outcomes.why`."""
+    """How an execution ended: error and cause as the state machine has them, see `task_results.failure_for`."""
 
     error: str
     cause: str
 
 
 def start(job_id: str, attempt: int, *, account: str, priority: int) -> None:
-    """Starts the attempt's execution. A second start does nothing: the name is taken, and names are kept 90 days."""
+    """Starts the attempt's execution. A second start does nothing: the name is taken, and is kept for 90 days."""
     client = _client()
-    values = {
+    task_input = {
         "job_id": job_id,
         "attempt": attempt,
-        # Batch takes letters and digits only.
+        # AWS Batch accepts only letters and digits in a share identifier.
         "share": hashlib.sha256(account.encode()).hexdigest()[:32],
         "scheduling_priority": priority,
         "heartbeat_seconds": int(setting("TASK_HEARTBEAT_SECONDS")),
     }
     try:
         client.start_execution(
-            stateMachineArn=setting("STATE_MACHINE"), name=_name(job_id, attempt), input=json.dumps(values)
+            stateMachineArn=setting("STATE_MACHINE"), name=_name(job_id, attempt), input=json.dumps(task_input)
         )
     except client.exceptions.ExecutionAlreadyExists:
         return
 
 
 def stop(job_id: str, attempt: int) -> None:
-    """Aborts the attempt's execution, and with it the Batch job that it waits for: Step Functions terminates that.
+    """Aborts the attempt's execution. Step Functions then terminates the Batch job that it waits for.
 
-    An execution that is over, or that never began, is none to stop.
+    Does nothing where the execution is over, or never began.
     """
     try:
         _client().stop_execution(executionArn=_arn(job_id, attempt), error="Cancelled", cause="The job was cancelled.")
@@ -55,20 +55,25 @@ def stop(job_id: str, attempt: int) -> None:
 
 
 def failure_of(job_id: str, attempt: int) -> Ending | None:
-    """Where the execution is over without success; None while it is well."""
-    told = _client().describe_execution(executionArn=_arn(job_id, attempt))
-    return None if told["status"] in _ALIVE else ending(told)
+    """How the attempt's execution failed; None while it runs, or where it succeeded."""
+    execution = _client().describe_execution(executionArn=_arn(job_id, attempt))
+    return None if execution["status"] in _NOT_FAILED else ending_of(execution)
 
 
-def ending(told: Mapping[str, Any]) -> Ending:
-    """As the description of an execution tells it, or the event of its end. What was stopped from outside is told by
-    its status, `TIMED_OUT` or `ABORTED`; so is one that failed, where nothing else is known of it."""
-    status = told["status"]
-    return Ending(told.get("error") or status, told.get("cause") or "") if status == "FAILED" else Ending(status, "")
+def ending_of(execution: Mapping[str, Any]) -> Ending:
+    """The ending, from the description of an execution or from the event of its end.
+
+    Where the execution was stopped from outside, the error is its status, `TIMED_OUT` or `ABORTED`. Where it failed and
+    no error is known, it is `FAILED`.
+    """
+    status = execution["status"]
+    if status != "FAILED":
+        return Ending(status, "")
+    return Ending(execution.get("error") or status, execution.get("cause") or "")
 
 
 def attempt_of(name: str) -> tuple[str, int]:
-    """The job and the attempt that an execution's name speaks of."""
+    """(job id, attempt), from an execution's name."""
     job_id, _, attempt = name.rpartition("-")
     return job_id, int(attempt)
 

@@ -1,12 +1,12 @@
-"""The bookkeeping between the pipeline's tasks. Every step may come twice or late."""
+"""The steps between the pipeline's tasks: plan, publish, fail. Every step is idempotent: it may come twice, or late."""
 
 from contextlib import suppress
 from typing import Any
 
 from mediajobs import clock
 from mediajobs.errors import NotFound, Stopped
-from mediajobs.jobs import job_store, processing_rate_store, progress_store
-from mediajobs.jobs.lifecycle import RETRYABLE, Status
+from mediajobs.jobs import processing_rate_store, progress_store, transition_store
+from mediajobs.jobs.lifecycle import RETRYABLE, Status, Transition
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
@@ -20,8 +20,8 @@ NO_AUDIO = "source has no audio"
 
 
 def plan(job_id: str, attempt: int) -> dict[str, bool]:
-    """Moves the job to `transcoding` and says which branches its source needs: {media, transcribe}."""
-    job = job_store.transition(job_id, Status.TRANSCODING, attempt=attempt).job
+    """Moves the job to `transcoding`. Returns which branches its source needs, by name: `media`, `transcribe`."""
+    job = transition_store.transition(job_id, Status.TRANSCODING, attempt=attempt).job
     if job.source is None:
         raise RuntimeError(f"job {job_id} was planned before it was validated")
     branches = task_results.branches(job.options, job.source)
@@ -31,47 +31,57 @@ def plan(job_id: str, attempt: int) -> dict[str, bool]:
 
 
 def publish(job_id: str, attempt: int) -> None:
-    """Merges the tasks' manifests, and completes the job with all that they made. Nothing, for a job that is gone."""
+    """Merges the manifests of the tasks, and completes the job with their outputs. Does nothing if it was deleted."""
     try:
-        job = job_store.transition(job_id, Status.UPLOADING, attempt=attempt).job
+        job = transition_store.transition(job_id, Status.UPLOADING, attempt=attempt).job
     except NotFound:
         return
     if job.status is not Status.UPLOADING or job.attempt != attempt:
         return
     objects = MediaBucket.from_environment()
-    found = [_manifest(objects, job_id, stage) for stage in STAGES]
-    manifests = [manifest for manifest in found if manifest is not None and manifest.attempt >= job.base_attempt]
+    manifests = _manifests(objects, job)
     objects.write_json(manifest_key(job_id), task_results.job_manifest(job_id, job.source, manifests))
-    try:
-        outcome = job_store.transition(job_id, Status.COMPLETED, attempt=attempt, changes=_results(job, manifests))
-    except NotFound:  # it was deleted meanwhile
+    result = _complete(job, manifests)
+    if result is None or result.job.status in RETRYABLE:  # it was deleted, or cancelled, meanwhile
         objects.delete(manifest_key(job_id))
-        return
-    if outcome.job.status in RETRYABLE:  # it was cancelled meanwhile
-        objects.delete(manifest_key(job_id))
-    if outcome.transition == "go" and job.source is not None:
+    elif result.transition is Transition.ALLOWED and job.source is not None:
         processing_rate_store.learn(task_results.stage_seconds(manifests), job.source.duration_seconds)
 
 
 def fail(job_id: str, attempt: int, *, error: str, cause: str = "") -> None:
-    """Ends the attempt with the reason that its task recorded, or else with what the state machine knows: see `why`."""
-    found = progress_store.read(job_id)
-    failure = task_results.failure_for(error, found, cause=cause)
-    if found is not None:
-        with suppress(Stopped):  # the attempt is over: what becomes of its job is decided below
+    """Ends the attempt with the failure that its task recorded, or else with the state machine's error and cause.
+
+    See `task_results.failure_for`.
+    """
+    progress = progress_store.read(job_id)
+    failure = task_results.failure_for(error, progress, cause=cause)
+    if progress is not None:
+        with suppress(Stopped):  # the attempt is over; whether the job fails is decided below
             progress_store.record_failure(job_id, attempt, failure)
     try:
-        job_store.transition(job_id, Status.FAILED, attempt=attempt, changes={"error": failure.model_dump()})
+        transition_store.transition(job_id, Status.FAILED, attempt=attempt, changes={"error": failure.model_dump()})
     except NotFound:
         return
 
 
-def _manifest(objects: MediaBucket, job_id: str, task: str) -> TaskManifest | None:
-    value = objects.read_json(manifest_key(job_id, task))
-    return TaskManifest.model_validate(value) if value is not None else None
+def _complete(job: Job, manifests: list[TaskManifest]) -> transition_store.TransitionResult | None:
+    """Moves the job to `completed`. None where it was deleted."""
+    changes = _results(job, manifests)
+    try:
+        return transition_store.transition(job.job_id, Status.COMPLETED, attempt=job.attempt, changes=changes)
+    except NotFound:
+        return None
+
+
+def _manifests(objects: MediaBucket, job: Job) -> list[TaskManifest]:
+    """The manifests of the tasks, without those of attempts that do not count any more."""
+    values = [objects.read_json(manifest_key(job.job_id, stage)) for stage in STAGES]
+    manifests = [TaskManifest.model_validate(value) for value in values if value is not None]
+    return [manifest for manifest in manifests if manifest.attempt >= job.base_attempt]
 
 
 def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
+    """The attributes of the job that the manifests decide."""
     summaries = task_results.summarise(manifests)
     started = parse(job.started_at or job.created_at)
     total = (parse(clock.now()) - started).total_seconds()

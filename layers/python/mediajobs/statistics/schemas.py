@@ -1,4 +1,4 @@
-"""The statistics document: an account's sums over a span of time, told to its owner."""
+"""The statistics document that an account gets: its sums over a span of time."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from mediajobs.timestamps import rfc3339
 
 
 class ProcessingMetrics(LazyModel):
-    """Over completed jobs. `processing_efficiency` is seconds of media per 100 s of processing."""
+    """Sums over completed jobs. `processing_efficiency` is seconds of media per 100 s of processing."""
 
     total_processing_time_seconds: float
     total_processing_time_hours: float
@@ -20,7 +20,7 @@ class ProcessingMetrics(LazyModel):
 
 
 class Storage(LazyModel):
-    """Bytes of sources and of what was made of them."""
+    """Bytes of sources and of outputs."""
 
     used_bytes: int
     source_bytes: int
@@ -36,36 +36,37 @@ class Statistics(LazyModel):
     date_range: dict[str, str | None]
 
 
-def statistics(tally: counters.Counts, first: datetime | None, last: datetime | None) -> Statistics:
-    counts = counters.jobs_by_status(tally)
-    total = sum(counts.values())
+def statistics(counts: counters.Counts, first: datetime | None, last: datetime | None) -> Statistics:
+    """`counts`: the account's sums; `first`, `last`: the span that the caller asked for, None for an open end."""
+    by_status = counters.jobs_by_status(counts)
+    total = sum(by_status.values())
     return Statistics(
         total_jobs=total,
-        status_breakdown=counts,
-        success_rate=_ratio(100 * counts[Status.COMPLETED], total),
-        processing_metrics=_metrics(tally, counts[Status.COMPLETED]),
-        storage=storage(tally),
+        status_breakdown=by_status,
+        success_rate=_ratio(100 * by_status[Status.COMPLETED], total),
+        processing_metrics=_metrics(counts, by_status[Status.COMPLETED]),
+        storage=storage(counts),
         date_range={"from": rfc3339(first) if first else None, "to": rfc3339(last) if last else None},
     )
 
 
-def storage(tally: counters.Counts) -> Storage:
-    sources, outputs = tally.get("source_bytes", 0), tally.get("output_bytes", 0)
+def storage(counts: counters.Counts) -> Storage:
+    sources, outputs = counts.get("source_bytes", 0), counts.get("output_bytes", 0)
     return Storage(used_bytes=sources + outputs, source_bytes=sources, output_bytes=outputs)
 
 
-def _metrics(tally: counters.Counts, completed: int) -> ProcessingMetrics:
-    spent, media = tally.get("processing_ms", 0) / 1000, tally.get("media_ms", 0) / 1000
+def _metrics(counts: counters.Counts, completed: int) -> ProcessingMetrics:
+    processing, media = counts.get("processing_ms", 0) / 1000, counts.get("media_ms", 0) / 1000
     return ProcessingMetrics(
-        total_processing_time_seconds=spent,
-        total_processing_time_hours=round(spent / 3600, 2),
+        total_processing_time_seconds=processing,
+        total_processing_time_hours=round(processing / 3600, 2),
         total_video_duration_seconds=media,
         total_video_duration_hours=round(media / 3600, 2),
-        average_processing_time_seconds=_ratio(spent, completed),
-        processing_efficiency=_ratio(100 * media, spent),
+        average_processing_time_seconds=_ratio(processing, completed),
+        processing_efficiency=_ratio(100 * media, processing),
     )
 
 
 def _ratio(part: float, whole: float) -> float:
-    """To two places; 0 of nothing."""
+    """Rounded to two decimal places; 0 where `whole` is 0."""
     return round(part / whole, 2) if whole else 0.0
