@@ -7,7 +7,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from mediajobs.errors import JobError
-from mediajobs.jobs.schemas import LARGEST_SOURCE
+from mediajobs.jobs.schemas import MAX_SOURCE_BYTES
 from mediajobs.storage.object_keys import source_key
 from mediajobs.storage.streaming_upload_client import StoredObject
 from statemachine.tasks.context import TaskContext
@@ -103,4 +103,4 @@ def _check_size(size: int) -> None:
 
 
 def _max_bytes() -> int:
-    return int(os.environ.get("MAX_SOURCE_BYTES", LARGEST_SOURCE))
+    return int(os.environ.get("MAX_SOURCE_BYTES", MAX_SOURCE_BYTES))

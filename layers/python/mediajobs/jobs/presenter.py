@@ -1,4 +1,4 @@
-"""The job document: a job and what its tasks reported, told to its owner."""
+"""The documents of a job that clients get, made from the job and the progress of its tasks."""
 
 from mediajobs.jobs import eta
 from mediajobs.jobs.lifecycle import Status
@@ -22,14 +22,15 @@ from mediajobs.jobs.schemas import (
 )
 from mediajobs.media.options import Options
 from mediajobs.media.outputs import RENDITIONS, TRANSCRIPTS, documented_renditions
+from mediajobs.media.source import NO_AUDIO
 from mediajobs.media.tasks import SECONDS_FIELDS, tasks_for
 
 _NOT_REQUESTED = "not requested"
 
 
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
-    """The whole document. `model`: the Whisper model where the job names none."""
-    current = _of_this_attempt(job, progress)
+    """The complete document. `model`: the Whisper model where the job names none."""
+    current = _of_present_attempt(job, progress)
     tasks = _tasks(job, progress)
     return JobDocument(
         job_id=job.job_id,
@@ -38,7 +39,7 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         batch_id=job.batch_id,
         attempt=job.attempt,
         created_at=job.created_at,
-        updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
+        updated_at=_updated_at(job, current),
         completed_at=job.completed_at,
         progress=_progress(job, tasks, current, queue_position, model),
         source=_source(job),
@@ -51,56 +52,60 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
 
 
 def job_brief(job: Job, progress: Progress | None) -> JobBrief:
-    """The job in a few words."""
-    current = _of_this_attempt(job, progress)
+    """The short document, of lists and batches."""
+    current = _of_present_attempt(job, progress)
     return JobBrief(
         job_id=job.job_id,
         status=job.status,
         priority=job.priority,
         filename=job.filename,
         created_at=job.created_at,
-        updated_at=max(job.updated_at, current.updated_at) if current else job.updated_at,
+        updated_at=_updated_at(job, current),
         completed_at=job.completed_at,
         overall_progress=overall_percent(job.status, _tasks(job, progress)),
     )
 
 
 def time_left(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
-    """(seconds, low, high) until a running job is done; None where nothing is known. `model`: see `job_document`."""
-    current = _of_this_attempt(job, progress)
+    """(seconds, low, high) until a running job is done, None where unknown. `model`: see `job_document`."""
+    current = _of_present_attempt(job, progress)
     return _estimate(job, current, _tasks(job, current), model) if current else None
 
 
 def total_time(job: Job, progress: Progress | None, model: str) -> tuple[int, int, int] | None:
-    """The same for all of it, as if it had just begun."""
-    current = _of_this_attempt(job, progress)
+    """(seconds, low, high) for the whole job, as if it had just begun; None where there is no estimate."""
+    current = _of_present_attempt(job, progress)
     if current is None:
         return None
-    todo = {name: TaskProgress() for name, task in current.tasks.items() if task.status != "skipped"}
-    return _estimate(job, current, todo, model)
+    not_begun = {name: TaskProgress() for name, task in current.tasks.items() if task.status != "skipped"}
+    return _estimate(job, current, not_begun, model)
 
 
 def _estimate(job: Job, progress: Progress, tasks: dict[str, TaskProgress], model: str) -> tuple[int, int, int] | None:
     if progress.stopped or job.source is None:
         return None
-    used = job.options.transcription.model or model
-    return eta.estimate(job.source.duration_seconds, tasks, progress.rates, used)
+    used_model = job.options.transcription.model or model
+    return eta.estimate(job.source.duration_seconds, tasks, progress.rates, used_model)
 
 
-def _of_this_attempt(job: Job, progress: Progress | None) -> Progress | None:
+def _updated_at(job: Job, progress: Progress | None) -> str:
+    return max(job.updated_at, progress.updated_at) if progress else job.updated_at
+
+
+def _of_present_attempt(job: Job, progress: Progress | None) -> Progress | None:
     return progress if progress is not None and progress.attempt == job.attempt else None
 
 
 def _tasks(job: Job, progress: Progress | None) -> dict[str, TaskProgress]:
-    """The tasks of this attempt; before it was admitted, those to come."""
-    current = _of_this_attempt(job, progress)
+    """The tasks of the present attempt; before it is admitted, those that it will have."""
+    current = _of_present_attempt(job, progress)
     if current is not None:
         return {name: _settled(job, task) for name, task in current.tasks.items()}
     return {name: TaskProgress() for name in tasks_for(job.options)} | completed_stages(progress, job.base_attempt)
 
 
 def _settled(job: Job, task: TaskProgress) -> TaskProgress:
-    """What ran when the job ended early runs no more."""
+    """The task as clients see it: one that was running when the job failed or was cancelled is cancelled."""
     ended_early = job.status in (Status.FAILED, Status.CANCELLED)
     return task.model_copy(update={"status": "cancelled"}) if ended_early and task.status == "running" else task
 
@@ -109,13 +114,13 @@ def _progress(
     job: Job, tasks: dict[str, TaskProgress], progress: Progress | None, queue_position: int | None, model: str
 ) -> ProgressDocument:
     task = current_task(job.status, tasks)
-    seconds, around = _eta(job, progress, model)
+    seconds, eta_range = _eta(job, progress, model)
     return ProgressDocument(
         current_task=task,
         current_task_progress=tasks[task].progress if task else None,
         overall_progress=overall_percent(job.status, tasks),
         eta_seconds=seconds,
-        eta_range=around,
+        eta_range=eta_range,
         tasks={name: TaskDocument(**value.model_dump()) for name, value in tasks.items()},
         queue_position=queue_position,
     )
@@ -169,11 +174,11 @@ def _file(job: Job, name: str, *, requested: bool) -> FileDocument:
 
 
 def _transcription(job: Job) -> TranscriptionDocument:
-    wanted = job.options.transcription.enabled
+    requested = job.options.transcription.enabled
     summary = job.outputs.get("transcript_txt")
     if summary is None or not summary.available:
-        no_audio = wanted and job.source is not None and job.source.audio is None
-        reason = "source has no audio" if no_audio else _why_not(summary, requested=wanted)
+        no_audio = requested and job.source is not None and job.source.audio is None
+        reason = NO_AUDIO if no_audio else _why_not(summary, requested=requested)
         return TranscriptionDocument(available=False, formats=dict.fromkeys(TRANSCRIPTS), reason=reason)
     facts = job.transcription
     return TranscriptionDocument(
@@ -181,7 +186,7 @@ def _transcription(job: Job) -> TranscriptionDocument:
         language=facts.get("language"),
         word_count=facts.get("word_count"),
         whisper_model=facts.get("model"),
-        formats={form: f"/jobs/{job.job_id}/download/transcript_{form}" for form in TRANSCRIPTS},
+        formats={name: f"/jobs/{job.job_id}/download/transcript_{name}" for name in TRANSCRIPTS},
     )
 
 
@@ -212,7 +217,7 @@ def _why_not(summary: OutputSummary | None, *, requested: bool) -> str | None:
 
 
 def _processing_time(job: Job) -> dict[str, float | None]:
-    """Seconds of the tasks that a job has by default or that this one asked for, and in all."""
+    """Seconds of the tasks that a job has by default or that this one asked for, and in total."""
     documented = {*tasks_for(Options()), *tasks_for(job.options)}
     fields = [field for task, field in SECONDS_FIELDS.items() if task in documented]
     return {field: job.processing_time.get(field) for field in (*fields, "total_seconds")}

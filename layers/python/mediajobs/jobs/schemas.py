@@ -1,4 +1,4 @@
-"""Requests and documents of a job."""
+"""The requests that create a job, and the documents of a job that clients get."""
 
 import json
 from typing import Annotated, Any
@@ -14,8 +14,8 @@ from mediajobs.media.options import Options
 from mediajobs.media.rendition_fields import with_renditions
 from mediajobs.storage.upload_plan import UploadedPart
 
-_METADATA_BYTES = 16 * 1024
-LARGEST_SOURCE = 50 * 2**30  # bytes
+_MAX_METADATA_BYTES = 16 * 1024
+MAX_SOURCE_BYTES = 50 * 2**30
 _SIZE = "In bytes. A source over 100 MB is uploaded in parts, for which its size must be known."
 _SOURCE = "Where the service fetches the source itself: https, or s3 in a bucket that it may read."
 _MEDIA_TYPE = Pattern(r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+$", "write a media type, such as video/mp4")
@@ -38,7 +38,7 @@ class CreateJob(Body):
     )
 
     filename: Annotated[Name, Field(description="What downloads are called after.")]
-    size_bytes: Annotated[int, Field(strict=True, ge=0, le=LARGEST_SOURCE, description=_SIZE), WHOLE] | None = None
+    size_bytes: Annotated[int, Field(strict=True, ge=0, le=MAX_SOURCE_BYTES, description=_SIZE), WHOLE] | None = None
     content_type: Annotated[str, Field(max_length=127), _MEDIA_TYPE] | None = None
     source_url: Annotated[str, Field(max_length=2048, description=_SOURCE), _URL] | None = None
     priority: Priority = 5
@@ -53,7 +53,7 @@ class CreateJob(Body):
             written = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         except ValueError as error:
             raise ValueError("NaN and Infinity are no JSON; write null, or a string") from error
-        if len(written) > _METADATA_BYTES:
+        if len(written) > _MAX_METADATA_BYTES:
             raise ValueError("it may have at most 16 KiB as JSON")
         return value
 
@@ -184,7 +184,7 @@ class JobStatus(LazyModel):
 
 
 class JobBrief(JobStatus):
-    """A job in a few words. `overall_progress` in percent."""
+    """The short document of a job. `overall_progress` in percent."""
 
     priority: int
     filename: str

@@ -6,13 +6,12 @@ from fractions import Fraction
 from mediajobs.media.manifests import Absent
 from mediajobs.media.options import Options
 from mediajobs.media.outputs import RENDITIONS
-from mediajobs.media.source import SourceFacts, VideoFacts
+from mediajobs.media.source import NO_AUDIO, SourceFacts, VideoFacts
 
 KEYFRAME_SECONDS = 4
 LARGEST_FRAME_RATE = 60
 LARGEST_THUMBNAIL_WIDTH = 1280  # pixels
 NO_VIDEO = "source has no video"
-NO_AUDIO = "source has no audio"
 
 
 @dataclass(frozen=True)

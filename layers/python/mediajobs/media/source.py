@@ -4,6 +4,8 @@ from pydantic import ConfigDict
 
 from mediajobs.base_model import LazyModel
 
+NO_AUDIO = "source has no audio"  # why an output, or its task, is skipped
+
 
 class _Facts(LazyModel):
     model_config = ConfigDict(frozen=True)

@@ -10,13 +10,12 @@ from mediajobs.jobs.lifecycle import RETRYABLE, Status, Transition
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.source import NO_AUDIO
 from mediajobs.media.tasks import STAGES
 from mediajobs.pipeline import task_results
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key
 from mediajobs.timestamps import parse
-
-NO_AUDIO = "source has no audio"
 
 
 def plan(job_id: str, attempt: int) -> dict[str, bool]:

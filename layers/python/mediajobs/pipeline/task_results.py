@@ -1,4 +1,7 @@
-"""What the manifests of the tasks say, told as the job row keeps it."""
+"""The results of an attempt, from the manifests of its tasks: what the job's row and the job's manifest keep of them.
+
+Also why an attempt failed, from what its tasks and the state machine report.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +24,7 @@ _STATE_MACHINE_ERRORS = {
 
 
 def branches(options: Options, source: SourceFacts) -> dict[str, bool]:
-    """Which branches of the pipeline this source needs."""
+    """Which branches of the pipeline are needed for this source and these options, by name."""
     return {
         "media": makes_media(options),
         "transcribe": source.audio is not None and options.transcription.enabled,
@@ -29,7 +32,7 @@ def branches(options: Options, source: SourceFacts) -> dict[str, bool]:
 
 
 def summarise(manifests: Iterable[TaskManifest]) -> dict[str, OutputSummary]:
-    """What was made and what was not, by the output's name."""
+    """What the job's row keeps of each output, by name: those that were made and those that were not."""
     summaries: dict[str, OutputSummary] = {}
     for manifest in manifests:
         for output in manifest.outputs:
@@ -42,14 +45,16 @@ def summarise(manifests: Iterable[TaskManifest]) -> dict[str, OutputSummary]:
 
 
 def processing_time(manifests: Iterable[TaskManifest], total: float) -> dict[str, float]:
-    """Seconds by task, as the document names them, and in all."""
-    seconds = {name: spent for manifest in manifests for name, spent in manifest.seconds.items()}
-    named = {SECONDS_FIELDS[task]: round(spent, 3) for task, spent in seconds.items() if task in SECONDS_FIELDS}
-    return named | {"total_seconds": round(total, 3)}
+    """Seconds by task, under the names of the job document, and in total."""
+    seconds_by_task = {task: seconds for manifest in manifests for task, seconds in manifest.seconds.items()}
+    fields = {
+        SECONDS_FIELDS[task]: round(seconds, 3) for task, seconds in seconds_by_task.items() if task in SECONDS_FIELDS
+    }
+    return fields | {"total_seconds": round(total, 3)}
 
 
 def stage_seconds(manifests: Iterable[TaskManifest]) -> dict[str, float]:
-    """Wall seconds by stage, for the ETA of later jobs: the tasks of one manifest ran at the same time."""
+    """Elapsed seconds by stage, for the ETA of later jobs: the tasks of one manifest ran at the same time."""
     stages: dict[str, float] = {}
     for manifest in manifests:
         if manifest.seconds:
@@ -59,28 +64,25 @@ def stage_seconds(manifests: Iterable[TaskManifest]) -> dict[str, float]:
 
 
 def job_manifest(job_id: str, source: SourceFacts | None, manifests: Iterable[TaskManifest]) -> dict[str, Any]:
-    """The job's manifest: every output with its size and SHA-256."""
-    parts = list(manifests)
+    """The manifest of the whole job: every output with its size and SHA-256, and those that were not made."""
+    stages = list(manifests)
     return {
         "job_id": job_id,
         "source": source.model_dump(mode="json") if source else None,
-        "outputs": [output.model_dump(mode="json", exclude_none=True) for part in parts for output in part.outputs],
-        "absent": [absent.model_dump(mode="json") for part in parts for absent in part.absent],
+        "outputs": [output.model_dump(mode="json", exclude_none=True) for stage in stages for output in stage.outputs],
+        "absent": [absent.model_dump(mode="json") for stage in stages for absent in stage.absent],
     }
 
 
 def failure_for(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
-    """Why a job failed: what its task recorded, else what the state machine knows.
+    """Why a job failed: what its task recorded, or else what the state machine knows.
 
-    The state machine tells which stage failed by the error, and of what by the cause. A stage may do several tasks at
-    once: the one that failed is the first, as clients see them, of those that were running; where none was, of those
-    that are not over; where all are over, the stage's last. An error of no stage, as that of an execution which took
-    too long, is of the only stage that had a task running, if there is one.
+    Where a stage failed, the state machine has the stage's name as the error, and its error as the cause.
     """
     stage, error = (error, cause) if error in STAGES else (None, error)
-    told = progress.failure if progress else None
-    if progress is not None and told is not None and _still_applies(progress, told, stage):
-        return told
+    recorded = progress.failure if progress else None
+    if progress is not None and recorded is not None and _still_applies(progress, recorded, stage):
+        return recorded
     code, message = _STATE_MACHINE_ERRORS.get(
         error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
     )
@@ -88,19 +90,28 @@ def failure_for(error: str, progress: Progress | None, *, cause: str = "") -> Fa
 
 
 def _failed_task(progress: Progress, stage: str | None) -> str | None:
-    """See `why`."""
+    """The task that failed, where none recorded a failure.
+
+    A stage may do several tasks at once. The one that failed is the first, in the order in which clients see them, of
+    those that were running; where none was running, of those that are not done; where all are done, the last of the
+    stage. An error of no stage, such as an execution that took too long, belongs to the only stage that had a running
+    task. None where no stage had one, or more than one.
+    """
     names = [name for name in WEIGHTS if name in progress.tasks]
     running = [name for name in names if progress.tasks[name].status == "running"]
     if stage is None:
-        at_work = [tasks for tasks in STAGES.values() if not set(running).isdisjoint(tasks)]
-        return running[0] if len(at_work) == 1 else None
-    left = [name for name in names if progress.tasks[name].status not in DONE]
-    return next((name for name in running + left if name in STAGES[stage]), STAGES[stage][-1])
+        running_stages = [tasks for tasks in STAGES.values() if not set(running).isdisjoint(tasks)]
+        return running[0] if len(running_stages) == 1 else None
+    not_done = [name for name in names if progress.tasks[name].status not in DONE]
+    return next((name for name in running + not_done if name in STAGES[stage]), STAGES[stage][-1])
 
 
 def _still_applies(progress: Progress, failure: Failure, stage: str | None) -> bool:
-    """Whether the task is still where its failure left it, and is one of the stage, where that is known: a task that
-    went on has overcome its failure, and what may pass in one stage is not why another one failed."""
+    """Whether a recorded failure is why the attempt ended.
+
+    It is not where the task has continued since: then it has overcome the failure. Nor where another stage failed: what
+    one stage recorded, and may still overcome, is not why another one failed.
+    """
     if failure.task is None:
         return True
     task = progress.tasks.get(failure.task)
