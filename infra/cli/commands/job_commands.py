@@ -11,6 +11,7 @@ from infra.cli.errors import CommandError, StoppedError, UsageError, counted
 from infra.cli.job_filters import Batch, From, Priority, Search, Statuses, To, query_filters
 from infra.cli.job_run import finished, watched
 from infra.cli.options import ApiKey, ApiUrl, AsJson, JobId, Watch, connect, console
+from infra.cli.terminal.confirmation import confirm
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
 
@@ -93,8 +94,8 @@ def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask at.", hints=["Pass --yes to delete without being asked."])
     try:
-        sure = typer.confirm(question)
-    except typer.Abort:  # Ctrl-C, or the end of the input
+        sure = confirm(question)
+    except (KeyboardInterrupt, EOFError):
         typer.echo(err=True)
         raise StoppedError("Nothing was deleted.") from None
     if not sure:
