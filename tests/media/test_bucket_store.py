@@ -3,7 +3,6 @@
 import hashlib
 import random
 import threading
-import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from mediajobs.storage import bucket_store, streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import Stored
+from tests.support.waiting import HANG_SECONDS, until
 
 BODY = random.Random(1).randbytes(17 << 20)  # two parts and a bit  # noqa: S311
 
@@ -57,8 +57,7 @@ def test_an_aborted_upload_leaves_nothing(objects: MediaBucket) -> None:
 def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(objects: MediaBucket) -> None:
     sink = objects.streaming_upload("forgotten", "video/mp4")
     sink.write(BODY[: streaming_upload_client.PART])
-    while sink.uploaded < streaming_upload_client.PART:
-        time.sleep(0.01)
+    until(lambda: sink.uploaded == streaming_upload_client.PART)
     objects.abort_uploads("forgotten")
     sink.abort()
     assert objects.size("forgotten") is None
@@ -77,18 +76,34 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(objects: MediaBucket, monk
     assert "Uploads" not in objects.client.list_multipart_uploads(Bucket=objects.bucket, Prefix="failed")
 
 
+class Room(threading.Semaphore):
+    """Tells when somebody has to wait."""
+
+    def __init__(self, full: threading.Event) -> None:
+        super().__init__(streaming_upload_client.WORKERS)
+        self._full = full
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:  # noqa: FBT001, FBT002 - as there
+        if super().acquire(blocking=False):
+            return True
+        self._full.set()
+        return super().acquire(blocking, timeout)
+
+
 def test_writing_waits_while_the_storage_is_slow(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming_upload_client, "PART", 1 << 10)
     gate = threading.Event()
-    monkeypatch.setattr(objects.client, "upload_part", lambda **_: (gate.wait(10), {"ETag": "x"})[1])
+    monkeypatch.setattr(objects.client, "upload_part", lambda **_: (gate.wait(), {"ETag": "x"})[1])
     sink = objects.streaming_upload("waiting", "video/mp4")
+    full = threading.Event()
+    sink._room = Room(full)
     writer = threading.Thread(target=sink.write, args=(bytes(1 << 20),), daemon=True)
     writer.start()
-    writer.join(0.3)
+    until(lambda: full.is_set() or not writer.is_alive())
     assert writer.is_alive()
     assert len(sink._parts) == streaming_upload_client.WORKERS
     gate.set()
-    writer.join(10)
+    writer.join(HANG_SECONDS)
     assert not writer.is_alive()
     sink.abort()
 

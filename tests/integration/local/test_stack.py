@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from infra import local
 from infra.local import checks, emulator, processes
 from infra.local.home import ROOT, Home
 from infra.local.packaging import package
+from tests.support.waiting import HANG_SECONDS, until
 
 FUNCTION = """
 import os, urllib.request, greeting
@@ -32,7 +32,7 @@ def handler(event, context):
         seen.append(event["detail"]["name"])
     for name in seen:
         url = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BUCKET']}/{name}"
-        urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=5)
+        urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=100)
     return {"statusCode": 200, "body": greeting.TEXT + os.environ["AWS_ENDPOINT_URL"]}
 """
 TOY = "import sys, time\ntime.sleep(float(sys.argv[1]))\n"
@@ -54,7 +54,7 @@ Parameters:
   Stage: {Type: String}
   TaskResource: {Type: String}
 Globals:
-  Function: {Runtime: python3.12, Layers: [!Ref Library], Timeout: 10}
+  Function: {Runtime: python3.12, Layers: [!Ref Library], Timeout: 120}
 Resources:
   Library: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}
   Jobs:
@@ -97,6 +97,21 @@ Outputs:
   WorkQueue: {Value: !Ref Work}
 """
 
+# `up`, which never gets to its second step.
+HELD_UP = """
+import signal, sys
+from pathlib import Path
+from infra import local
+from infra.local import deploy
+
+def hold(_session):
+    print("MiniStack runs", flush=True)
+    signal.pause()
+
+deploy.forget_activity = hold
+local.up(0, Path(sys.argv[1]), model=None)
+"""
+
 Up = Callable[..., local.Stack]
 
 
@@ -117,8 +132,11 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def up(tmp_path: Path, template: Path) -> Iterator[Up]:
+def up(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     homes: set[Path] = set()
+    monkeypatch.setattr(emulator, "START_SECONDS", HANG_SECONDS)
+    for name in ("KEY_SECONDS", "WORKER_SECONDS"):
+        monkeypatch.setattr(f"infra.local.stack.{name}", HANG_SECONDS)
 
     def start(name: str = "home", port: int = 0) -> local.Stack:
         homes.add(tmp_path / name)
@@ -130,7 +148,7 @@ def up(tmp_path: Path, template: Path) -> Iterator[Up]:
 
 
 def hello(stack: local.Stack) -> str:
-    return requests.get(f"{stack.api_url}/hello", timeout=10).text
+    return requests.get(f"{stack.api_url}/hello", timeout=HANG_SECONDS).text
 
 
 def listens(port: int) -> bool:
@@ -176,13 +194,6 @@ def keys(stack: local.Stack) -> list[str]:
     return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> None:
     stack = up()
     written = json.loads((tmp_path / "home" / "stack.json").read_text())
@@ -194,7 +205,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     states: Any = emulator.session(stack.endpoint_url).client("stepfunctions")
     execution = start_task(stack, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
-    died = requests.get(f"{stack.api_url}/hello?die=1", timeout=10)
+    died = requests.get(f"{stack.api_url}/hello?die=1", timeout=HANG_SECONDS)
     assert (died.status_code, died.json()) == (503, {"status": 503, "instance": "/hello"})
     assert died.headers["X-Request-Id"]
     assert died.headers["Retry-After"] == "5"
@@ -207,7 +218,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     assert updated == stack, "its processes and addresses are the same"
     assert hello(updated) == f"goodbye from {stack.endpoint_url}"
 
-    broken = start_task(updated, 60).rpartition(":")[2]
+    broken = start_task(updated, 3600).rpartition(":")[2]
     order(updated, "late", after=900)
     assert local.down(tmp_path / "home")
     again = up(port=checks.free_port(0))
@@ -229,13 +240,13 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     left, right = up("left"), up("right")
     assert left.port != right.port
     hello(left)
-    start_task(left, 60)
+    start_task(left, 3600)
     until(lambda: len(processes.left(Home(tmp_path / "left"))) >= 4)  # MiniStack, a Lambda, the worker, a task
     objects = emulator.session(right.endpoint_url).client("s3")
     assert left.outputs["media_bucket"] not in [bucket["Name"] for bucket in objects.list_buckets()["Buckets"]]
     change(left, "kept")
     saved = tmp_path / "left" / "state" / "dynamodb.json"
-    until(lambda: saved.exists() and '"kept"' in saved.read_text(), 60)
+    until(lambda: saved.exists() and '"kept"' in saved.read_text())
 
     os.kill(left.processes["ministack"]["pid"], signal.SIGKILL)
     os.kill(left.processes["worker"]["pid"], signal.SIGKILL)
@@ -248,7 +259,7 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert items(again) == ["kept"], "the last save is all that a killed stack has"
     assert "was killed" in local.usage(again)
 
-    start_task(right, 60)
+    start_task(right, 3600)
     until(lambda: len(processes.left(Home(tmp_path / "right"))) >= 4)
     local.down(tmp_path / "right")
     assert processes.left(Home(tmp_path / "right")) == []
@@ -259,11 +270,14 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
 
 def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    code = f"from infra import local; from pathlib import Path; local.up(0, Path({str(home.path)!r}), model=None)"
-    starting = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
-    until(lambda: processes.left(home))
-    starting.send_signal(signal.SIGTERM)
-    assert starting.wait(timeout=20) != 0
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD_UP, str(home.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == "MiniStack runs\n"
+        assert processes.left(home)
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(HANG_SECONDS) != 0
     assert processes.left(home) == []
 
 

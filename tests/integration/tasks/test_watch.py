@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,24 +14,24 @@ from moto.server import ThreadedMotoServer
 from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import Stopped
-from mediajobs.jobs import job_store
+from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import watch
 from statemachine.tasks.context import StoreReporter
+from tests.support.waiting import HANG_SECONDS, until
 
 pytestmark = pytest.mark.usefixtures("cloud")
 # A task that is deep in C code: it neither reports nor looks, and has a child.
 DEAF = """
-import subprocess, sys, time
+import subprocess, time
 from statemachine.tasks import watch
 from statemachine.tasks.runner import fenced, Limits
 watch.LOOK_SECONDS, watch.GRACE_SECONDS = 0.2, 0.3
 with watch.watched("J", 1) as over:
-    subprocess.Popen(fenced(["sleep", "986.25"], Limits(60, 8 << 30)))
-    print("running", flush=True)
-    time.sleep(60)
+    subprocess.Popen(fenced(["sh", "-c", "echo running; exec sleep 3600"], Limits(60, 8 << 30)))
+    time.sleep(3600)
 """
 
 
@@ -46,19 +46,16 @@ def running(cloud: None) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Short waits; the exit codes that would have ended this process."""
+    """Looks often and gives no grace; collects the exit codes that would have ended this process."""
     ended: list[int] = []
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.05)
     monkeypatch.setattr("os._exit", ended.append)
     return ended
 
 
-def soon(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(condition())
+def watchers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "watch"]
 
 
 @pytest.mark.parametrize(
@@ -70,22 +67,27 @@ def soon(condition: Callable[[], object]) -> bool:
     ],
     ids=["cancelled", "deleted", "failed"],
 )
-def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], Any]) -> None:
+def test_a_task_that_looks_ends_by_itself(
+    quick: list[int], end: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "GRACE_SECONDS", HANG_SECONDS)
     with watch.watched("J", 1) as over:
         reporter = StoreReporter("J", 1, over)
         reporter.update(transcode_360p=1)
         end()
-        assert over.wait(5)
+        assert over.wait(HANG_SECONDS)
+        (thread,) = watchers()
         with pytest.raises(Stopped):
             reporter.update(transcode_360p=1.1)  # would not be written for two seconds
-    time.sleep(0.4)
+    thread.join(HANG_SECONDS)
+    assert not thread.is_alive()
     assert quick == []
 
 
 def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
     with watch.watched("J", 1):
         service.cancel(job_store.get("J"))
-        assert soon(lambda: quick)
+        until(lambda: quick)
     assert quick == [watch.STOPPED]
 
 
@@ -94,20 +96,31 @@ def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
     job_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     with watch.watched("J", 1) as old, watch.watched("J", 2) as new:
-        assert old.wait(5)
+        assert old.wait(HANG_SECONDS)
         assert not new.is_set()
-        assert soon(lambda: quick)
+        until(lambda: quick)
     assert quick == [watch.STOPPED]
 
 
 def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[Exception] = []
+    is_over = progress_store.is_over
+
+    def noting_failures(job_id: str, attempt: int) -> bool:
+        try:
+            return is_over(job_id, attempt)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    monkeypatch.setattr(progress_store, "is_over", noting_failures)
+    monkeypatch.setenv("JOBS_TABLE", "gone")
     with watch.watched("J", 1) as over:
-        monkeypatch.setenv("JOBS_TABLE", "gone")
-        time.sleep(0.5)
+        until(lambda: len(failures) > 1)
         assert not over.is_set()
         monkeypatch.setenv("JOBS_TABLE", "JobsTable")
         service.cancel(job_store.get("J"))
-        assert over.wait(5), "it still looks"
+        assert over.wait(HANG_SECONDS), "it looks no more"
 
 
 @pytest.fixture
@@ -128,13 +141,8 @@ def test_a_real_process_and_its_child_are_gone(endpoint: str, monkeypatch: pytes
     ) as task:
         assert task.stdout is not None
         assert task.stdout.readline() == "running\n"
-        assert soon(sleepers)
         table = boto3.resource("dynamodb", endpoint_url=endpoint).Table("JobsTable")
         key = {"job_id": "J", "item": "progress"}
         table.update_item(Key=key, UpdateExpression="SET stopped = :yes", ExpressionAttributeValues={":yes": True})
-        assert task.wait(10) == watch.STOPPED
-    assert soon(lambda: not sleepers())
-
-
-def sleepers() -> str:
-    return subprocess.run(["pgrep", "-f", "^sleep 986.25"], capture_output=True, text=True, check=False).stdout
+        assert task.stdout.read() == "", "the child has it as well, as long as it lives"
+        assert task.wait(HANG_SECONDS) == watch.STOPPED

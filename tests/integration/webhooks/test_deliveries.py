@@ -23,6 +23,7 @@ from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.retry_policy import SCHEDULE
 from tests.support import webhook_receivers
+from tests.support.waiting import HANG_SECONDS, until
 from tests.support.webhook_receivers import Behaviour, answer, receiver
 from tests.support.webhooks import MINUTE, Room, furnish, message
 
@@ -112,10 +113,13 @@ def test_events_are_told_to_whom_they_concern(room: Room) -> None:
 def test_whatever_is_no_answer_of_2xx_is_tried_again(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, error: str, status: int | None
 ) -> None:
-    monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", 2.0 if error == "timed_out" else HANG_SECONDS)
     with receiver(behaviour, answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
+        room.work()
+        until(lambda: site.requests)
+        monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", HANG_SECONDS)
         room.pass_time(timedelta(seconds=10))
 
     (delivery,) = room.log(endpoint)
@@ -131,7 +135,7 @@ def test_whatever_is_no_answer_of_2xx_is_tried_again(
 def test_of_an_endless_answer_its_status_counts_and_its_beginning_is_kept(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
 ) -> None:
-    monkeypatch.setattr(http_client, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "_BODY_SECONDS", 2.0)
     with receiver(behaviour) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())

@@ -1,7 +1,6 @@
 """What the local stack adds to MiniStack, where it can be told without starting one."""
 
 import queue
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from infra.local import restart, workers
 from infra.local.gateway import accepts_gzip
 from infra.local.home import Home
+from tests.support.waiting import HANG_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ class Pool:
         return object(), "spawn"
 
 
-def test_a_crowd_waits_for_the_processes_that_there_are() -> None:
+def test_a_crowd_waits_for_the_processes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
     acquire = workers.queueing(pool.acquire)
     for _ in range(workers.MOST):
@@ -52,7 +52,8 @@ def test_a_crowd_waits_for_the_processes_that_there_are() -> None:
     def end_one() -> None:
         pool.busy -= 1
 
-    threading.Timer(0.05, end_one).start()
+    monkeypatch.setattr(workers, "PATIENCE", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.workers.time.sleep", lambda _: end_one())  # instead of waiting
     assert acquire("api")[0] is not None
     assert pool.busy == workers.MOST
 
