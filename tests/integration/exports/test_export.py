@@ -34,6 +34,7 @@ from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
 from tests.support.template import SETTINGS, template
+from tests.support.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.usefixtures("cloud")
 START = 1_772_000_000_000
@@ -120,7 +121,7 @@ def listed(ask: Ask, query: dict[str, Any]) -> str:
 def fetch(answer: HTTPResponse) -> bytes:
     """What a redirect leads to."""
     assert answer.status_code == 303, answer.body
-    found = requests.get(answer.headers["Location"], timeout=10)
+    found = requests.get(answer.headers["Location"], timeout=HANG_SECONDS)
     assert found.status_code == 200, found.text
     return found.content
 
