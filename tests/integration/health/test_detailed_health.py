@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -18,6 +17,7 @@ from infra.local.checks import free_port
 from mediajobs.aws import clients
 from mediajobs.health import check_service, worker_store
 from mediajobs.health.report import Disk, Heartbeat
+from tests.support.clocks import Clock
 from tests.support.emulator import ministack
 from tests.support.functions import load
 from tests.support.template import make_tables
@@ -82,12 +82,12 @@ def table(session: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def service(settings: dict[str, str], table: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def service(settings: dict[str, str], table: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All is well, with one worker; nothing is kept from the test before."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     table.delete_item(TableName="CountersTable", Key={"name": {"S": "workers"}})
-    worker_store.note(table, "one", Heartbeat(time.time(), 10.0, DISK))
+    worker_store.note(table, "one", Heartbeat(clock.seconds, 10.0, DISK))
     monkeypatch.setattr(check_service, "LIMIT_SECONDS", HANG_SECONDS)
     monkeypatch.setattr(clients, "client", lambda name, _config: make_client(name, PATIENT))
     forget()
@@ -222,6 +222,7 @@ def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "KEPT_SECONDS", HANG_SECONDS)
     first = told()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     check_service._made.cache_clear()
@@ -238,8 +239,8 @@ def test_no_worker_is_no_compute(table: Any) -> None:
     assert document["services"]["compute"]["workers"] == 0
 
 
-def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
-    now = time.time()
+def test_silent_workers_do_not_count_and_are_cleared_away(table: Any, clock: Clock) -> None:
+    now = clock.seconds
     worker_store.note(table, "long gone", Heartbeat(now - 400, 10.0, DISK))
     worker_store.note(table, "silent", Heartbeat(now - 40, 10.0, DISK))
     worker_store.note(table, "late", Heartbeat(now - 15, 10.0, DISK))  # or its clock is
@@ -249,8 +250,9 @@ def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
     assert set(item) == {"name", "one", "silent", "late", "early"}
 
 
-def test_the_fullest_of_the_workers_disks_counts(table: Any) -> None:
-    worker_store.note(table, "full", Heartbeat(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
+def test_the_fullest_of_the_workers_disks_counts(table: Any, clock: Clock) -> None:
+    disk = Disk(total=100 << 30, used=95 << 30, free=5 << 30)
+    worker_store.note(table, "full", Heartbeat(clock.seconds, 10.0, disk))
     document = told()
     assert document["overall"] == "warning"
     assert document["services"]["disk"]["status"] == "warning"

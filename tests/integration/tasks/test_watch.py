@@ -11,15 +11,14 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import Stopped
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import watch
 from statemachine.tasks.context import StoreReporter
+from tests.support.jobs import create_job
 from tests.support.waiting import HANG_SECONDS, until
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -37,10 +36,7 @@ with watch.watched("J", 1) as over:
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     admission_service.admit("acme")
 
 
