@@ -27,9 +27,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten minutes, which nobody waits for: its job is stopped in the middle."""
+    """Ten minutes in one part of an upload. Nobody waits for its end: its job is stopped in the middle."""
     folder = tmp_path_factory.mktemp("long")
-    once = media_samples.clip(folder / "once.mp4", "1280x720", 24, options=["-crf", "40"])
+    once = media_samples.clip(folder / "once.mp4", "1280x720", 24, options=["-crf", "51"])
     media_samples.ffmpeg("-stream_loop", "24", "-i", once, "-c", "copy", folder / "film.mp4")
     return folder / "film.mp4"
 
