@@ -52,7 +52,7 @@ bench: setup ## The figures of docs/benchmarks.md.
 	@$(BIN)/python -m tests.load
 
 package: setup ## What a deployment uploads, in .build/.
-	@$(BIN)/python -m infra.package
+	@$(BIN)/python -m infra.packaging
 
 lock: setup ## Resolve the pinned versions again, with hashes.
 	@infra/lock.sh $(BIN)/uv $(LOCKS)

@@ -1,4 +1,4 @@
-"""The HTTP API: routes by noun in `chalicelib`, and what is true of every answer here."""
+"""The HTTP API. The routes are in `chalicelib/views`; what every answer has in common is here."""
 
 import uuid
 from collections.abc import Callable
@@ -15,29 +15,29 @@ from mediajobs.aws import dynamodb
 app = Chalice(app_name="api")
 app.api.cors = True
 logger = Logger()
-dynamodb.dynamodb()  # made here, since Lambda lends a whole processor for as long as this file loads
+dynamodb.dynamodb()  # the client is made here, because Lambda gives the full CPU while the module is loaded
 
-# What a page of another origin may read, beside the body.
-READABLE = (
+# Headers that scripts of another origin may read.
+EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
     "X-Request-Id"
 )
-EVERYWHERE = {
+COMMON_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": READABLE,
-    "Vary": "Accept-Encoding",  # the gateway compresses
+    "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+    "Vary": "Accept-Encoding",  # the gateway compresses bodies
 }
 
-for call in route_table.calls():
-    _, method, path = call
-    app.route(path, methods=[method], content_types=[])(handler(app, partial(route_table.find, *call)))
+for operation in route_table.operations():
+    _, method, path = operation
+    app.route(path, methods=[method], content_types=[])(handler(app, partial(route_table.find, *operation)))
 
 
 @app.middleware("http")
-def every_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Problems in one shape, the headers that are everywhere, and one log line.
+def complete_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Turns errors into problem documents, adds the common headers, and writes one line to the log.
 
-    It has the path, never the query, where a key may be.
+    The line has the path but never the query, because a key may be in the query.
     """
     rate_limit.begin()
     path = event.to_original_event().get("path") or event.context["path"]
@@ -48,18 +48,18 @@ def every_answer(event: Request, get_response: Callable[[Request], Response]) ->
     except Problem as problem:
         if problem.__cause__ is not None and problem.status >= 500:
             logger.error("dependency failed", exc_info=problem.__cause__)
-        response = problem.events() if _is_put_off(event, problem) else problem.response(path)
+        response = problem.as_event_stream() if _is_retried(event, problem) else problem.response(path)
     if not rate_limit.settle(response.status_code):
-        logger.warning("a request is counted as what it was not answered with", path=path, status=response.status_code)
+        logger.warning("request counted under the wrong status class", path=path, status=response.status_code)
     if event.method == "HEAD":
         response.body = ""
     request_id = event.context.get("requestId") or str(uuid.uuid4())
-    response.headers |= EVERYWHERE | {"X-Request-Id": request_id} | rate_limit.headers()
+    response.headers |= COMMON_HEADERS | {"X-Request-Id": request_id} | rate_limit.headers()
     logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
     return response
 
 
-def _is_put_off(event: Request, problem: Problem) -> bool:
-    """Whether a browser's EventSource asks, for what passes."""
-    asks = event.path.startswith("/events/") and "text/event-stream" in event.headers.get("accept", "")
-    return asks and "Retry-After" in problem.headers
+def _is_retried(event: Request, problem: Problem) -> bool:
+    """Whether an EventSource sent the request, and the problem is temporary."""
+    is_event_source = event.path.startswith("/events/") and "text/event-stream" in event.headers.get("accept", "")
+    return is_event_source and "Retry-After" in problem.headers

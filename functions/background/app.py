@@ -1,4 +1,4 @@
-"""What takes longer than a request may: exports and retries of many, each a while at a time."""
+"""Work that takes longer than a request may: exports and retries of many jobs, one slice for each message."""
 
 import json
 from collections.abc import Callable
@@ -14,35 +14,36 @@ from mediajobs.commands import bulk_retry_service
 from mediajobs.commands.bulk_retry_service import Walk
 from mediajobs.exports import export_service, export_store
 
-app = Chalice(app_name="chores")
+app = Chalice(app_name="background")
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
 
-TRIES = 3  # as often the queue gives out a message
-LEFT_MILLISECONDS = 30_000  # enough for a page, and to put the chore down
+MAX_RECEIVES = 3  # as the queue's redrive policy has it
+RESERVED_MILLISECONDS = 30_000  # enough for one more page, and to store the state
 
 
-@app.on_sqs_message(queue="chores")
+@app.on_sqs_message(queue="background")
 def work(event: SQSEvent) -> Any:
     context = cast("LambdaContext", event.context)
     return process_partial_response(event=event.to_dict(), record_handler=_work, processor=processor, context=context)
 
 
 def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    chore = json.loads(record.body)
-    if chore["chore"] == "export":
-        _export(chore["export_id"], lambda_context, last=int(record.attributes.approximate_receive_count) >= TRIES)
+    task = json.loads(record.body)
+    if task["chore"] == "export":
+        receives = int(record.attributes.approximate_receive_count)
+        _export(task["export_id"], lambda_context, last=receives >= MAX_RECEIVES)
     else:
-        _retry(Walk.model_validate(chore["walk"]), lambda_context)
+        _retry(Walk.model_validate(task["walk"]), lambda_context)
 
 
 def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
     seconds = context.get_remaining_time_in_millis() // 1000 + 1
     try:
-        state = export_service.resume(export_id, _in_time(context), seconds)
+        state = export_service.resume(export_id, _has_time(context), seconds)
     except export_store.LockedElsewhere:
-        raise  # whoever holds it ends it
-    except Exception:  # whatever it was: nobody tries again, and somebody waits for it
+        raise  # the run that holds the lock finishes or fails it
+    except Exception:  # of any kind: after the last try nothing else would end the wait of the client
         if last:
             export_service.mark_failed(export_id)
         raise
@@ -50,11 +51,9 @@ def _export(export_id: str, context: LambdaContext, *, last: bool) -> None:
 
 
 def _retry(walk: Walk, context: LambdaContext) -> None:
-    done = bulk_retry_service.advance(walk, _in_time(context))
-    if done.left is not None:
-        bulk_retry_service.enqueue(done.left)
+    done = bulk_retry_service.advance_and_enqueue(walk, _has_time(context))
     logger.info("retried", account=walk.account, **done.document.model_dump())
 
 
-def _in_time(context: LambdaContext) -> Callable[[], bool]:
-    return lambda: context.get_remaining_time_in_millis() > LEFT_MILLISECONDS
+def _has_time(context: LambdaContext) -> Callable[[], bool]:
+    return lambda: context.get_remaining_time_in_millis() > RESERVED_MILLISECONDS

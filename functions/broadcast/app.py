@@ -1,4 +1,4 @@
-"""The second reader of the jobs' stream: whoever listens to a job is told its present state."""
+"""The second reader of the jobs table's stream: sends the present state of a job to its subscribers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mediajobs.live_progress import broadcast_service, subscriber_store
 from mediajobs.live_progress.frames import sequence_of
 from mediajobs.live_progress.subscriber_store import Partition
 
-app = Chalice(app_name="progress")
+app = Chalice(app_name="broadcast")
 logger = Logger()
 
 Record = dict[str, Any]
@@ -19,38 +19,41 @@ Record = dict[str, Any]
 
 @app.on_dynamodb_record(stream_arn="")
 def progress(event: DynamoDBEvent) -> dict[str, Any]:
-    """A batch tells of each job once. Where that fails, the stream gives its records again, and those after them."""
+    """Sends one state for each job of a batch. Where that fails, the stream redelivers the job's records and all later
+    ones."""
     failed: list[str] = []
     for job_id, records in _by_job(event.to_dict()["Records"]).items():
         try:
-            told = broadcast_service.broadcast(job_id, _last_seen(records))
+            subscribers = broadcast_service.broadcast(job_id, _last_seen(records))
         except (BotoCoreError, ClientError):
-            logger.exception("not told", job_id=job_id)
+            logger.exception("broadcast failed", job_id=job_id)
             failed.append(records[0]["dynamodb"]["SequenceNumber"])
         else:
-            logger.info("told", job_id=job_id, listeners=told, records=len(records))
+            logger.info("broadcast", job_id=job_id, subscribers=subscribers, records=len(records))
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
 def _by_job(records: list[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+    by_job: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record["dynamodb"]["Keys"]["job_id"]["S"], []).append(record)
-    return found
+        by_job.setdefault(record["dynamodb"]["Keys"]["job_id"]["S"], []).append(record)
+    return by_job
 
 
 def _last_seen(records: list[Record]) -> Partition:
-    """Of a job that may be deleted by now, whose end nobody has heard. Where nothing else happened to it than that it
-    was deleted, its end was told when it came, and is no news."""
+    """Returns the state of a job that may be deleted by now, before its last state was sent.
+
+    Where the records contain nothing but the deletion, that state was sent when it was reached, and is marked as sent.
+    """
     images = {
         record["dynamodb"]["Keys"]["item"]["S"]: record["dynamodb"].get("NewImage")
         or record["dynamodb"].get("OldImage")
         for record in records
     }
-    job, reported = images.get(JOB), images.get(PROGRESS)
+    job, progress = images.get(JOB), images.get(PROGRESS)
     seen = Partition(
         job=subscriber_store.job_of(job) if job else None,
-        progress=subscriber_store.progress_of(reported) if reported else None,
+        progress=subscriber_store.progress_of(progress) if progress else None,
     )
     if seen.job is not None and {record["eventName"] for record in records if _is_job(record)} == {"REMOVE"}:
         seen.last_sent_sequence = sequence_of(seen.job, seen.progress)

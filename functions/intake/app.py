@@ -1,4 +1,4 @@
-"""S3 says that a source has arrived: its job may wait for its turn."""
+"""Handles S3's event that a source has arrived: queues its job."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ def uploaded(event: CloudWatchEvent) -> None:
         outcome = job_store.transition(
             job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
         )
-    except NotFound:  # a job is there before its upload's URL: so this one was deleted
-        goes = cleanup_store.source_arrived_late(job_id)
-        logger.warning("a source arrived for a job that is not there", job_id=job_id, goes=goes)
+    except NotFound:  # jobs are stored before their upload URLs are given out, so this one was deleted
+        deletes = cleanup_store.source_arrived_late(job_id)
+        logger.warning("a source arrived for a deleted job", job_id=job_id, deletes=deletes)
         return
     logger.info("source arrived", job_id=job_id, verdict=outcome.transition)

@@ -1,4 +1,4 @@
-"""The job rows' stream becomes events on the bus, each with an id that is the same however often a record is read."""
+"""Turns the stream of job rows into events on the bus. An event's id stays the same when its record is read again."""
 
 import json
 from functools import cache
@@ -31,8 +31,8 @@ def publish(event: DynamoDBEvent) -> Any:
 def _publish(record: DynamoDBRecord) -> None:
     try:
         event = _event(record)
-    except Exception as error:  # noqa: BLE001 - a bug or a malformed row: it would hold up all that follow
-        _pass_over(record, error)
+    except Exception as error:  # noqa: BLE001 - a bug or a malformed row must not block the records behind it
+        _report_failed(record, error)
         return
     if event is not None:
         _put(event)
@@ -45,7 +45,7 @@ def _event(record: DynamoDBRecord) -> JobEvent | None:
 
 def _put(event: JobEvent) -> None:
     entry = {
-        "EventBusName": setting("BUS"),
+        "EventBusName": setting("EVENT_BUS"),
         "Source": "mediajobs",
         "DetailType": event.name,
         "Detail": event.model_dump_json(),
@@ -56,13 +56,16 @@ def _put(event: JobEvent) -> None:
     logger.info("event", job_id=event.job_id, status=event.status, event_id=event.event_id)
 
 
-def _pass_over(record: DynamoDBRecord, error: Exception) -> None:
-    """Leaves it to a person: which job, and where in the stream it lies for a day. Nothing of what the row says."""
+def _report_failed(record: DynamoDBRecord, error: Exception) -> None:
+    """Sends a note to the queue of failed events: which job, and where in the stream its record is kept for a day.
+
+    The note contains nothing of the row's content.
+    """
     raw = record.raw_event
     change = {name: raw.get("dynamodb", {}).get(name) for name in ("Keys", "SequenceNumber")}
     names = ("eventID", "eventName", "eventSourceARN")
     note = {name: raw.get(name) for name in names} | {"dynamodb": change, "error": type(error).__name__}
-    _queues().send_message(QueueUrl=setting("FAILED_EVENTS"), MessageBody=json.dumps(note))
+    _queues().send_message(QueueUrl=setting("FAILED_EVENTS_QUEUE"), MessageBody=json.dumps(note))
     logger.error("no event could be made of a record", note=note, where=format_tb(error.__traceback__))
 
 

@@ -1,4 +1,4 @@
-"""The light steps of the pipeline: what the state machine asks of the books between its tasks."""
+"""The short steps of the pipeline, which the state machine runs between its tasks."""
 
 from typing import Any
 
@@ -11,28 +11,28 @@ from mediajobs.errors import Contention
 from mediajobs.pipeline import executions_client, steps_service
 
 DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
-app = Chalice(app_name="steps")
+app = Chalice(app_name="pipeline")
 logger = Logger()
 
 
 class Transient(Exception):
-    """The state machine tries a step again by this name."""
+    """The state machine retries a step that fails with an error of this name."""
 
 
 @app.lambda_function()
 def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]:
-    """`{step, job_id, attempt, failure?}`; gives what the next state needs. Raises Transient."""
+    """Runs the step of `{step, job_id, attempt, failure?}` and returns what the next state needs. Raises Transient."""
     logger.info("step", step=event["step"], job_id=event["job_id"], attempt=event["attempt"])
     try:
         return _step(event)
     except (*DEPENDENCY, Contention) as error:
-        logger.exception("a step is to be tried again")
+        logger.exception("a step failed and will be retried")
         raise Transient(type(error).__name__) from error
 
 
 @app.on_cw_event({"source": ["aws.states"]})
 def execution_ended(event: CloudWatchEvent) -> None:
-    """An execution ended without success; where it could not say so itself, its job fails here."""
+    """Fails the job of an execution that ended without success, where the execution could not do so itself."""
     job_id, attempt = executions_client.attempt_of(event.detail["name"])
     ended = executions_client.ending(event.detail)
     steps_service.fail(job_id, attempt, error=ended.error, cause=ended.cause)

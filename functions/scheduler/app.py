@@ -23,33 +23,33 @@ logger = Logger()
 
 @app.on_cw_event({"source": ["mediajobs"]})
 def schedule(event: CloudWatchEvent) -> None:
-    if event.source != "mediajobs":  # the clock
-        _go_round()
+    if event.source != "mediajobs":  # the schedule, once a minute
+        _sweep()
         return
     detail: dict[str, Any] = event.detail
     job_id, attempt = detail["job_id"], detail["attempt"]
     if detail["status"] == Status.PROCESSING:
         executions_client.start(job_id, attempt, account=detail["account"], priority=detail["priority"])
         logger.info("execution started", job_id=job_id, attempt=attempt)
-        if progress_store.is_over(job_id, attempt):  # the event of its cancelling may have come before this one
+        if progress_store.is_over(job_id, attempt):  # the event of its cancellation may have come first
             executions_client.stop(job_id, attempt)
         return
     if detail["status"] == Status.CANCELLED:
         executions_client.stop(job_id, attempt)
         logger.info("execution stopped", job_id=job_id, attempt=attempt)
-    came_to_wait = detail["job_id"] if detail["status"] == Status.QUEUED else None
-    admitted = admission_service.admit_waiting(detail["account"], job_id=came_to_wait)
+    newly_queued = detail["job_id"] if detail["status"] == Status.QUEUED else None
+    admitted = admission_service.admit_waiting(detail["account"], job_id=newly_queued)
     logger.info("admission", account=detail["account"], admitted=admitted)
 
 
-def _go_round() -> None:
-    """Does each duty, and fails at the end if one did: what fails three times raises the alarm of FailedEvents."""
+def _sweep() -> None:
+    """Runs every duty, then raises if one failed. The alarm of FailedEventsQueue follows three failures."""
     try:
-        run_each.run_each((sweep, expire, service.remove_leftovers), _do)
+        run_each.run_each((sweep, expire, service.remove_leftovers), _run)
     except ExceptionGroup:
-        logger.exception("sweep")  # Lambda itself would tell of the group alone
+        logger.exception("sweep")  # Lambda itself would log only the group, not the errors in it
         raise
 
 
-def _do(duty: Callable[[], list[str]]) -> None:
+def _run(duty: Callable[[], list[str]]) -> None:
     logger.info("sweep", duty=duty.__name__, job_ids=duty())

@@ -1,4 +1,4 @@
-"""Something changed in a job: bring the counters and the index of file names up to date with it."""
+"""Updates the counters of statistics and the index of file names after a change to a job."""
 
 from typing import Any, cast
 
@@ -13,18 +13,18 @@ from mediajobs.jobs.events import JobEvent
 from mediajobs.listing import name_index_store
 from mediajobs.statistics import counter_store
 
-app = Chalice(app_name="rollups")
+app = Chalice(app_name="statistics")
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
-class _Told(BaseModel):
-    """The bus's envelope, as far as it matters here."""
+class _Envelope(BaseModel):
+    """What is used of the envelope that the bus puts around an event."""
 
     detail: JobEvent
 
 
-@app.on_sqs_message(queue="rollups")
+@app.on_sqs_message(queue="statistics")
 def roll_up(event: SQSEvent) -> Any:
     context = cast("LambdaContext", event.context)
     return process_partial_response(
@@ -33,6 +33,6 @@ def roll_up(event: SQSEvent) -> Any:
 
 
 def _roll_up(record: SQSRecord) -> None:
-    event = _Told.model_validate_json(record.body).detail
+    event = _Envelope.model_validate_json(record.body).detail
     name_index_store.follow(event)
     logger.info("rolled up", job_id=event.job_id, changed=counter_store.update_counters(event.job_id, event))

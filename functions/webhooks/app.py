@@ -1,8 +1,7 @@
-"""Signed webhooks: events fan out into deliveries, deliveries that are due are sent, and lost hints are given again."""
+"""Signed webhooks: events fan out into deliveries, due deliveries are sent, and overdue ones are enqueued again."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from aws_lambda_powertools import Logger
@@ -11,44 +10,42 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
+from mediajobs import clock
 from mediajobs.jobs.events import JobEvent
-from mediajobs.timestamps import parse
-from mediajobs.webhooks import attempt_queue, delivery_service, delivery_store, fan_out_service, overdue_service
+from mediajobs.webhooks import attempt_queue, delivery_service, fan_out_service, overdue_service, recovery_service
 
 app = Chalice(app_name="webhooks")
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-@app.on_sqs_message(queue="webhooks")
+@app.on_sqs_message(queue="webhook-events")
 def fan_out(event: SQSEvent) -> Any:
-    """Events from the bus; and recoveries that were longer than a request may be."""
+    """Handles events from the bus, and the rest of recoveries that took longer than a request may."""
     context = cast("LambdaContext", event.context)
     return process_partial_response(
         event=event.to_dict(), record_handler=_fan_out, processor=processor, context=context
     )
 
 
-@app.on_sqs_message(queue="attempts")
+@app.on_sqs_message(queue="webhook-attempts")
 def deliver(event: SQSEvent) -> Any:
-    """Side by side: each waits for another's server."""
+    """Sends a batch concurrently, because each delivery waits for another receiver."""
     records = event.to_dict()["Records"]
     with ThreadPoolExecutor(len(records)) as pool:
-        done = list(pool.map(_deliver, records))
+        results = list(pool.map(_deliver, records))
     return {
         "batchItemFailures": [
-            {"itemIdentifier": record["messageId"]} for record, well in zip(records, done, strict=True) if not well
+            {"itemIdentifier": record["messageId"]}
+            for record, succeeded in zip(records, results, strict=True)
+            if not succeeded
         ]
     }
 
 
 @app.on_cw_event({"source": ["aws.events"]})
 def look_around(_event: CloudWatchEvent) -> None:
-    logger.info("sweep", hinted=overdue_service.enqueue_overdue(clock()))
+    logger.info("sweep", enqueued=overdue_service.enqueue_overdue(clock.utc_now()))
 
 
 def _fan_out(record: SQSRecord) -> None:
@@ -57,24 +54,22 @@ def _fan_out(record: SQSRecord) -> None:
         _recover(message["recover"])
         return
     event = JobEvent.model_validate(message["detail"])
-    count = fan_out_service.fan_out(event, clock())
+    count = fan_out_service.fan_out(event, clock.utc_now())
     logger.info("fanned out", job_id=event.job_id, event_id=event.event_id, endpoints=count)
 
 
 def _recover(walk: dict[str, Any]) -> None:
-    """A page of it; the next one is a message again."""
-    done = delivery_store.recover(walk["webhook_id"], parse(walk["since"]), clock(), place=walk["place"])
-    logger.info("recovered", webhook_id=walk["webhook_id"], count=done.count)
-    if done.next_position is not None:
-        attempt_queue.hand_on_recovery(walk["webhook_id"], walk["since"], done.next_position)
+    """Recovers one page. The next page is another message."""
+    recovery = recovery_service.resume(walk, clock.utc_now())
+    logger.info("recovered", webhook_id=walk["webhook_id"], count=recovery.count)
 
 
 def _deliver(record: dict[str, Any]) -> bool:
     try:
-        hint = attempt_queue.read(record["body"])
-        outcome = delivery_service.attempt_delivery(hint, clock)
-    except Exception:  # its message comes again, the others of the batch do not; the row knows how far it got
-        logger.exception("an attempt was interrupted", hint=record["body"])
+        reference = attempt_queue.read(record["body"])
+        outcome = delivery_service.attempt_delivery(reference, clock.utc_now)
+    except Exception:  # only this message is redelivered; the delivery's row has the state of the attempt
+        logger.exception("an attempt was interrupted", reference=record["body"])
         return False
-    logger.info("attempt", webhook_id=hint.webhook_id, delivery_id=hint.delivery_id, outcome=outcome)
+    logger.info("attempt", webhook_id=reference.webhook_id, delivery_id=reference.delivery_id, outcome=outcome)
     return True

@@ -1,4 +1,4 @@
-"""The WebSocket API: who connects, and what they ask for. What they are told comes from functions/progress."""
+"""The WebSocket API: connections and the messages of clients. functions/broadcast sends the states of jobs."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,17 +20,17 @@ from mediajobs.live_progress import (
 from mediajobs.live_progress.connection_store import Connection, ConnectionState
 from mediajobs.live_progress.messages import Message
 
-app = Chalice(app_name="sockets")
+app = Chalice(app_name="websocket")
 logger = Logger()
 
 Answer = dict[str, Any]
-Door = Callable[[dict[str, Any], Any], Answer]
+EventHandler = Callable[[dict[str, Any], Any], Answer]
 _COUNTER = usage.counter("GET /socket", HTTPStatus.OK)
 
 
 @app.on_ws_connect()
 def connect(event: WebsocketEvent) -> Answer:
-    """A connection counts as a request of its key. The key is in no log."""
+    """Authenticates a connection, which counts as a request of its key. The key is never logged."""
     try:
         caller = key_store.authenticate(_key(event.to_dict()), _COUNTER)
     except RateLimitExceeded:
@@ -43,70 +43,70 @@ def connect(event: WebsocketEvent) -> Answer:
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> Answer:
-    """Messages are not counted against the key, but each connection has its measure."""
+    """Handles a message. Messages have a limit for each connection; they do not count against the key."""
     if not connection_store.count_message(event.connection_id):
         push_client.push(messages.too_many_messages(), [event.connection_id])
         push_client.close(event.connection_id)
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
-    known = connection_store.get(event.connection_id)
-    if known is None:
+    state = connection_store.get(event.connection_id)
+    if state is None:
         push_client.close(event.connection_id)
-    elif broadcast_service.is_revoked(known.connection.key_id):
-        broadcast_service.disconnect(known)
+    elif broadcast_service.is_revoked(state.connection.key_id):
+        broadcast_service.disconnect(state)
     else:
-        for data in _replies(known, messages.read(event.body)):
+        for data in _replies(state, messages.read(event.body)):
             push_client.push(data, [event.connection_id])
     return _answer(event, HTTPStatus.OK)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> Answer:
-    known = connection_store.get(event.connection_id)
-    if known is not None:
-        subscriber_store.forget(known)
+    state = connection_store.get(event.connection_id)
+    if state is not None:
+        subscriber_store.forget(state)
     return _answer(event, HTTPStatus.OK)
 
 
-_DOORS: dict[str, Door] = {"CONNECT": connect, "MESSAGE": message, "DISCONNECT": disconnect}
+_HANDLERS: dict[str, EventHandler] = {"CONNECT": connect, "MESSAGE": message, "DISCONNECT": disconnect}
 
 
 def socket(event: dict[str, Any], context: Any) -> Answer:
-    """Whatever happens on a socket comes here: one function, so that a message finds it warm."""
-    return _DOORS[event["requestContext"]["eventType"]](event, context)
+    """Handles all events of a socket in one function, so that a message seldom meets a cold start."""
+    return _HANDLERS[event["requestContext"]["eventType"]](event, context)
 
 
-def _replies(known: ConnectionState, asked: Message | None) -> list[bytes]:
-    """What is said at once; frames come by way of the stream."""
-    if asked is None:
+def _replies(state: ConnectionState, request: Message | None) -> list[bytes]:
+    """Returns the replies to a request. States of jobs are not among them: they are sent by way of the stream."""
+    if request is None:
         return [messages.bad_message()]
-    if asked.action == "ping":
+    if request.action == "ping":
         return [messages.PONG]
-    if asked.action == "subscribe":
-        return _subscribe(known, asked)
-    if asked.all:
-        subscription_service.unsubscribe_from_all(known)
+    if request.action == "subscribe":
+        return _subscribe(state, request)
+    if request.all:
+        subscription_service.unsubscribe_from_all(state)
     else:
-        subscription_service.unsubscribe(known.connection, asked.job_ids)
+        subscription_service.unsubscribe(state.connection, request.job_ids)
     return []
 
 
-def _subscribe(known: ConnectionState, asked: Message) -> list[bytes]:
-    if asked.all:
-        subscription_service.subscribe_to_all(known.connection)
+def _subscribe(state: ConnectionState, request: Message) -> list[bytes]:
+    if request.all:
+        subscription_service.subscribe_to_all(state.connection)
     try:
-        unknown = subscription_service.subscribe(known, asked.job_ids)
+        unknown = subscription_service.subscribe(state, request.job_ids)
     except subscription_service.TooMany:
         return [messages.too_many()]
     return [messages.unknown(unknown)] if unknown else []
 
 
 def _key(event: dict[str, Any]) -> str:
-    """From the header, or from the query where a browser cannot set one; malformed where there is none."""
+    """Returns the key of the header or, because browsers cannot set one, of the query. Empty where there is none."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return headers.get("x-api-key") or (event.get("queryStringParameters") or {}).get("api_key") or ""
 
 
 def _answer(event: WebsocketEvent, status: HTTPStatus) -> Answer:
-    kind = event.to_dict()["requestContext"]["eventType"]
-    logger.info("socket", event=kind, connection_id=event.connection_id, status=status.value)
+    event_type = event.to_dict()["requestContext"]["eventType"]
+    logger.info("socket", event=event_type, connection_id=event.connection_id, status=status.value)
     return {"statusCode": status.value}

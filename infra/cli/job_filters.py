@@ -1,23 +1,26 @@
-"""The options that choose and order jobs, as `list`, `export` and `retry` take them."""
+"""The options that filter and sort jobs, for `list`, `export` and `retry`."""
 
 from typing import Annotated, Any
 
 import typer
 
 from infra.cli import id_arguments
+from infra.cli.shared_options import without_unset
 
-FIELDS = ("created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status")
+SORT_FIELDS = ("created_at", "updated_at", "completed_at", "priority", "filename", "duration_seconds", "status")
 
-Statuses = Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="May be repeated.")]
-Priority = Annotated[int | None, typer.Option(metavar="1-10", help="Of this priority.")]
-Search = Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the file name, in any case.")]
+Statuses = Annotated[
+    list[str] | None, typer.Option("--status", metavar="STATUS", help="With this status; may be repeated.")
+]
+Priority = Annotated[int | None, typer.Option(metavar="1-10", help="With this priority.")]
+Search = Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the file name; case does not matter.")]
 Batch = Annotated[
     str | None, typer.Option("--batch", metavar="ID", help="Of this batch.", callback=id_arguments.batch_id)
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Created at or after, e.g. 2026-03-01.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Created at or before.")]
-SortBy = Annotated[str, typer.Option("--sort", metavar="FIELD", help=f"{', '.join(FIELDS)}.")]
-Ascending = Annotated[bool, typer.Option("--ascending", help="The smallest first.")]
+SortBy = Annotated[str, typer.Option("--sort", metavar="FIELD", help=f"One of {', '.join(SORT_FIELDS)}.")]
+Ascending = Annotated[bool, typer.Option("--ascending", help="The smallest value first.")]
 
 
 def query_filters(
@@ -28,13 +31,7 @@ def query_filters(
     since: str | None,
     until: str | None,
 ) -> dict[str, Any]:
-    """The filters that were given, as the API names them."""
-    given = {
-        "status": status,
-        "priority": priority,
-        "search": search,
-        "batch_id": batch,
-        "from_date": since,
-        "to_date": until,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    """The filters that the caller set, with the API's names."""
+    return without_unset(
+        status=status, priority=priority, search=search, batch_id=batch, from_date=since, to_date=until
+    )

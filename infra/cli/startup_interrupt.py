@@ -1,24 +1,27 @@
-"""Ctrl-C while the command line is still being loaded: nothing has begun, so it just ends. The first import of main."""
+"""Handles Ctrl-C while the command line is imported: nothing has started, so the process ends at once.
+
+It must be the first import of `main`.
+"""
 
 import os
 import signal
 import threading
 
-_INTERRUPTED = 130  # as failures has it, which loads more than this may
+_EXIT_INTERRUPTED = 130  # as in command_errors, which is imported only after this module
 
 
-def _end(*_: object) -> None:
-    os._exit(_INTERRUPTED)
+def _exit(*_: object) -> None:
+    os._exit(_EXIT_INTERRUPTED)
 
 
-def loaded() -> None:
-    """From now on the commands have it."""
-    if signal.getsignal(signal.SIGINT) is _end:
+def imports_done() -> None:
+    """From now on the commands handle Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is _exit:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# A shell's background job is deaf to Ctrl-C, and stays so; only a main thread may change that.
+# A shell starts a background job with SIGINT ignored, and this must stay. Only a main thread may set a handler.
 if threading.current_thread() is threading.main_thread() and (
     signal.getsignal(signal.SIGINT) is signal.default_int_handler
 ):
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGINT, _exit)

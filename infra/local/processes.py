@@ -1,4 +1,4 @@
-"""The processes of a stack: MiniStack with its Lambdas, the worker with its tasks."""
+"""Starts and stops the processes of a stack: MiniStack with its Lambdas, and the worker with its tasks."""
 
 import os
 import signal
@@ -9,98 +9,105 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.errors import StackError
-from infra.local.home import ROOT, Home, read_json, write_json
+from infra.local.private_files import read_json, write_json
+from infra.local.stack_error import StackError
+from infra.local.stack_folder import StackFolder
+from infra.paths import ROOT
 from statemachine.worker.processes import kill_descendants, kill_group, kill_marked, marked, started_at
 
-MARK = "MEDIAJOBS_STACK"  # in the environment of every process of a stack, with the stack's home
-PATIENCE = {"worker": 8.0, "ministack": 15.0}  # seconds from SIGTERM to SIGKILL; they stop in this order
-LOOK_SECONDS = 0.05
-TAIL_LINES = 15
-_children: dict[int, "subprocess.Popen[bytes]"] = {}  # those of this process: it must collect them when they end
+STACK_VARIABLE = "MEDIAJOBS_STACK"  # in the environment of every process of a stack: the path of the stack's folder
+STOP_TIMEOUT_SECONDS = {"worker": 8.0, "ministack": 15.0}  # from SIGTERM to SIGKILL; they are stopped in this order
+POLL_SECONDS = 0.05
+LOG_TAIL_LINES = 15
+_children: dict[int, "subprocess.Popen[bytes]"] = {}  # started by this process, which must reap them when they end
 
 
-def start(home: Home, name: str, arguments: list[str], environment: dict[str, str], version: str = "") -> None:
-    """In a process group of its own, so that Ctrl-C in the terminal is not for it."""
-    with log_file(home, name).open("w") as log:
+def start(folder: StackFolder, name: str, arguments: list[str], environment: dict[str, str], version: str = "") -> None:
+    """Starts `python -m ARGUMENTS` in a new process group, so that Ctrl-C in the terminal does not reach it."""
+    with log_file(folder, name).open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
-            env={**environment, MARK: str(home.path)},
+            env={**environment, STACK_VARIABLE: str(folder.path)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     _children[process.pid] = process
-    known = read_json(home.processes_file)
-    write_json(home.processes_file, {**known, name: _entry(process.pid, version)})
+    entries = read_json(folder.processes_file)
+    write_json(folder.processes_file, {**entries, name: _entry(process.pid, version)})
 
 
-def running(home: Home, name: str) -> int | None:
-    """Its id, if the process that was started is the one that has this id now."""
-    entry = read_json(home.processes_file).get(name)
-    if not entry or not _alive(entry["pid"]):
+def running_pid(folder: StackFolder, name: str) -> int | None:
+    """The process id; None if the process ended, even if another process has its id now."""
+    entry = read_json(folder.processes_file).get(name)
+    if not entry or not _is_alive(entry["pid"]):
         return None
     return int(entry["pid"]) if started_at(entry["pid"]) == entry["started"] else None
 
 
-def version(home: Home, name: str) -> str | None:
-    """What the running one was started with; None when none runs."""
-    return str(read_json(home.processes_file)[name]["version"]) if running(home, name) else None
+def running_version(folder: StackFolder, name: str) -> str | None:
+    """The version that the running process was started with; None if none runs."""
+    return str(read_json(folder.processes_file)[name]["version"]) if running_pid(folder, name) else None
 
 
-def wait_until(home: Home, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
-    """Raises StackError with the end of the log when the process ends or takes too long."""
+def wait_until(folder: StackFolder, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
+    """Raises StackError with the end of the log if the process ends or takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not is_ready():
-        if running(home, name) is None:
-            raise StackError(f"{name} ended while it started; {_tail(home, name)}")
+        if running_pid(folder, name) is None:
+            raise StackError(f"{name} ended while it started; {_log_tail(folder, name)}")
         if time.monotonic() > deadline:
-            raise StackError(f"{name} was not ready after {seconds:.0f} s; {_tail(home, name)}")
-        time.sleep(LOOK_SECONDS)
+            raise StackError(f"{name} was not ready after {seconds:.0f} s; {_log_tail(folder, name)}")
+        time.sleep(POLL_SECONDS)
 
 
-def stop(home: Home, name: str) -> None:
-    """Politely, then for good; the whole group."""
-    pid = running(home, name)
+def stop(folder: StackFolder, name: str) -> None:
+    """Sends SIGTERM, then SIGKILL to the whole process group."""
+    pid = running_pid(folder, name)
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE[name]
-        while running(home, name) and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-            if name == "ministack":  # it would wait for the open connections of its Lambdas
-                kill_descendants(pid)
-        kill_group(pid)
-        if pid in _children:
-            _children.pop(pid).wait()
-    known = read_json(home.processes_file)
-    if known.pop(name, None):
-        with suppress(OSError):  # a full disk; the pid and its start tell that it is gone
-            write_json(home.processes_file, known)
+        _terminate(folder, name, pid)
+    entries = read_json(folder.processes_file)
+    if entries.pop(name, None):
+        with suppress(OSError):  # the disk is full; process id and start time still show that it ended
+            write_json(folder.processes_file, entries)
 
 
-def stop_all(home: Home) -> None:
+def stop_all(folder: StackFolder) -> None:
     """Afterwards no process of this stack is left, whoever started it and however its parent ended."""
-    for name in PATIENCE:
-        stop(home, name)
-    kill_marked(MARK, str(home.path))
-    home.processes_file.unlink(missing_ok=True)
+    for name in STOP_TIMEOUT_SECONDS:
+        stop(folder, name)
+    kill_marked(STACK_VARIABLE, str(folder.path))
+    folder.processes_file.unlink(missing_ok=True)
 
 
-def left(home: Home) -> list[int]:
-    return marked(MARK, str(home.path))
+def process_ids(folder: StackFolder) -> list[int]:
+    """The ids of all running processes of the stack."""
+    return [process.pid for process in marked(STACK_VARIABLE, str(folder.path))]
 
 
-def log_file(home: Home, name: str) -> Path:
-    return home.logs / f"{name}.log"
+def log_file(folder: StackFolder, name: str) -> Path:
+    return folder.logs / f"{name}.log"
+
+
+def _terminate(folder: StackFolder, name: str, pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS[name]
+    while running_pid(folder, name) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        if name == "ministack":  # else it waits for the open connections of its Lambdas
+            kill_descendants(pid)
+    kill_group(pid)
+    if pid in _children:
+        _children.pop(pid).wait()
 
 
 def _entry(pid: int, version: str) -> dict[str, int | str | None]:
     return {"pid": pid, "started": started_at(pid), "version": version}
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     if pid in _children and _children[pid].poll() is not None:
         return False
     try:
@@ -110,7 +117,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _tail(home: Home, name: str) -> str:
-    path = log_file(home, name)
-    lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+def _log_tail(folder: StackFolder, name: str) -> str:
+    path = log_file(folder, name)
+    lines = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
     return "\n  ".join([f"the end of {path}:", *lines])

@@ -1,7 +1,5 @@
-"""Starts and stops a local stack: MiniStack, template.yaml in it, a worker, and a key to try it with."""
+"""Starts and stops a local stack: MiniStack with template.yaml deployed into it, a worker, and an API key."""
 
-import hashlib
-import json
 import os
 import re
 import signal
@@ -10,273 +8,202 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from infra.local import checks, deploy, emulator, processes, restart
-from infra.local.deploy import Deployed
-from infra.local.errors import StackError
-from infra.local.home import MODELS, ROOT, Home, read_json, write_json
+from infra.local import deployment, emulator, interrupted_executions, preflight_checks, processes
+from infra.local.deployment import Deployment
+from infra.local.ports import free_port
+from infra.local.private_files import read_json, write_json
+from infra.local.stack_error import StackError
+from infra.local.stack_folder import StackFolder
+from infra.local.stack_info import FIELDS, Stack, environment_of, read_stack
+from infra.local.worker_process import worker_started
+from infra.paths import ROOT
 
 DEFAULT_PORT = 4566
-MODEL = "base"
-KEY_LIMIT = 10_000  # requests a minute: trying things out is not throttled
-KEY_SECONDS = 30.0
-WORKER_SECONDS = 20.0
-LOST = "the stack was killed, and what it was told in its last seconds may be lost: end it with `mediajobs down`"
+DEFAULT_FOLDER = ROOT / ".local"
+DEFAULT_MODEL = "base"
+KEY_REQUESTS_PER_MINUTE = 10_000  # so high that a user who tries things out is not throttled
+KEY_TIMEOUT_SECONDS = 30.0
+KILLED_REMARK = "the stack was killed, so changes of its last seconds may be lost: stop it with `mediajobs down`"
 
 
 @dataclass(frozen=True)
-class Stack:
-    api_url: str
-    ws_url: str | None
-    api_key: str | None
-    endpoint_url: str
-    region: str
-    home: str
-    port: int
-    activity: str
-    outputs: dict[str, str]
-    processes: dict[str, Any] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)  # what came of the stop before this start
+class _Options:
+    """What is deployed, and where its progress is reported."""
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """As it is written to stack.json: the template's outputs stand beside the rest, as jobs_table and so on."""
-        rest = asdict(self)
-        return {**rest.pop("outputs"), **rest}
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What functions and tasks find in their environment, for a child process: JOBS_TABLE, AWS_ENDPOINT_URL, …"""
-        return _environment(self.endpoint_url, self.outputs)
-
-
-FIELDS = {entry.name for entry in fields(Stack)}
+    template: Path
+    module: str  # the Python module that runs tasks
+    say: Callable[[str], None]
 
 
 def up(
     port: int | None = None,
-    home: Path = ROOT / ".local",
+    home: Path = DEFAULT_FOLDER,
     *,
     say: Callable[[str], None] = lambda _: None,
     template: Path = ROOT / "template.yaml",
-    model: str | None = MODEL,
+    model: str | None = DEFAULT_MODEL,
     module: str = "statemachine.tasks",
 ) -> Stack:
-    """Starts the stack, or brings a running one up to date with the code. Port 0 is any free one.
+    """Starts the stack, or updates a running one to the current code. Port 0 is any free port.
 
-    Raises StackError. Whatever breaks the start, Ctrl-C as well, leaves no process behind.
+    Raises StackError. If the start fails or is interrupted, no process is left.
     """
-    place = Home(home)
-    with place.locked():
-        checks.ready(place.path)
+    folder, options = StackFolder(home), _Options(template, module, say)
+    with folder.lock():
+        preflight_checks.check_machine(folder.path)
         if model:
-            checks.model(model, say)
-        running = _running(place)
+            preflight_checks.download_model(model, say)
+        running = _running_stack(folder)
         if running is not None:
-            _refuse_other_port(running, port, place)
-            return _bring_up_to_date(place, running, template, module, say)
-        with _cleaned_up(place):
-            return _start(place, _port(port), template, module, say)
+            _check_same_port(running, port, folder)
+            say(f"already up: {running.api_url}; bringing it up to date")
+            return _deploy(folder, running.port, options)
+        with _cleanup_on_failure(folder):
+            return _start(folder, _choose_port(port), options)
 
 
-def down(home: Path = ROOT / ".local") -> bool:
-    """Ends every process of the stack; harmless when there is none. Jobs, keys and files stay for the next `up`."""
-    place = Home(home)
-    if not place.path.exists():
+def down(home: Path = DEFAULT_FOLDER) -> bool:
+    """Ends every process of the stack. Jobs, keys and files stay for the next `up`. Returns whether it was running."""
+    folder = StackFolder(home)
+    if not folder.path.exists():
         return False
-    with place.locked():
-        was_up = bool(read_json(place.stack_file) or processes.left(place))
-        processes.stop_all(place)
-        place.stack_file.unlink(missing_ok=True)
-        place.sweep()
+    with folder.lock():
+        was_up = bool(read_json(folder.stack_file) or processes.process_ids(folder))
+        processes.stop_all(folder)
+        folder.stack_file.unlink(missing_ok=True)
+        folder.remove_temporary_files()
     return was_up
 
 
-def status(home: Path = ROOT / ".local") -> Stack | None:
-    """The stack, if it runs."""
-    place = Home(home)
-    return _saved(place) if _running(place) is not None else None
+def status(home: Path = DEFAULT_FOLDER) -> Stack | None:
+    """The stack if it runs, else None."""
+    return _running_stack(StackFolder(home))
 
 
-def usage(stack: Stack) -> str:
-    """How to go on, to be pasted into a shell."""
-    lines = [f"note: {remark}\n" for remark in stack.remarks]
-    lines.append(f"API        {stack.api_url}")
-    if stack.ws_url:
-        lines.append(f"WebSocket  {stack.ws_url}")
-    lines += [
-        f"AWS        {stack.endpoint_url} (region {stack.region})",
-        f"details    {Home(Path(stack.home)).stack_file}",
-        "",
-        f"curl -H 'X-API-Key: {stack.api_key}' -H 'Content-Type: application/json' \\",
-        f'  -d \'{{"filename": "video.mp4"}}\' {stack.api_url}/jobs',
-    ]
-    return "\n".join(lines)
-
-
-def _start(place: Home, port: int, template: Path, module: str, say: Callable[[str], None]) -> Stack:
-    say(f"starting MiniStack on port {port}")
-    remarks = [LOST] if place.open_mark.exists() else []
-    before = datetime.now(UTC).replace(microsecond=0)
-    emulator.start(place, port)
+def _start(folder: StackFolder, port: int, options: _Options) -> Stack:
+    options.say(f"starting MiniStack on port {port}")
+    remarks = [KILLED_REMARK] if folder.running_marker.exists() else []
+    started_at = datetime.now(UTC).replace(microsecond=0)
+    emulator.start(folder, port)
     session = emulator.session(emulator.endpoint(port))
-    deploy.forget_activity(session)
-    stack = _deploy(place, port, template, module, say)
-    if broken := restart.announce(session, before):
-        remarks.append(f"running jobs that did not survive the restart: {broken}; they are failed, and can be retried")
+    deployment.delete_activities(session)
+    stack = _deploy(folder, port, options)
+    if count := interrupted_executions.report_failed_since(session, started_at):
+        remarks.append(f"running jobs that did not survive the restart: {count}; they are failed, and can be retried")
     stack = replace(stack, remarks=remarks)
-    write_json(place.stack_file, stack.document)
+    write_json(folder.stack_file, stack.document)
     return stack
 
 
-def _bring_up_to_date(place: Home, running: Stack, template: Path, module: str, say: Callable[[str], None]) -> Stack:
-    say(f"already up: {running.api_url}; bringing it up to date")
-    return _deploy(place, running.port, template, module, say)
-
-
-def _deploy(place: Home, port: int, template: Path, module: str, say: Callable[[str], None]) -> Stack:
-    say(f"deploying {template.name}")
+def _deploy(folder: StackFolder, port: int, options: _Options) -> Stack:
+    options.say(f"deploying {options.template.name}")
     url = emulator.endpoint(port)
-    deployed = deploy.deploy(emulator.session(url), template)
+    deployed = deployment.deploy(emulator.session(url), options.template)
     outputs = _outputs(deployed)
-    environment = _environment(url, outputs)
-    with _worker_started(place, outputs, environment, deployed.activity, module):
-        key = _key(place, environment) if "keys_table" in outputs else None
+    environment = environment_of(url, outputs)
+    with worker_started(folder, outputs, environment, deployed.activity, options.module):
+        key = _api_key(folder, environment) if "api_keys_table" in outputs else None
     stack = Stack(
         api_url=_api_url(port, deployed),
         ws_url=_ws_url(port, deployed),
         api_key=key,
         endpoint_url=url,
         region=emulator.REGION,
-        home=str(place.path),
+        home=str(folder.path),
         port=port,
         activity=deployed.activity,
         outputs=outputs,
-        processes=read_json(place.processes_file),
+        processes=read_json(folder.processes_file),
     )
-    write_json(place.stack_file, stack.document)
+    write_json(folder.stack_file, stack.document)
     return stack
 
 
-@contextmanager
-def _worker_started(
-    place: Home, outputs: dict[str, str], environment: dict[str, str], activity: str, module: str
-) -> Iterator[None]:
-    """Something else can be done while it starts; afterwards it polls.
-
-    One that runs is kept if it would be the same: each task brings the newest code anyhow, and goes on undisturbed.
-    """
-    arguments = ["--activity", activity, "--claims", str(place.claims), "--module", module]
-    version = _version(outputs, arguments)
-    if processes.version(place, "worker") == version:
-        yield
-        return
-    processes.stop(place, "worker")
-    environment = {**environment, "TMPDIR": str(place.temporary)}
-    processes.start(place, "worker", ["statemachine.worker", *arguments], environment, version)
-    yield
-    log = processes.log_file(place, "worker")
-    processes.wait_until(place, "worker", lambda: '"event": "polling"' in log.read_text(), WORKER_SECONDS)
-
-
-def _version(*told: object) -> str:
-    """Changes with what a worker is told and with its code."""
-    words = json.dumps(told, sort_keys=True).encode()
-    code = b"".join(path.read_bytes() for path in sorted((ROOT / "statemachine" / "worker").glob("*.py")))
-    return hashlib.sha256(words + code).hexdigest()
-
-
-def _key(place: Home, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "infra.local.demo_key", str(place.key_file), str(KEY_LIMIT)],
+def _api_key(folder: StackFolder, environment: dict[str, str]) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "infra.local.demo_key", str(folder.key_file), str(KEY_REQUESTS_PER_MINUTE)],
         env=environment,
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=KEY_SECONDS,
+        timeout=KEY_TIMEOUT_SECONDS,
         check=False,
     )
-    if done.returncode:
-        raise StackError(f"no API key could be made: {done.stderr.strip()[-500:]}")
-    return done.stdout
+    if result.returncode:
+        raise StackError(f"no API key could be made: {result.stderr.strip()[-500:]}")
+    return result.stdout
 
 
-def _environment(url: str, outputs: dict[str, str]) -> dict[str, str]:
-    named = {name.upper(): value for name, value in outputs.items()}
-    return {**emulator.client_environment(url), **named, "MODELS_DIR": str(MODELS)}
+def _outputs(deployed: Deployment) -> dict[str, str]:
+    """The template's outputs in snake case: JobsTable as jobs_table.
+
+    Outputs with the name of a field of Stack are left out: ApiUrl is an address at AWS, not of the local stack.
+    """
+    outputs = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): value for name, value in deployed.outputs.items()}
+    return {name: value for name, value in outputs.items() if name not in FIELDS}
 
 
-def _outputs(deployed: Deployed) -> dict[str, str]:
-    """JobsTable is jobs_table in stack.json and JOBS_TABLE in the environment. ApiUrl is AWS's: ours is another."""
-    named = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): value for name, value in deployed.outputs.items()}
-    return {name: value for name, value in named.items() if name not in FIELDS}
-
-
-def _api_url(port: int, deployed: Deployed) -> str:
+def _api_url(port: int, deployed: Deployment) -> str:
     apis = deployed.resources.get("AWS::ApiGateway::RestApi", [""])
     stages = deployed.resources.get("AWS::ApiGateway::Stage", ["local"])
     return f"{emulator.endpoint(port)}/restapis/{apis[0]}/{stages[0]}/_user_request_"
 
 
-def _ws_url(port: int, deployed: Deployed) -> str | None:
+def _ws_url(port: int, deployed: Deployment) -> str | None:
     apis = deployed.resources.get("AWS::ApiGatewayV2::Api")
     stages = deployed.resources.get("AWS::ApiGatewayV2::Stage", ["local"])
     return f"ws://127.0.0.1:{port}/_aws/execute-api/{apis[0]}/{stages[0]}" if apis else None
 
 
-def _running(place: Home) -> Stack | None:
-    """The stack whose MiniStack is alive and answers."""
-    saved = _saved(place)
-    if saved is None or processes.running(place, "ministack") is None:
+def _running_stack(folder: StackFolder) -> Stack | None:
+    """The stack if its MiniStack is alive and ready, else None."""
+    saved = read_stack(folder)
+    if saved is None or processes.running_pid(folder, "ministack") is None:
         return None
-    return saved if emulator.answers(saved.port) else None
+    return saved if emulator.is_ready(saved.port) else None
 
 
-def _saved(place: Home) -> Stack | None:
-    saved = read_json(place.stack_file)
-    if not saved:
-        return None
-    known = {name: value for name, value in saved.items() if name in FIELDS}
-    return Stack(**known, outputs={name: value for name, value in saved.items() if name not in FIELDS})
+def _choose_port(port: int | None) -> int:
+    return free_port(int(os.environ.get("MEDIAJOBS_PORT", DEFAULT_PORT)) if port is None else port)
 
 
-def _port(port: int | None) -> int:
-    return checks.free_port(int(os.environ.get("MEDIAJOBS_PORT", DEFAULT_PORT)) if port is None else port)
-
-
-def _refuse_other_port(running: Stack, port: int | None, place: Home) -> None:
+def _check_same_port(running: Stack, port: int | None, folder: StackFolder) -> None:
     if port not in (None, 0, running.port):
-        raise StackError(f"the stack in {place.path} is already up on port {running.port}: run `mediajobs down` first")
+        raise StackError(f"the stack in {folder.path} is already up on port {running.port}: run `mediajobs down` first")
 
 
 @contextmanager
-def _cleaned_up(place: Home) -> Iterator[None]:
-    """A start that fails or is interrupted takes back what it started."""
-    processes.stop_all(place)  # what a crash left behind
-    place.stack_file.unlink(missing_ok=True)
-    place.sweep()
-    place.make()
-    with _terminated_like_interrupted():
+def _cleanup_on_failure(folder: StackFolder) -> Iterator[None]:
+    """Prepares the folder for a start, and stops all processes if the start fails or is interrupted."""
+    processes.stop_all(folder)  # those that a crash left
+    folder.stack_file.unlink(missing_ok=True)
+    folder.remove_temporary_files()
+    folder.create()
+    with _signals_interrupt():
         try:
             yield
-        except BaseException:  # Ctrl-C as well; raised again at once
-            processes.stop_all(place)
+        except BaseException:  # KeyboardInterrupt as well; raised again
+            processes.stop_all(folder)
             raise
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP would end Python without a clean-up. Only the main thread may change that."""
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt: by default they end Python without cleanup.
+
+    Python allows only the main thread to set signal handlers.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

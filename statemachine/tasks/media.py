@@ -1,4 +1,4 @@
-"""The task that makes renditions, audio, thumbnail and HLS index: decoded once, streamed to S3."""
+"""The stage `media`: makes renditions, audio, thumbnail and HLS index with one decode, streamed to S3."""
 
 import contextlib
 import tempfile
@@ -10,64 +10,65 @@ from mediajobs.errors import JobError
 from mediajobs.media import ladder
 from mediajobs.media.ladder import Size, TranscodePlan
 from mediajobs.media.manifests import Output, TaskManifest
+from mediajobs.media.outputs import FILES
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.object_keys import output_prefix, source_key
+from mediajobs.media.tasks import TASK_OF_OUTPUT
+from mediajobs.storage.object_keys import output_key, source_key
 from statemachine.tasks import limits
-from statemachine.tasks.context import Context
-from statemachine.tasks.graph import AUDIO_FILE, MP3_BITRATE
-from statemachine.tasks.position import TASKS, UPLOAD, Marks, percents, tasks_of
-from statemachine.tasks.rendition import Upload
+from statemachine.tasks.context import TaskContext
+from statemachine.tasks.ffmpeg_command import AUDIO_FILE, MP3_BITRATE
+from statemachine.tasks.position import UPLOAD, Marks, percents, tasks_of
+from statemachine.tasks.rendition_upload import RenditionUpload
 from statemachine.tasks.transcode import transcode
 
-TASK = "media"
-THUMBNAIL_KEY = "thumbnail.jpg"
+STAGE = "media"
 
 
-def run(context: Context) -> TaskManifest:
-    """Make what is not made yet. Raises JobError, and Stopped after leaving nothing behind."""
+def run(context: TaskContext) -> TaskManifest:
+    """Makes the outputs that are not there yet. Raises JobError and Stopped, after deleting what is incomplete."""
     if context.source is None:
         raise JobError("not_validated", "the source has not been validated; retry the job from its start")
     plan = ladder.plan(context.source, context.options)
-    context.reporter.skip(**{TASKS[absent.name]: absent.reason for absent in plan.absent})
-    manifest = context.made_before(TASK)
+    context.reporter.skip(**{TASK_OF_OUTPUT[absent.name]: absent.reason for absent in plan.absent})
+    manifest = context.completed_manifest(STAGE)
     if manifest is not None:
         context.reporter.finish(*tasks_of(plan), UPLOAD)
         return manifest
     try:
         manifest = _Run(context, context.source, plan).make()
     except JobError as error:
-        error.task = next(iter(tasks_of(plan)), UPLOAD)  # all are made at once: the first stands for them
+        error.task = next(iter(tasks_of(plan)), UPLOAD)  # all are made at once: the first one is named
         raise
     return manifest
 
 
 class _Run:
-    """One run: what is under way and what is stored, so that all of it can be taken back."""
+    """One run. Keeps the uploads in progress and the stored outputs, so that all of them can be deleted."""
 
-    def __init__(self, context: Context, source: SourceFacts, plan: TranscodePlan) -> None:
+    def __init__(self, context: TaskContext, source: SourceFacts, plan: TranscodePlan) -> None:
         self._context, self._source, self._plan = context, source, plan
-        self._objects, self._reporter = context.objects, context.reporter
-        self._uploads: list[Upload] = []
+        self._bucket, self._reporter = context.bucket, context.reporter
+        self._uploads: list[RenditionUpload] = []
         self._outputs: list[Output] = []
         self._marks = Marks()
 
     def make(self) -> TaskManifest:
         try:
             with tempfile.TemporaryDirectory(prefix="mediajobs-") as folder:
-                if not self._plan.empty:
+                if self._plan.outputs:
                     self._transcode(Path(folder))
                     self._publish(Path(folder))
             return self._write_manifest()
-        except BaseException:  # Stopped and a kill included: nothing half-made stays
-            self._take_back()
+        except BaseException:  # also Stopped and a kill: no incomplete output may stay
+            self._delete_all()
             raise
 
     def _transcode(self, folder: Path) -> None:
         for rendition in self._plan.renditions:
-            key = self._key(f"{rendition.name}.mp4")
-            self._objects.abort_uploads(key)
-            self._uploads.append(Upload(rendition, self._objects, key))
-        url = self._objects.presigned_get(source_key(self._context.job_id), expires=limits.URL_SECONDS)
+            key = output_key(self._context.job_id, rendition.name)
+            self._bucket.abort_uploads(key)
+            self._uploads.append(RenditionUpload(rendition, self._bucket, key))
+        url = self._bucket.presigned_get(source_key(self._context.job_id), expires=limits.SOURCE_URL_SECONDS)
         transcode(self._source, self._plan, url, folder, self._uploads, self._report)
 
     def _report(self, position: float) -> None:
@@ -75,7 +76,7 @@ class _Run:
         self._reporter.update(**self._marks.percent)
 
     def _publish(self, folder: Path) -> None:
-        """Everything appears in the bucket only now, one after the other."""
+        """Completes the uploads, one after the other. Before this no output is visible in the bucket."""
         self._marks.raise_to(dict.fromkeys(tasks_of(self._plan), 100.0))
         self._reporter.finish(*tasks_of(self._plan))  # raises Stopped before anything appears
         steps: list[Callable[[], Output]] = [partial(upload.close, self._plan) for upload in reversed(self._uploads)]
@@ -89,37 +90,38 @@ class _Run:
             self._reporter.update(**self._marks.percent)
 
     def _audio(self, path: Path) -> Output:
-        stored = self._objects.upload_file(path, self._key(AUDIO_FILE), "audio/mpeg")
-        seconds = round(stored.size_bytes * 8 / MP3_BITRATE, 3)
-        return Output(name="audio", **stored._asdict(), content_type="audio/mpeg", duration_seconds=seconds)
+        output = self._stored("audio", path)
+        seconds = round(output.size_bytes * 8 / MP3_BITRATE, 3)
+        return output.model_copy(update={"duration_seconds": seconds})
 
     def _thumbnail(self, folder: Path, size: Size) -> Output:
         """The candidate with the most detail: a black or blurred frame makes a small JPEG."""
         candidates = sorted(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
         if not candidates:
             raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
-        stored = self._objects.upload_file(candidates[-1], self._key(THUMBNAIL_KEY), "image/jpeg")
-        shape = {"width": size.width, "height": size.height}
-        return Output(name="thumbnail", **stored._asdict(), content_type="image/jpeg", **shape)
+        output = self._stored("thumbnail", candidates[-1])
+        return output.model_copy(update={"width": size.width, "height": size.height})
+
+    def _stored(self, name: str, path: Path) -> Output:
+        kind = FILES[name].content_type
+        stored = self._bucket.upload_file(path, output_key(self._context.job_id, name), kind)
+        return Output(name=name, **stored._asdict(), content_type=kind)
 
     def _write_manifest(self) -> TaskManifest:
         manifest = TaskManifest(
-            task=TASK,
+            task=STAGE,
             attempt=self._context.attempt,
             outputs=self._outputs,
             absent=list(self._plan.absent),
             seconds=self._marks.seconds,
         )
-        self._reporter.finish(UPLOAD)  # raises Stopped while all can still be taken back
-        self._context.keep(manifest)
+        self._reporter.finish(UPLOAD)  # raises Stopped while everything can still be deleted
+        self._context.save_manifest(manifest)
         return manifest
 
-    def _take_back(self) -> None:
-        with contextlib.ExitStack() as steps:  # each is tried, whatever becomes of the others
+    def _delete_all(self) -> None:
+        with contextlib.ExitStack() as steps:  # each is tried, also where another fails
             for upload in self._uploads:
                 steps.callback(upload.abort)
             for output in self._outputs:
-                steps.callback(self._objects.delete, output.key)
-
-    def _key(self, name: str) -> str:
-        return output_prefix(self._context.job_id) + name
+                steps.callback(self._bucket.delete, output.key)

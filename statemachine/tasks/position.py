@@ -5,17 +5,11 @@ import time
 from collections.abc import Sequence
 
 from mediajobs.media.ladder import KEYFRAME_SECONDS, TranscodePlan
-from statemachine.tasks.graph import THUMBNAIL_SECONDS
-from statemachine.tasks.rendition import Upload
+from mediajobs.media.tasks import LAST_TASKS, TASK_OF_OUTPUT
+from statemachine.tasks.ffmpeg_command import THUMBNAIL_SECONDS
+from statemachine.tasks.rendition_upload import RenditionUpload
 
-TASKS = {
-    "thumbnail": "generate_thumbnail",
-    "360p": "transcode_360p",
-    "720p": "transcode_720p",
-    "audio": "extract_audio_mp3",
-    "hls": "prepare_hls",
-}
-UPLOAD = "upload_outputs"
+UPLOAD = LAST_TASKS["media"]
 
 
 class Position:
@@ -50,23 +44,21 @@ class Marks:
 
 def tasks_of(plan: TranscodePlan) -> list[str]:
     """The named tasks that one run of ffmpeg does for this plan."""
-    made = [rendition.name for rendition in plan.renditions]
-    made += ["audio"] if plan.audio else []
-    made += ["thumbnail"] if plan.thumbnail else []
-    made += ["hls"] if plan.hls else []
-    return [TASKS[name] for name in made]
+    return [TASK_OF_OUTPUT[name] for name in plan.outputs]
 
 
-def percents(plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[Upload]) -> dict[str, float]:
+def percents(
+    plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[RenditionUpload]
+) -> dict[str, float]:
     """Percent by task, `seconds` into a source of `duration`. An upload counts as far as S3 has confirmed it."""
     share = min(1.0, seconds / duration)
     found = dict.fromkeys(tasks_of(plan), 100 * share)
     if plan.thumbnail:
-        found[TASKS["thumbnail"]] = 100 * min(1.0, seconds / min(THUMBNAIL_SECONDS, duration))
+        found[TASK_OF_OUTPUT["thumbnail"]] = 100 * min(1.0, seconds / min(THUMBNAIL_SECONDS, duration))
     if plan.hls:
         expected = len(uploads) * math.ceil(duration / KEYFRAME_SECONDS)
-        found[TASKS["hls"]] = 100 * min(1.0, sum(upload.index.count for upload in uploads) / expected)
-    produced = sum(upload.sink.size for upload in uploads)
-    confirmed = sum(upload.sink.uploaded for upload in uploads)
+        found[TASK_OF_OUTPUT["hls"]] = 100 * min(1.0, sum(upload.index.count for upload in uploads) / expected)
+    produced = sum(upload.stream.size for upload in uploads)
+    confirmed = sum(upload.stream.uploaded for upload in uploads)
     found[UPLOAD] = 100 * share * (confirmed / produced if produced else 0.0)
     return found

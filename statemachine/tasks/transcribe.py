@@ -1,4 +1,4 @@
-"""The task transcribe_video: what is said in the source, as text, subtitles and JSON."""
+"""The task transcribe_video: transcribes the speech of a source as text, subtitles and JSON."""
 
 import time
 from collections.abc import Callable
@@ -6,97 +6,100 @@ from pathlib import Path
 
 from mediajobs.errors import JobError
 from mediajobs.media.manifests import Absent, Output, TaskManifest
+from mediajobs.media.outputs import FILES, TRANSCRIPT_FILES
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.object_keys import output_prefix, source_key
+from mediajobs.storage.object_keys import output_key, source_key
 from mediajobs.transcripts import subtitles
-from mediajobs.transcripts import transcript as transcripts_transcript
+from mediajobs.transcripts import transcript as transcript_formats
 from mediajobs.transcripts.transcript import Transcript
-from statemachine.tasks import audio, limits, speech
-from statemachine.tasks.context import Context
+from statemachine.tasks import audio_decoder, limits, speech_recognition
+from statemachine.tasks.context import TaskContext
 
 TASK = "transcribe_video"
-MANIFEST = "transcribe"
+STAGE = "transcribe"
 DEFAULT_MODEL = "base"
 
-_FORMATS: dict[str, tuple[str, Callable[[Transcript], str]]] = {
-    "txt": ("text/plain; charset=utf-8", transcripts_transcript.to_txt),
-    "srt": ("application/x-subrip; charset=utf-8", subtitles.to_srt),
-    "vtt": ("text/vtt; charset=utf-8", subtitles.to_vtt),
-    "json": ("application/json", transcripts_transcript.to_json),
+_WRITERS: dict[str, Callable[[Transcript], str]] = {
+    "transcript_txt": transcript_formats.to_txt,
+    "transcript_srt": subtitles.to_srt,
+    "transcript_vtt": subtitles.to_vtt,
+    "transcript_json": transcript_formats.to_json,
 }
 
 
-def run(context: Context) -> TaskManifest:
+def run(context: TaskContext) -> TaskManifest:
     """Raises JobError (model_not_available, language_not_supported, those of reading the source), Stopped."""
-    manifest = context.made_before(MANIFEST)
+    manifest = context.completed_manifest(STAGE)
     if manifest is not None:
-        _tell(context, manifest)
+        _report(context, manifest)
         return manifest
-    manifest = _made(context)
+    manifest = _make_outputs(context)
     try:
-        _tell(context, manifest)
-        context.keep(manifest)
-    except BaseException:  # Stopped and a kill included: nothing half-made stays
-        context.objects.delete(*(output.key for output in manifest.outputs))
+        _report(context, manifest)
+        context.save_manifest(manifest)
+    except BaseException:  # also Stopped and a kill: no incomplete output may stay
+        context.bucket.delete(*(output.key for output in manifest.outputs))
         raise
     return manifest
 
 
-def _tell(context: Context, manifest: TaskManifest) -> None:
+def _report(context: TaskContext, manifest: TaskManifest) -> None:
     if manifest.absent:
         context.reporter.skip(**{TASK: manifest.absent[0].reason})
     else:
         context.reporter.finish(TASK)
 
 
-def _made(context: Context) -> TaskManifest:
+def _make_outputs(context: TaskContext) -> TaskManifest:
     source = context.source
     if source is None or source.audio is None:
-        return _nothing(context, "source has no audio")
+        return _skipped(context, "source has no audio")
     started = time.monotonic()
-    engine = speech.load(_model_home(context))
-    transcript = _transcribed(context, source, engine)
-    outputs = [_put(context, transcript, name) for name in _FORMATS]
+    model = speech_recognition.load(_model_folder(context))
+    transcript = _recognise(context, source, model)
+    outputs = [_store(context, transcript, name) for name in TRANSCRIPT_FILES]
     return TaskManifest(
-        task=MANIFEST,
+        task=STAGE,
         attempt=context.attempt,
         outputs=outputs,
         seconds={TASK: round(time.monotonic() - started, 3)},
-        facts=_facts(transcript, engine),
+        facts=_facts(transcript, model),
     )
 
 
-def _nothing(context: Context, reason: str) -> TaskManifest:
-    absent = [Absent(name=f"transcript_{name}", reason=reason) for name in _FORMATS]
-    return TaskManifest(task=MANIFEST, attempt=context.attempt, outputs=[], absent=absent)
+def _skipped(context: TaskContext, reason: str) -> TaskManifest:
+    absent = [Absent(name=name, reason=reason) for name in TRANSCRIPT_FILES]
+    return TaskManifest(task=STAGE, attempt=context.attempt, outputs=[], absent=absent)
 
 
-def _transcribed(context: Context, source: SourceFacts, engine: speech.Engine) -> Transcript:
-    asked = context.options.transcription
-    speech.check_language(engine, asked.language)
+def _recognise(context: TaskContext, source: SourceFacts, model: speech_recognition.SpeechModel) -> Transcript:
+    options = context.options.transcription
+    speech_recognition.check_language(model, options.language)
 
     def report(fraction: float) -> None:
         context.reporter.update(**{TASK: 100 * fraction})
 
-    url = context.objects.presigned_get(source_key(context.job_id), expires=limits.URL_SECONDS)
-    samples = audio.decode(url, source, tick=lambda: report(0))
-    return speech.transcribe(engine, samples, language=asked.language, task=asked.task, on_progress=report)
+    url = context.bucket.presigned_get(source_key(context.job_id), expires=limits.SOURCE_URL_SECONDS)
+    samples = audio_decoder.decode(url, source, tick=lambda: report(0))
+    return speech_recognition.transcribe(
+        model, samples, language=options.language, task=options.task, on_progress=report
+    )
 
 
-def _model_home(context: Context) -> Path:
+def _model_folder(context: TaskContext) -> Path:
     name = context.options.transcription.model or DEFAULT_MODEL
     if name.startswith("."):
         raise JobError("model_not_available", f"{name!r} is no speech model; the usual one is {DEFAULT_MODEL!r}.")
     return context.models_dir / name
 
 
-def _put(context: Context, transcript: Transcript, name: str) -> Output:
-    content_type, written = _FORMATS[name]
-    sink = context.objects.streaming_upload(f"{output_prefix(context.job_id)}transcript.{name}", content_type)
-    sink.write(written(transcript).encode())
-    stored = sink.close()
+def _store(context: TaskContext, transcript: Transcript, name: str) -> Output:
+    content_type = FILES[name].content_type
+    upload = context.bucket.streaming_upload(output_key(context.job_id, name), content_type)
+    upload.write(_WRITERS[name](transcript).encode())
+    stored = upload.close()
     return Output(
-        name=f"transcript_{name}",
+        name=name,
         key=stored.key,
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
@@ -104,12 +107,12 @@ def _put(context: Context, transcript: Transcript, name: str) -> Output:
     )
 
 
-def _facts(transcript: Transcript, engine: speech.Engine) -> dict[str, str | int | float | None]:
+def _facts(transcript: Transcript, model: speech_recognition.SpeechModel) -> dict[str, str | int | float | None]:
     return {
         "language": transcript.language,
         "language_probability": transcript.language_probability,
-        "word_count": transcripts_transcript.word_count(transcript),
-        "model": engine.model,
-        "device": engine.device,
-        "compute_type": engine.compute_type,
+        "word_count": transcript_formats.word_count(transcript),
+        "model": model.name,
+        "device": model.device,
+        "compute_type": model.compute_type,
     }

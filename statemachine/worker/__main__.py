@@ -1,4 +1,4 @@
-"""`python -m statemachine.worker --activity ARN`: a machine of one's own, in place of Batch."""
+"""`python -m statemachine.worker --activity ARN` runs the tasks on this machine, in place of Batch."""
 
 import argparse
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.worker.claims import InUse
+from statemachine.worker.claims import ClaimsInUse
 from statemachine.worker.worker import Worker
 
 
@@ -20,7 +20,7 @@ def main() -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())
         worker.run()
-    except (InUse, BotoCoreError, ClientError) as error:
+    except (ClaimsInUse, BotoCoreError, ClientError) as error:
         sys.stderr.write(f"worker: {error}\n")
         return 1
     return 0
@@ -30,8 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m statemachine.worker", description=__doc__)
     parser.add_argument("--activity", required=True, metavar="ARN", help="the Step Functions activity to serve")
     parser.add_argument("--concurrency", type=_count, default=1, metavar="N", help="tasks of each kind at a time")
-    parser.add_argument("--claims", type=Path, default=Path(".local/worker/claims"), help="keeps the tasks in hand")
-    parser.add_argument("--module", default="statemachine.tasks", help="runs a task's command")
+    parser.add_argument(
+        "--claims", type=Path, default=Path(".local/worker/claims"), help="folder that records the tasks taken"
+    )
+    parser.add_argument("--module", default="statemachine.tasks", help="Python module that runs a task's command")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The tasks that this worker has taken, on disk before anything is started: a worker that crashed finds them again."""
+"""Records the tasks taken on disk before they start, so that a worker resumes them after a crash."""
 
 import fcntl
 import hashlib
@@ -18,12 +18,12 @@ class Claim:
 
     @property
     def id(self) -> str:
-        """Names the task in logs and file names, where the token itself does not belong."""
+        """Names the task in logs and file names, because the token is a credential."""
         return hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
 
-class InUse(Exception):
-    """Another worker holds these claims."""
+class ClaimsInUse(Exception):
+    """Another worker uses these claims."""
 
 
 class Claims:
@@ -32,31 +32,33 @@ class Claims:
         self.folder = folder
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
-        """Two workers with the same claims would both resume them. Raises InUse."""
+    def locked(self) -> Iterator[None]:
+        """Locks the folder, because two workers with the same claims would both resume them. Raises ClaimsInUse."""
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InUse(f"another worker uses {self.folder}: stop it, or give --claims another folder") from None
+                raise ClaimsInUse(
+                    f"another worker uses {self.folder}: stop it, or give --claims another folder"
+                ) from None
             yield
 
     def save(self, claim: Claim) -> None:
         path = self._path(claim)
-        half_made = path.with_suffix(".tmp")
-        with os.fdopen(os.open(half_made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        temporary = path.with_suffix(".tmp")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump({"token": claim.token, "input": claim.input}, file)
             file.flush()
             os.fsync(file.fileno())
-        half_made.replace(path)
+        temporary.replace(path)
         self._sync_folder()
 
-    def forget(self, claim: Claim) -> None:
+    def remove(self, claim: Claim) -> None:
         self._path(claim).unlink(missing_ok=True)
 
     def all(self) -> list[Claim]:
-        """Oldest first. A file that is no claim (a full disk, a curious editor) stops no worker from starting."""
-        paths = sorted(self.folder.glob("*.json"), key=_age)
+        """All claims, the oldest first. A file that is no claim, as after a full disk, is left out."""
+        paths = sorted(self.folder.glob("*.json"), key=_modified_at)
         return [claim for claim in map(_read, paths) if claim is not None]
 
     def _path(self, claim: Claim) -> Path:
@@ -70,10 +72,10 @@ class Claims:
             os.close(descriptor)
 
 
-def _age(path: Path) -> int:
+def _modified_at(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:  # it has just been forgotten
+    except FileNotFoundError:  # it has just been removed
         return 0
 
 

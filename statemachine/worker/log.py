@@ -1,4 +1,4 @@
-"""One JSON object per line on stdout. Tasks are named by their claim: a token is as good as a password for its task."""
+"""Logs one JSON object per line on stdout. A task is named by its claim's id, because its token is a credential."""
 
 import json
 import sys
@@ -8,6 +8,6 @@ from datetime import UTC, datetime
 
 def log(event: str, **facts: str | int | float | None) -> None:
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts})
-    with suppress(OSError):  # a full disk must not stop the work
+    with suppress(OSError):  # a full disk must not stop the worker
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

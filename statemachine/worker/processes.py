@@ -1,54 +1,40 @@
-"""Finds and ends processes by a mark in their environment, which survives crashes, reused ids and re-parenting."""
+"""Finds and kills processes by a variable in their environment, which survives crashes, reused ids and re-parenting."""
 
 import os
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from contextlib import suppress
 
-PROC = Path("/proc")
+import psutil
+
 POLL_SECONDS = 0.02
 
 
-def marked(name: str, value: str) -> list[int]:
-    """Ids of the processes that were started with NAME=VALUE, this one left out. Empty where there is no /proc."""
-    mark = f"{name}={value}".encode()
-    return [pid for pid in _all_pids() if pid != os.getpid() and mark in environment(pid)]
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """The processes that were started with NAME=VALUE in their environment, without this one."""
+    processes = psutil.process_iter(["environ"])  # None for zombies and for processes of other users
+    found = [process for process in processes if (process.info["environ"] or {}).get(name) == value]
+    return [process for process in found if not _is_own(process)]
 
 
-def family(name: str, value: str) -> list[int]:
-    """The marked processes and their descendants, which may have dropped the mark: ffmpeg gets no environment."""
-    found = set(marked(name, value))
-    return sorted((found | descendants(found)) - {os.getpid()})
+def kill_marked(name: str, value: str, timeout: float = 5.0) -> list[int]:
+    """Kills the marked processes and their descendants, also those that start meanwhile. Returns the ids found.
 
-
-def descendants(ancestors: set[int]) -> set[int]:
-    parents = {pid: _parent(pid) for pid in _all_pids()}
+    A descendant may have dropped the variable: ffmpeg gets a clean environment.
+    """
     found: set[int] = set()
-    while born := {pid for pid, parent in parents.items() if parent in found | ancestors} - found:
-        found |= born
-    return found
-
-
-def kill_descendants(ancestor: int) -> None:
-    _signal(descendants({ancestor}), signal.SIGKILL)
-
-
-def started_at(pid: int) -> str | None:
-    """When the process started, as the kernel counts; with the id it names one process for good. None: it is gone."""
-    fields = _stat(pid)
-    return None if not fields or fields[0] in "ZX" else fields[19]
-
-
-def kill_marked(name: str, value: str, patience: float = 5.0) -> list[int]:
-    """Kill the family, those that are born meanwhile as well; gives the ids of those that were found."""
-    found: set[int] = set()
-    deadline = time.monotonic() + patience
-    while (pids := family(name, value)) and time.monotonic() < deadline:
-        found.update(pids)
-        _signal(pids, signal.SIGKILL)
+    deadline = time.monotonic() + timeout
+    while (processes := _with_descendants(marked(name, value))) and time.monotonic() < deadline:
+        found.update(process.pid for process in processes)
+        _kill(processes)
         time.sleep(POLL_SECONDS)
     return sorted(found)
+
+
+def kill_descendants(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        _kill(psutil.Process(pid).children(recursive=True))
 
 
 def kill_group(leader: int, signal_number: int = signal.SIGKILL) -> None:
@@ -58,34 +44,34 @@ def kill_group(leader: int, signal_number: int = signal.SIGKILL) -> None:
         return
 
 
-def _signal(pids: Iterable[int], signal_number: int) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal_number)
-        except ProcessLookupError:
-            continue
+def started_at(pid: int) -> str | None:
+    """When the process started, in seconds after the boot; None where it has ended. Identifies it with its id.
 
-
-def _stat(pid: int) -> list[str]:
-    """The fields after the command's name: state, parent, …; empty when it is gone."""
+    By the clock of the kernel: psutil's `create_time` is wall time, which changes when that clock is set.
+    """
     try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+        process = psutil.Process(pid)
+        if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+            return None
+        return f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.Error:  # it has ended, or is a later process of another user
+        return None
 
 
-def _parent(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else 0
+def _with_descendants(processes: list[psutil.Process]) -> set[psutil.Process]:
+    descendants: set[psutil.Process] = set()
+    for process in processes:
+        if process not in descendants:
+            with suppress(psutil.NoSuchProcess):
+                descendants.update(process.children(recursive=True))
+    return {process for process in descendants.union(processes) if not _is_own(process)}
 
 
-def _all_pids() -> list[int]:
-    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()] if PROC.is_dir() else []
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
-def environment(pid: int) -> list[bytes]:
-    """NAME=VALUE each; empty for zombies, for kernel threads and for what belongs to somebody else."""
-    try:
-        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+def _is_own(process: psutil.Process) -> bool:
+    return process.pid == os.getpid()

@@ -1,4 +1,4 @@
-"""Takes tasks from a Step Functions activity and runs each as the command that the container would run."""
+"""Takes tasks from a Step Functions activity and runs each with the command of the container."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.worker import client
-from statemachine.worker.child import sweep
+from statemachine.worker import aws_clients
 from statemachine.worker.claims import Claim, Claims
+from statemachine.worker.heartbeat import HeartbeatThread
 from statemachine.worker.log import log
-from statemachine.worker.runner import LOOK_SECONDS, Runner
-from statemachine.worker.signs import Signs
 from statemachine.worker.slots import Slots
+from statemachine.worker.task_process import kill_leftovers
+from statemachine.worker.task_runner import POLL_SECONDS, TaskRunner
 
-POLLS_IN_VAIN = 60  # about half an hour of errors: then whoever watches over the worker decides
+MAX_FAILED_POLLS = 60  # about half an hour of errors; then the worker exits
 STOP_SECONDS = 5.0
 
 
@@ -27,26 +27,26 @@ class Worker:
         self._claims = Claims(claims)
         self._slots = Slots(concurrency)
         self._stopping = threading.Event()
-        self._signs = Signs(self._stopping)
-        self._runner = Runner(self._claims, self._slots, module, self._stopping)
-        self._polls = client.for_polls()
-        self._polls_in_vain = 0
+        self._heartbeat = HeartbeatThread(self._stopping)
+        self._runner = TaskRunner(self._claims, self._slots, module, self._stopping)
+        self._polls = aws_clients.polling_client()
+        self._failed_polls = 0
         self._tasks: list[threading.Thread] = []
         self._failed: Exception | None = None
 
     def run(self) -> None:
-        """Until `stop` is called. Raises InUse, and what made polling impossible."""
-        with self._claims.owned():
+        """Runs until `stop` is called. Raises ClaimsInUse, and the error that made polling impossible."""
+        with self._claims.locked():
             for claim in self._claims.all():
-                log("resumed", task=claim.id, left_processes=len(sweep(claim.id)))
-                self._begin(claim)
-            self._signs.begin()
+                log("resumed", task=claim.id, left_processes=len(kill_leftovers(claim.id)))
+                self._start_task(claim)
+            self._heartbeat.start()
             threading.Thread(target=self._poll_until_stopped, daemon=True).start()
             self._stopping.wait()
             deadline = time.monotonic() + STOP_SECONDS
             for task in self._tasks:
                 task.join(timeout=max(0.0, deadline - time.monotonic()))
-            self._signs.end(max(0.0, deadline - time.monotonic()))
+            self._heartbeat.join(max(0.0, deadline - time.monotonic()))
             log("stopped", claims_kept=len(self._claims.all()))
         if self._failed:
             raise self._failed
@@ -55,22 +55,22 @@ class Worker:
         self._stopping.set()
 
     def _poll_until_stopped(self) -> None:
-        """In a thread of its own: a long poll cannot be interrupted, but it can be left behind."""
+        """Runs in a thread of its own: a long poll cannot be interrupted, but a daemon thread need not end."""
         log("polling", activity=self._activity)
         try:
             while not self._stopping.is_set():
                 self._poll_when_free()
-        except Exception as error:  # noqa: BLE001 - raised again by run: a worker that no longer polls must not live on
+        except Exception as error:  # noqa: BLE001 - raised again by run: a worker that no longer polls must exit
             self._failed = error
             self.stop()
 
     def _poll_when_free(self) -> None:
-        if self._in_hand() >= self._slots.most_in_hand:
-            self._stopping.wait(LOOK_SECONDS)
+        if self._running_tasks() >= self._slots.max_tasks:
+            self._stopping.wait(POLL_SECONDS)
             return
         try:
             answer = self._polls.get_activity_task(activityArn=self._activity, workerName=os.uname().nodename[:80])
-            self._polls_in_vain = 0
+            self._failed_polls = 0
         except (BotoCoreError, ClientError) as error:
             self._poll_failed(error)
             return
@@ -86,27 +86,27 @@ class Worker:
             return
         log("taken", task=claim.id)
         if not self._stopping.is_set():
-            self._begin(claim)
+            self._start_task(claim)
 
     def _poll_failed(self, error: Exception) -> None:
-        self._polls_in_vain += 1
-        log("poll_failed", error=str(error), times=self._polls_in_vain)
-        if self._polls_in_vain >= POLLS_IN_VAIN or client.code(error) == "ActivityDoesNotExist":
+        self._failed_polls += 1
+        log("poll_failed", error=str(error), times=self._failed_polls)
+        if self._failed_polls >= MAX_FAILED_POLLS or aws_clients.error_code(error) == "ActivityDoesNotExist":
             raise error
-        self._stopping.wait(client.pause(self._polls_in_vain))
+        self._stopping.wait(aws_clients.backoff_seconds(self._failed_polls))
 
-    def _begin(self, claim: Claim) -> None:
+    def _start_task(self, claim: Claim) -> None:
         task = threading.Thread(target=self._runner.run, args=[claim], daemon=True)
         task.start()
         self._tasks.append(task)
 
-    def _in_hand(self) -> int:
+    def _running_tasks(self) -> int:
         self._tasks = [task for task in self._tasks if task.is_alive()]
         return len(self._tasks)
 
 
 def _parsed(text: str) -> Any:
-    """What is no JSON stays text, and is refused where orders are read."""
+    """The parsed JSON. Other text is returned as it is, and refused when the task's input is parsed."""
     try:
         return json.loads(text)
     except ValueError:

@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from infra.local import Stack
-from infra.local.deploy import CONFIG
+from infra.local.deployment import CLIENT_CONFIG
 from infra.local.emulator import session
 from mediajobs.aws import dynamodb
 from mediajobs.webhooks import delivery_store, endpoint_store
@@ -24,7 +24,7 @@ ACCOUNT = "told"  # of jobs that no other test ends
 def there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A session to the stack; the stores speak to its tables."""
     found = session(stack.endpoint_url)
-    formation = found.client("cloudformation", config=CONFIG)
+    formation = found.client("cloudformation", config=CLIENT_CONFIG)
     resources = formation.get_paginator("list_stack_resources").paginate(StackName="mediajobs")
     names = {
         each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -33,7 +33,7 @@ def there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     }
     monkeypatch.setenv("WEBHOOKS_TABLE", names["WebhooksTable"])
     monkeypatch.setenv("DELIVERIES_TABLE", names["DeliveriesTable"])
-    client = found.client("dynamodb", config=CONFIG)
+    client = found.client("dynamodb", config=CLIENT_CONFIG)
     monkeypatch.setattr(dynamodb, "dynamodb", lambda: client)
     return found
 
@@ -58,7 +58,7 @@ def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, 
         until(lambda: log()[0].status == "delivered")
         assert [attempt.status for attempt in log()[0].attempts] == [503, 200]
 
-        events = there.client("events", config=CONFIG)
+        events = there.client("events", config=CLIENT_CONFIG)
         (archive,) = events.list_archives()["Archives"]
         source = archive["EventSourceArn"]
         later = endpoint_store.create(ACCOUNT, url=site.url, events=EVENTS, now=began)

@@ -23,7 +23,7 @@ from mediajobs.media.options import Options
 from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import media
-from statemachine.tasks.context import Context
+from statemachine.tasks.context import TaskContext
 from tests.support.task_context import Recorder
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def one_by_one(source: Path, folder: Path) -> list[str]:
 
 def task(source: Path) -> None:
     """What the container does, in a process of its own."""
-    context = Context(
+    context = TaskContext(
         job_id=JOB_ID,
         attempt=1,
         filename=source.name,
@@ -90,7 +90,7 @@ def task(source: Path) -> None:
             audio=AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000),
         ),
         source_url=None,
-        objects=MediaBucket.from_environment(),
+        bucket=MediaBucket.from_environment(),
         reporter=Recorder(),
         models_dir=Path(),
     )

@@ -159,12 +159,12 @@ class History:
             self.ids.append(job.job_id)
             yield from _rows(job)
             name = name_index.entries(ACCOUNT, job.job_id, folded(job.filename))
-            yield from (("NamesTable", {"part": {"S": part}, "entry": {"S": entry}}) for part, entry in name)
+            yield from (("NameIndexTable", {"part": {"S": part}, "entry": {"S": entry}}) for part, entry in name)
             self._count(job, self.end - number * STEP)
         self.loaded = size
         for (owner, block), tally in self._blocks.items():
             sums = {name: {"N": str(number)} for name, number in tally.items()}
-            yield "TalliesTable", {"owner": {"S": owner}, "block": {"S": block}, **sums}
+            yield "StatisticsTable", {"owner": {"S": owner}, "block": {"S": block}, **sums}
 
     def some_waiting(self) -> list[str]:
         """The ids of five that nobody cancelled yet, the last ones in the queue."""
@@ -210,7 +210,7 @@ class Account:
         self._key = key_store.create(ACCOUNT, requests_per_minute=1_000_000)
         window = {"#ends": "window_ends", "#used": "window_used"}
         dynamodb.dynamodb().update_item(
-            TableName=SETTINGS["KEYS_TABLE"],
+            TableName=SETTINGS["API_KEYS_TABLE"],
             Key={"key_id": {"S": self._key.split("_")[1]}},
             UpdateExpression="SET #ends = :ends, #used = :none",
             ExpressionAttributeNames=window,

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infra import models
-from statemachine.tasks import speech
+from infra import whisper_models
+from statemachine.tasks import speech_recognition
 from tests.support.media_samples import output
 
 ROOT = Path(__file__).parents[2]
@@ -29,17 +29,17 @@ class Cost(NamedTuple):
 
 
 def main(rounds: int) -> None:
-    engine = speech.load(models.pull("base", ROOT / models.MODELS_DIR))
+    engine = speech_recognition.load(whisper_models.pull("base", ROOT / whisper_models.MODELS_DIR))
     once = np.frombuffer(output("-i", DEMO, "-f", "s16le", "-ar", "16000", "-ac", "1", "-"), dtype="<i2")
     samples = np.tile(once, REPEATS)
     ours: list[Cost] = []
     theirs: list[Cost] = []
     _by_hand(engine, once)  # everything is loaded before the first round
     for number in range(1, rounds + 1):
-        ours.append(_cost(lambda: speech.transcribe(engine, samples)))
+        ours.append(_cost(lambda: speech_recognition.transcribe(engine, samples)))
         theirs.append(_cost(lambda: _by_hand(engine, samples)))
         print(f"round {number}: ours {_show(ours[-1])}, by hand {_show(theirs[-1])}")  # noqa: T201
-    seconds = len(samples) / speech.SAMPLE_RATE
+    seconds = len(samples) / speech_recognition.SAMPLE_RATE
     best, reference = _least(ours), _least(theirs)
     print(f"{seconds:.0f} s of speech on {engine.device}, {engine.compute_type}")  # noqa: T201
     print(f"ours    {_show(best)}")  # noqa: T201
@@ -47,7 +47,7 @@ def main(rounds: int) -> None:
     print(f"ratio   cpu {best.cpu / reference.cpu:.3f}  wall {best.wall / reference.wall:.3f}")  # noqa: T201
 
 
-def _by_hand(engine: speech.Engine, samples: speech.Samples) -> list[Any]:
+def _by_hand(engine: speech_recognition.SpeechModel, samples: speech_recognition.Samples) -> list[Any]:
     """As the README of faster-whisper shows it."""
     from faster_whisper import BatchedInferencePipeline
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import boto3
 
-from infra.local import checks, emulator, processes
-from infra.local.home import Home
+from infra.local import emulator, processes
+from infra.local.ports import free_port
+from infra.local.stack_folder import StackFolder
 from mediajobs.jobs.events import JobEvent
 from mediajobs.timestamps import rfc3339
 from mediajobs.webhooks import attempt_queue, delivery_service, endpoint_store, fan_out_service
@@ -160,17 +161,17 @@ def _now() -> datetime:
 def _tables() -> Iterator[None]:
     """The emulator alone, with the template's tables."""
     with tempfile.TemporaryDirectory() as folder:
-        home, port = Home(Path(folder)), checks.free_port(0)
+        home, port = StackFolder(Path(folder)), free_port(0)
         os.environ.update(
             AWS_ENDPOINT_URL=emulator.endpoint(port),
             WEBHOOKS_TABLE="WebhooksTable",
             DELIVERIES_TABLE="DeliveriesTable",
-            CIRCUITS_TABLE="CircuitsTable",
-            ATTEMPTS_QUEUE="attempts",
+            CIRCUIT_BREAKERS_TABLE="CircuitBreakersTable",
+            WEBHOOK_ATTEMPTS_QUEUE="attempts",
             ALLOW_PRIVATE_URLS="true",
         )
         try:
-            home.make()
+            home.create()
             emulator.start(home, port)
             make_tables(boto3.client("dynamodb"))
             yield

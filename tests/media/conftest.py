@@ -13,7 +13,7 @@ from tests.support import media_samples, task_context
 
 
 @pytest.fixture(scope="session")
-def objects() -> Iterator[MediaBucket]:
+def bucket() -> Iterator[MediaBucket]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(objects: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
+def whole(bucket: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
     """All outputs of a source of 9 s that is large enough for every rendition."""
     path = tmp_path_factory.mktemp("whole") / "clip.mp4"
-    return task_context.make(objects, media_samples.clip(path, "1280x720", 9, "15000/1001"))
+    return task_context.make(bucket, media_samples.clip(path, "1280x720", 9, "15000/1001"))

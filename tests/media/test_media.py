@@ -10,7 +10,7 @@ import pytest
 from mediajobs.errors import JobError
 from mediajobs.media.options import Options
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import media, runner
+from statemachine.tasks import media, process_runner
 from tests.support import media_samples, task_context
 from tests.support.task_context import Made
 
@@ -91,40 +91,40 @@ def test_everything_is_finished_and_timed(whole: Made) -> None:
 
 
 def test_a_second_run_returns_at_once_and_runs_nothing(whole: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("ffmpeg was run again"))
+    monkeypatch.setattr(process_runner, "run", lambda *_, **__: pytest.fail("ffmpeg was run again"))
     recorder = task_context.Recorder()
     assert media.run(replace(whole.context, attempt=2, reporter=recorder)) == whole.manifest
     assert set(recorder.finished) == set(whole.recorder.finished)
 
 
-def test_a_video_without_audio_has_silent_renditions(objects: MediaBucket, tmp_path: Path) -> None:
+def test_a_video_without_audio_has_silent_renditions(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.picture("640x360", 2), *media_samples.VIDEO, tmp_path / "clip.mp4")
-    made = task_context.make(objects, tmp_path / "clip.mp4")
+    made = task_context.make(bucket, tmp_path / "clip.mp4")
     assert media_samples.read(made.url("360p"), "stream=codec_type") == [["video"]]
     assert made.outputs["360p"].codecs == "avc1.64001e"
     assert made.reasons["audio"] == "source has no audio"
     assert made.recorder.skipped["extract_audio_mp3"] == "source has no audio"
 
 
-def test_audio_alone_gives_audio_alone(objects: MediaBucket, tmp_path: Path) -> None:
+def test_audio_alone_gives_audio_alone(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.sound(2), tmp_path / "clip.wav")
-    made = task_context.make(objects, tmp_path / "clip.wav")
+    made = task_context.make(bucket, tmp_path / "clip.wav")
     assert sorted(made.outputs) == ["audio"]
     assert made.reasons == dict.fromkeys(["360p", "720p", "hls", "thumbnail"], "source has no video")
     assert media_samples.duration(made.url("audio")) == pytest.approx(2, abs=0.1)
 
 
-def test_a_song_with_cover_art_gives_audio_alone(objects: MediaBucket, tmp_path: Path) -> None:
+def test_a_song_with_cover_art_gives_audio_alone(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.picture("300x300", 1), "-frames:v", "1", tmp_path / "cover.jpg")
     options = ["-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic"]
     media_samples.ffmpeg(*media_samples.sound(2), "-i", tmp_path / "cover.jpg", *options, tmp_path / "song.mp3")
-    made = task_context.make(objects, tmp_path / "song.mp3")
+    made = task_context.make(bucket, tmp_path / "song.mp3")
     assert sorted(made.outputs) == ["audio"]
     assert media_samples.read(made.url("audio"), "stream=codec_type") == [["audio"]]
 
 
-def test_a_small_source_is_never_enlarged(objects: MediaBucket, small: Path) -> None:
-    made = task_context.make(objects, small)
+def test_a_small_source_is_never_enlarged(bucket: MediaBucket, small: Path) -> None:
+    made = task_context.make(bucket, small)
     assert sorted(made.outputs) == ["audio", "thumbnail"]
     assert made.reasons["360p"] == "source is smaller than 360p"
     assert made.reasons["720p"] == "source is smaller than 720p"
@@ -132,36 +132,36 @@ def test_a_small_source_is_never_enlarged(objects: MediaBucket, small: Path) -> 
     assert media_samples.read(made.url("thumbnail"), "stream=width,height") == [["320", "180"]]
 
 
-def test_a_source_between_the_renditions_gets_the_smaller_one(objects: MediaBucket, tmp_path: Path) -> None:
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "1278x718", 1))
+def test_a_source_between_the_renditions_gets_the_smaller_one(bucket: MediaBucket, tmp_path: Path) -> None:
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "1278x718", 1))
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["640", "360"]]
     assert made.reasons == {"720p": "source is smaller than 720p"}
 
 
-def test_odd_sizes_become_even_ones(objects: MediaBucket, tmp_path: Path) -> None:
+def test_odd_sizes_become_even_ones(bucket: MediaBucket, tmp_path: Path) -> None:
     clip = media_samples.clip(tmp_path / "clip.mkv", "641x361", 1, options=["-pix_fmt", "yuv444p"])
-    made = task_context.make(objects, clip)
+    made = task_context.make(bucket, clip)
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["640", "360"]]
 
 
-def test_a_phone_held_upright_gives_an_upright_picture(objects: MediaBucket, tmp_path: Path) -> None:
+def test_a_phone_held_upright_gives_an_upright_picture(bucket: MediaBucket, tmp_path: Path) -> None:
     left_white = ["-vf", "drawbox=w=iw/2:color=white:t=fill,drawbox=x=iw/2:w=iw/2:color=black:t=fill"]
     plain = media_samples.clip(tmp_path / "plain.mp4", "640x360", 1, options=left_white)
-    made = task_context.make(objects, media_samples.turned(plain, tmp_path / "turned.mp4"))
+    made = task_context.make(bucket, media_samples.turned(plain, tmp_path / "turned.mp4"))
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["360", "640"]]
     top, bottom = media_samples.halves(made.url("360p"))
     assert top > 200 > 50 > bottom
 
 
-def test_a_variable_frame_rate_becomes_constant_and_keeps_its_length(objects: MediaBucket, tmp_path: Path) -> None:
+def test_a_variable_frame_rate_becomes_constant_and_keeps_its_length(bucket: MediaBucket, tmp_path: Path) -> None:
     options = ["-vf", "select='lt(mod(n,10),4)'", "-fps_mode", "vfr", "-video_track_timescale", "90000"]
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 4, "30", options))
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 4, "30", options))
     packets = media_samples.read(made.url("360p"), "packet=duration_time", "-select_streams", "v")
     assert len({row[0] for row in packets}) == 1
     assert media_samples.duration(made.url("360p")) == pytest.approx(4, abs=0.1)
 
 
-def test_surround_sound_is_mixed_down_to_stereo(objects: MediaBucket, tmp_path: Path) -> None:
+def test_surround_sound_is_mixed_down_to_stereo(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(
         *media_samples.picture("640x360", 1),
         *media_samples.surround(1),
@@ -170,48 +170,48 @@ def test_surround_sound_is_mixed_down_to_stereo(objects: MediaBucket, tmp_path: 
         "ac3",
         tmp_path / "c.mkv",
     )
-    made = task_context.make(objects, tmp_path / "c.mkv")
+    made = task_context.make(bucket, tmp_path / "c.mkv")
     for name in ("360p", "audio"):
         assert media_samples.read(made.url(name), "stream=channels", "-select_streams", "a") == [["2"]]
 
 
 @pytest.mark.parametrize("transfer", ["bt709", "smpte2084", "arib-std-b67"])
-def test_ten_bit_hevc_becomes_eight_bit_sdr(objects: MediaBucket, tmp_path: Path, transfer: str) -> None:
+def test_ten_bit_hevc_becomes_eight_bit_sdr(bucket: MediaBucket, tmp_path: Path, transfer: str) -> None:
     hevc = ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-color_trc", transfer]
     hevc += ["-x265-params", "log-level=none"]
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=hevc))
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=hevc))
     entries = media_samples.read(made.url("360p"), "stream=pix_fmt,color_transfer", "-select_streams", "v")
     assert entries[0][0] == "yuv420p"
     assert entries[0][1] not in {"smpte2084", "arib-std-b67"}
 
 
-def test_a_single_frame_gives_a_rendition_and_a_thumbnail(objects: MediaBucket, tmp_path: Path) -> None:
+def test_a_single_frame_gives_a_rendition_and_a_thumbnail(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(
         *media_samples.picture("640x360", 1), "-frames:v", "1", *media_samples.VIDEO, tmp_path / "clip.mp4"
     )
-    assert sorted(task_context.make(objects, tmp_path / "clip.mp4").outputs) == ["360p", "thumbnail"]
+    assert sorted(task_context.make(bucket, tmp_path / "clip.mp4").outputs) == ["360p", "thumbnail"]
 
 
-def test_interlaced_video_is_deinterlaced(objects: MediaBucket, tmp_path: Path) -> None:
+def test_interlaced_video_is_deinterlaced(bucket: MediaBucket, tmp_path: Path) -> None:
     interlaced = ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme"]
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, "50", interlaced))
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, "50", interlaced))
     assert media_samples.combing(made.url("360p")) < 0.5 * media_samples.combing(tmp_path / "clip.mp4")
 
 
-def test_damaged_media_is_named(objects: MediaBucket, tmp_path: Path) -> None:
+def test_damaged_media_is_named(bucket: MediaBucket, tmp_path: Path) -> None:
     whole = media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=["-movflags", "faststart"]).read_bytes()
     third = len(whole) // 3
-    context = task_context.validated(task_context.job(objects, whole[:third] + random.Random(1).randbytes(2 * third)))  # noqa: S311
+    context = task_context.validated(task_context.job(bucket, whole[:third] + random.Random(1).randbytes(2 * third)))  # noqa: S311
     with pytest.raises(JobError) as caught:
         media.run(context)
     assert caught.value.code == "transcode_failed"
     assert "0x" not in caught.value.message
 
 
-def test_late_audio_stays_in_step(objects: MediaBucket, tmp_path: Path) -> None:
+def test_late_audio_stays_in_step(bucket: MediaBucket, tmp_path: Path) -> None:
     late = [*media_samples.picture("640x360", 3), "-itsoffset", "1", *media_samples.sound(2)]
     media_samples.ffmpeg(*late, *media_samples.VIDEO, *media_samples.AUDIO, tmp_path / "clip.mkv")
-    made = task_context.make(objects, tmp_path / "clip.mkv")
+    made = task_context.make(bucket, tmp_path / "clip.mkv")
     assert media_samples.duration(made.url("audio")) == pytest.approx(3, abs=0.1)
     assert (
         media_samples.loudness(made.url("audio"), 0, 0.8)
@@ -221,18 +221,18 @@ def test_late_audio_stays_in_step(objects: MediaBucket, tmp_path: Path) -> None:
     )
 
 
-def test_only_what_is_asked_for_is_made(objects: MediaBucket, tmp_path: Path) -> None:
+def test_only_what_is_asked_for_is_made(bucket: MediaBucket, tmp_path: Path) -> None:
     options = Options(renditions=["360p"], audio=False, thumbnail=False, hls=False)
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1), options)
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1), options)
     assert sorted(made.outputs) == ["360p"]
     assert made.outputs["360p"].fragments == []
     assert made.manifest.absent == []
     assert set(made.recorder.percent) == {"transcode_360p", "upload_outputs"}
 
 
-def test_where_a_phone_was_is_not_passed_on(objects: MediaBucket, tmp_path: Path) -> None:
+def test_where_a_phone_was_is_not_passed_on(bucket: MediaBucket, tmp_path: Path) -> None:
     options = ["-metadata", "location=+52.5200+013.4050/", "-metadata", "title=private"]
-    made = task_context.make(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=options))
+    made = task_context.make(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=options))
     for name in ("360p", "audio"):
         assert b"+52.5200" not in made.body(made.outputs[name])
         assert b"private" not in made.body(made.outputs[name])

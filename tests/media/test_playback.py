@@ -16,18 +16,18 @@ from tests.support.waiting import HANG_SECONDS
 @pytest.fixture(scope="module")
 def master(whole: Made) -> str:
     """The address of a master playlist that lies in the bucket, as do its media playlists."""
-    objects = whole.context.objects
+    bucket = whole.context.bucket
     renditions = [output for output in whole.manifest.outputs if output.fragments]
     for rendition in renditions:
-        publish(objects, f"{rendition.name}.m3u8", hls_playlists.media(rendition, whole.url(rendition.name)))
+        publish(bucket, f"{rendition.name}.m3u8", hls_playlists.media(rendition, whole.url(rendition.name)))
     return publish(
-        objects, "master.m3u8", hls_playlists.master(renditions, lambda name: objects.presigned_get(f"{name}.m3u8"))
+        bucket, "master.m3u8", hls_playlists.master(renditions, lambda name: bucket.presigned_get(f"{name}.m3u8"))
     )
 
 
-def publish(objects: MediaBucket, key: str, text: str) -> str:
-    objects.client.put_object(Bucket=objects.bucket, Key=key, Body=text.encode())
-    return objects.presigned_get(key)
+def publish(bucket: MediaBucket, key: str, text: str) -> str:
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=text.encode())
+    return bucket.presigned_get(key)
 
 
 @pytest.mark.parametrize("variant", [0, 1])

@@ -14,12 +14,12 @@ import pytest
 from mediajobs.errors import JobError, Stopped
 from mediajobs.storage import streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import limits, media, probe, runner
-from statemachine.tasks.context import Context
+from statemachine.tasks import ffprobe, limits, media, process_runner
+from statemachine.tasks.context import TaskContext
 from tests.support import http_sites, media_samples, task_context
 from tests.support.waiting import HANG_SECONDS
 
-FENCE = runner.Limits(cpu_seconds=60, memory_bytes=8 << 30)
+FENCE = process_runner.ProcessLimits(cpu_seconds=60, memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def half_sent(objects: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def half_sent(bucket: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskContext]:
     """A validated job whose transcode has made something but cannot end: the rest of its source never comes."""
-    context = task_context.validated(task_context.job(objects, clip))
+    context = task_context.validated(task_context.job(bucket, clip))
     content, ended = clip.read_bytes(), threading.Event()
-    monkeypatch.setitem(probe.DECODE_OPTIONS, "rw_timeout", 3600_000_000)  # microseconds: it waits for the rest
+    monkeypatch.setitem(ffprobe.DECODE_OPTIONS, "rw_timeout", 3600_000_000)  # microseconds: it waits for the rest
     with http_sites.site({"/clip": http_sites.held(content, len(content) * 9 // 10, ended)}) as site:
         monkeypatch.setattr(MediaBucket, "presigned_get", lambda *_, **__: f"{site.url}/clip")
         yield context
@@ -52,14 +52,16 @@ def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool
     return lambda percent: percent.get("prepare_hls", 0) > 0 and then()
 
 
-def run_with(context: Context, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
+def run_with(context: TaskContext, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
     recorder = task_context.Recorder(stop=stop)
     media.run(replace(context, reporter=recorder))
     return recorder
 
 
-def test_a_cancelled_job_leaves_no_process_and_no_object(half_sent: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming_upload_client, "PART", 16 << 10)  # so that parts are up by then
+def test_a_cancelled_job_leaves_no_process_and_no_object(
+    half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming_upload_client, "PART_BYTES", 16 << 10)  # so that parts are up by then
     seen: list[str] = []
 
     def cancel_once_a_part_is_stored() -> bool:
@@ -73,14 +75,14 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(half_sent: Context, mon
     assert task_context.keys(half_sent) == []
 
 
-def test_a_job_cancelled_while_it_is_published_leaves_no_object(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_a_job_cancelled_while_it_is_published_leaves_no_object(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     with pytest.raises(Stopped):
         run_with(context, lambda percent: 0 < percent.get("upload_outputs", 0) < 100)
     assert task_context.keys(context) == []
 
 
-def test_a_killed_ffmpeg_is_named_and_worth_a_retry(half_sent: Context) -> None:
+def test_a_killed_ffmpeg_is_named_and_worth_a_retry(half_sent: TaskContext) -> None:
     def kill() -> bool:
         for process in children("ffmpeg"):
             os.kill(process, signal.SIGKILL)
@@ -94,7 +96,7 @@ def test_a_killed_ffmpeg_is_named_and_worth_a_retry(half_sent: Context) -> None:
 
 
 def test_an_ffmpeg_that_makes_nothing_any_more_is_named_and_killed(
-    half_sent: Context, monkeypatch: pytest.MonkeyPatch
+    half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "STALL_SECONDS", 1)
     with pytest.raises(JobError) as caught:
@@ -105,12 +107,12 @@ def test_an_ffmpeg_that_makes_nothing_any_more_is_named_and_killed(
 
 def test_a_child_that_is_frozen_is_killed_too() -> None:
     with pytest.raises(JobError) as caught:
-        runner.run(lambda _: ["sh", "-c", "kill -STOP $$"], {}, limits=FENCE, stall_seconds=0.1)
+        process_runner.run(lambda _: ["sh", "-c", "kill -STOP $$"], {}, limits=FENCE, stall_seconds=0.1)
     assert caught.value.code == "stalled"
     assert children("sh") == []
 
 
-def test_a_storage_that_fails_ends_ffmpeg_and_is_told(half_sent: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_fails_ends_ffmpeg_and_is_told(half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ConnectionError("no storage")
 
@@ -121,17 +123,17 @@ def test_a_storage_that_fails_ends_ffmpeg_and_is_told(half_sent: Context, monkey
     assert task_context.keys(half_sent) == []
 
 
-def test_a_source_that_vanishes_is_named_and_worth_a_retry(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
-    objects.delete(f"sources/{context.job_id}/source")
+def test_a_source_that_vanishes_is_named_and_worth_a_retry(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
+    bucket.delete(f"sources/{context.job_id}/source")
     with pytest.raises(JobError) as caught:
         run_with(context, lambda _: False)
     assert (caught.value.code, caught.value.retryable) == ("source_unavailable", True)
     assert "http" not in caught.value.message
 
 
-def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     assert context.source is not None
     longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
     with pytest.raises(JobError) as caught:
@@ -140,17 +142,17 @@ def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(objects: Media
     assert task_context.keys(context) == []
 
 
-def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(objects: MediaBucket, tmp_path: Path) -> None:
-    context = task_context.validated(task_context.job(objects, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
-    objects.client.create_multipart_upload(Bucket=objects.bucket, Key=f"outputs/{context.job_id}/360p.mp4")
+def test_uploads_of_a_task_that_was_killed_are_forgotten_by_the_next_run(bucket: MediaBucket, tmp_path: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1)))
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=f"outputs/{context.job_id}/360p.mp4")
     run_with(context, lambda _: False)
     assert [key for key in task_context.keys(context) if key.startswith("half-made")] == []
 
 
-def test_outputs_that_are_not_whole_any_more_are_made_again(objects: MediaBucket, small: Path) -> None:
-    context = task_context.validated(task_context.job(objects, small))
+def test_outputs_that_are_not_whole_any_more_are_made_again(bucket: MediaBucket, small: Path) -> None:
+    context = task_context.validated(task_context.job(bucket, small))
     run_with(context, lambda _: False)
-    objects.delete(f"outputs/{context.job_id}/audio.mp3")
+    bucket.delete(f"outputs/{context.job_id}/audio.mp3")
     run_with(context, lambda _: False)
     assert f"outputs/{context.job_id}/audio.mp3" in task_context.keys(context)
 
@@ -159,7 +161,10 @@ def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
     held = tmp_path / "held"  # by the child, as long as it lives
     os.mkfifo(held)
     child = ["sh", "-c", f"exec >{held}; echo running; exec sleep 3600"]
-    code = f"from statemachine.tasks import runner as r; r.run(lambda _: {child!r}, {{}}, limits=r.Limits(60, 8 << 30))"
+    code = (
+        "from statemachine.tasks import process_runner as r\n"
+        f"r.run(lambda _: {child!r}, {{}}, limits=r.ProcessLimits(60, 8 << 30))\n"
+    )
     with subprocess.Popen([sys.executable, "-c", code]) as task, held.open() as lines:
         assert lines.readline() == "running\n"
         task.kill()
@@ -169,14 +174,18 @@ def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     seen = bytearray()
-    runner.run(lambda _: ["env"], {runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=HANG_SECONDS)
+    process_runner.run(
+        lambda _: ["env"], {process_runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=HANG_SECONDS
+    )
     names = {line.partition("=")[0] for line in seen.decode().splitlines()}
     assert names <= {"PATH", "LANG", "PWD", "SHLVL", "_"}
 
 
 def test_a_child_has_limits() -> None:
     seen = bytearray()
-    fence = runner.Limits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
+    fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
     command = ["sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c"]
-    runner.run(lambda _: command, {runner.STDOUT: seen.extend}, limits=fence, stall_seconds=HANG_SECONDS)
+    process_runner.run(
+        lambda _: command, {process_runner.STDOUT: seen.extend}, limits=fence, stall_seconds=HANG_SECONDS
+    )
     assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]

@@ -10,13 +10,13 @@ import pysubs2
 import pytest
 import webvtt
 
-from infra import models
+from infra import whisper_models
 from mediajobs.errors import JobError, Stopped
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options, Transcription
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import audio, speech, transcribe
-from statemachine.tasks.context import Context
+from statemachine.tasks import audio_decoder, speech_recognition, transcribe
+from statemachine.tasks.context import TaskContext
 from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
 from tests.support.task_context import Recorder, job, keys, validated
 
@@ -26,7 +26,7 @@ REFERENCE = DEMO.with_suffix(".transcript.txt").read_text()
 
 
 class Made(NamedTuple):
-    context: Context
+    context: TaskContext
     recorder: Recorder
     manifest: TaskManifest
 
@@ -36,31 +36,31 @@ FORMATS = ("txt", "srt", "vtt", "json")
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
-    into = ROOT / models.MODELS_DIR
-    models.pull("base", into)
+    into = ROOT / whisper_models.MODELS_DIR
+    whisper_models.pull("base", into)
     return into
 
 
 @pytest.fixture(scope="session")
-def engine(models_dir: Path) -> speech.Engine:
-    return speech.load(models_dir / "base")
+def engine(models_dir: Path) -> speech_recognition.SpeechModel:
+    return speech_recognition.load(models_dir / "base")
 
 
-def spoken(objects: MediaBucket, clip: Path, models_dir: Path, **asked: Any) -> tuple[Context, Recorder]:
+def spoken(bucket: MediaBucket, clip: Path, models_dir: Path, **asked: Any) -> tuple[TaskContext, Recorder]:
     """A validated job that wants a transcript of the clip."""
     options = Options(transcription=Transcription(model="base", **asked))
     recorder = Recorder()
-    return replace(validated(job(objects, clip, options)), models_dir=models_dir, reporter=recorder), recorder
+    return replace(validated(job(bucket, clip, options)), models_dir=models_dir, reporter=recorder), recorder
 
 
-def decoded(context: Context) -> speech.Samples:
+def decoded(context: TaskContext) -> speech_recognition.Samples:
     assert context.source is not None
-    url = context.objects.presigned_get(f"sources/{context.job_id}/source")
-    return audio.decode(url, context.source, lambda: None)
+    url = context.bucket.presigned_get(f"sources/{context.job_id}/source")
+    return audio_decoder.decode(url, context.source, lambda: None)
 
 
-def read(context: Context, extension: str) -> str:
-    chunks = context.objects.read_chunks(f"outputs/{context.job_id}/transcript.{extension}")
+def read(context: TaskContext, extension: str) -> str:
+    chunks = context.bucket.read_chunks(f"outputs/{context.job_id}/transcript.{extension}")
     return b"".join(chunks).decode()
 
 
@@ -68,14 +68,14 @@ def word_error_rate(text: str) -> float:
     return float(jiwer.wer(_plain(REFERENCE), _plain(text)))
 
 
-def samples_of(path: Path) -> speech.Samples:
+def samples_of(path: Path) -> speech_recognition.Samples:
     return np.frombuffer(output("-i", path, "-f", "s16le", "-ar", "16000", "-ac", "1", "-"), dtype="<i2")
 
 
 @pytest.fixture(scope="module")
-def made(objects: MediaBucket, models_dir: Path) -> Made:
+def made(bucket: MediaBucket, models_dir: Path) -> Made:
     """One run over the demo video."""
-    context, recorder = spoken(objects, DEMO, models_dir)
+    context, recorder = spoken(bucket, DEMO, models_dir)
     return Made(context, recorder, transcribe.run(context))
 
 
@@ -109,8 +109,8 @@ def test_the_manifest_describes_what_lies_in_the_bucket(made: Made) -> None:
     context, manifest = made.context, made.manifest
 
     assert [each.name for each in manifest.outputs] == [f"transcript_{name}" for name in FORMATS]
-    assert all(context.objects.size(each.key) == each.size_bytes for each in manifest.outputs)
-    stored = context.objects.read_json(f"outputs/{context.job_id}/manifests/transcribe.json")
+    assert all(context.bucket.size(each.key) == each.size_bytes for each in manifest.outputs)
+    stored = context.bucket.read_json(f"outputs/{context.job_id}/manifests/transcribe.json")
     assert TaskManifest.model_validate(stored) == manifest
     assert manifest.facts.items() >= {"language": "en", "model": "base", "device": "cpu"}.items()
     assert manifest.facts["word_count"] == len(read(context, "txt").split())
@@ -137,17 +137,17 @@ def test_a_second_run_finds_it_done(made: Made) -> None:
 
 def test_a_lost_output_is_made_again(made: Made) -> None:
     context = made.context
-    context.objects.delete(f"outputs/{context.job_id}/transcript.vtt")
+    context.bucket.delete(f"outputs/{context.job_id}/transcript.vtt")
 
     transcribe.run(replace(context, attempt=2, reporter=Recorder()))
 
     assert read(context, "vtt").startswith("WEBVTT")
 
 
-def test_silence_gives_an_empty_transcript(objects: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
+def test_silence_gives_an_empty_transcript(bucket: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
     silence = ["-f", "lavfi", "-i", "anullsrc=duration=4:sample_rate=44100"]
     ffmpeg(*picture("320x180", 4), *silence, *VIDEO, *AUDIO, tmp_path / "silence.mp4")
-    context, recorder = spoken(objects, tmp_path / "silence.mp4", models_dir)
+    context, recorder = spoken(bucket, tmp_path / "silence.mp4", models_dir)
 
     manifest = transcribe.run(context)
 
@@ -157,9 +157,9 @@ def test_silence_gives_an_empty_transcript(objects: MediaBucket, models_dir: Pat
     assert recorder.finished == ["transcribe_video"]
 
 
-def test_without_sound_there_is_nothing_to_transcribe(objects: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
+def test_without_sound_there_is_nothing_to_transcribe(bucket: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
     ffmpeg(*picture("320x180", 2), *VIDEO, tmp_path / "mute.mp4")
-    context, recorder = spoken(objects, tmp_path / "mute.mp4", models_dir)
+    context, recorder = spoken(bucket, tmp_path / "mute.mp4", models_dir)
 
     manifest = transcribe.run(context)
 
@@ -168,18 +168,18 @@ def test_without_sound_there_is_nothing_to_transcribe(objects: MediaBucket, mode
     assert recorder.skipped == {"transcribe_video": "source has no audio"}
 
 
-def test_sound_that_starts_late_keeps_its_place(objects: MediaBucket, tmp_path: Path) -> None:
+def test_sound_that_starts_late_keeps_its_place(bucket: MediaBucket, tmp_path: Path) -> None:
     late = tmp_path / "late.mkv"
     ffmpeg(*picture("320x180", 9), "-itsoffset", "4", "-t", "4", "-i", DEMO, "-map", "0:v", "-map", "1:a", *VIDEO, late)
 
-    samples = decoded(validated(job(objects, late)))
+    samples = decoded(validated(job(bucket, late)))
 
-    assert np.argmax(np.abs(samples) > 1000) / speech.SAMPLE_RATE == pytest.approx(4.1, abs=0.2)
-    assert len(samples) / speech.SAMPLE_RATE == pytest.approx(8, abs=0.1)
+    assert np.argmax(np.abs(samples) > 1000) / speech_recognition.SAMPLE_RATE == pytest.approx(4.1, abs=0.2)
+    assert len(samples) / speech_recognition.SAMPLE_RATE == pytest.approx(8, abs=0.1)
 
 
-def test_a_model_that_is_not_there_is_named_with_its_cure(objects: MediaBucket, tmp_path: Path) -> None:
-    context, _ = spoken(objects, DEMO, tmp_path)
+def test_a_model_that_is_not_there_is_named_with_its_cure(bucket: MediaBucket, tmp_path: Path) -> None:
+    context, _ = spoken(bucket, DEMO, tmp_path)
 
     with pytest.raises(JobError, match=r"mediajobs models pull base") as caught:
         transcribe.run(context)
@@ -195,7 +195,7 @@ def test_a_damaged_model_is_named_and_what_else_there_is_without_a_path(tmp_path
 
     for asked, wrong in (("bad", "'bad' cannot be loaded"), ("nope", "'nope' is not installed")):
         with pytest.raises(JobError, match=wrong) as caught:
-            speech.load(tmp_path / asked)
+            speech_recognition.load(tmp_path / asked)
 
         others = {"bad": "Ask for good;", "nope": "Ask for bad or good;"}
         assert caught.value.code == "model_not_available"
@@ -204,16 +204,16 @@ def test_a_damaged_model_is_named_and_what_else_there_is_without_a_path(tmp_path
 
 
 @pytest.mark.parametrize("name", ["..", ".", ".hidden"])
-def test_a_model_name_does_not_leave_the_folder_of_models(objects: MediaBucket, models_dir: Path, name: str) -> None:
-    context, _ = spoken(objects, DEMO, models_dir / "base")
+def test_a_model_name_does_not_leave_the_folder_of_models(bucket: MediaBucket, models_dir: Path, name: str) -> None:
+    context, _ = spoken(bucket, DEMO, models_dir / "base")
     options = context.options.model_copy(update={"transcription": Transcription(model=name)})
 
     with pytest.raises(JobError, match="is no speech model"):
         transcribe.run(replace(context, options=options))
 
 
-def test_a_language_that_the_model_does_not_know_is_named(objects: MediaBucket, models_dir: Path) -> None:
-    context, _ = spoken(objects, DEMO, models_dir, language="xx")
+def test_a_language_that_the_model_does_not_know_is_named(bucket: MediaBucket, models_dir: Path) -> None:
+    context, _ = spoken(bucket, DEMO, models_dir, language="xx")
 
     with pytest.raises(JobError, match="does not know the language 'xx'") as caught:
         transcribe.run(context)
@@ -222,8 +222,8 @@ def test_a_language_that_the_model_does_not_know_is_named(objects: MediaBucket, 
 
 
 @pytest.mark.parametrize("percent", [0, 1], ids=["while decoding", "among the words"])
-def test_a_cancelled_job_stops(objects: MediaBucket, models_dir: Path, percent: int) -> None:
-    context, _ = spoken(objects, DEMO, models_dir)
+def test_a_cancelled_job_stops(bucket: MediaBucket, models_dir: Path, percent: int) -> None:
+    context, _ = spoken(bucket, DEMO, models_dir)
 
     with pytest.raises(Stopped):
         transcribe.run(replace(context, reporter=Recorder(stop=lambda seen: seen["transcribe_video"] >= percent)))
@@ -231,27 +231,27 @@ def test_a_cancelled_job_stops(objects: MediaBucket, models_dir: Path, percent: 
     assert keys(context) == []
 
 
-def test_a_read_that_broke_off_is_tried_again(objects: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, lengths = audio._decode_once, [5 * speech.SAMPLE_RATE]
+def test_a_read_that_broke_off_is_tried_again(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, lengths = audio_decoder._decode_once, [5 * speech_recognition.SAMPLE_RATE]
 
-    def once_short(*arguments: Any) -> speech.Samples:
-        samples: speech.Samples = whole(*arguments)
+    def once_short(*arguments: Any) -> speech_recognition.Samples:
+        samples: speech_recognition.Samples = whole(*arguments)
         return samples[: lengths.pop()] if lengths else samples
 
-    monkeypatch.setattr(audio, "_decode_once", once_short)
+    monkeypatch.setattr(audio_decoder, "_decode_once", once_short)
 
-    assert len(decoded(validated(job(objects, DEMO)))) / speech.SAMPLE_RATE == pytest.approx(29.33, abs=0.1)
+    assert len(decoded(validated(job(bucket, DEMO)))) / speech_recognition.SAMPLE_RATE == pytest.approx(29.33, abs=0.1)
 
 
 def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
-    engine: speech.Engine, monkeypatch: pytest.MonkeyPatch
+    engine: speech_recognition.SpeechModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech, "WINDOW_SECONDS", 16)
-    monkeypatch.setattr(speech, "_CUT_SECONDS", 4)
+    monkeypatch.setattr(speech_recognition, "WINDOW_SECONDS", 16)
+    monkeypatch.setattr(speech_recognition, "_CUT_RANGE_SECONDS", 4)
     samples = samples_of(DEMO)
 
-    cuts = list(speech.windows(samples))
-    transcript = speech.transcribe(engine, samples)
+    cuts = list(speech_recognition.windows(samples))
+    transcript = speech_recognition.transcribe(engine, samples)
 
     assert [end for _, end in cuts[:-1]] == [start for start, _ in cuts[1:]]
     assert (cuts[0][0], cuts[-1][1], len(cuts)) == (0, len(samples), 2)
@@ -261,10 +261,10 @@ def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
 
 
 def test_windows_cover_every_length_without_gap_or_overlap() -> None:
-    rate = speech.SAMPLE_RATE
+    rate = speech_recognition.SAMPLE_RATE
     for seconds in (0, 1, 929, 930, 931, 1860, 4000):
         samples = np.zeros(seconds * rate, dtype=np.int16)
-        covered = list(speech.windows(samples))
+        covered = list(speech_recognition.windows(samples))
 
         assert sum(end - start for start, end in covered) == len(samples)
         assert all(0 < end - start <= 930 * rate for start, end in covered)
@@ -277,7 +277,7 @@ def test_a_gpu_that_does_not_work_is_left_for_the_cpu(models_dir: Path, monkeypa
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
 
-    engine = speech.load(models_dir / "base")
+    engine = speech_recognition.load(models_dir / "base")
 
     assert (engine.device, engine.compute_type) == ("cpu", "int8")
 

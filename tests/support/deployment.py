@@ -222,7 +222,7 @@ def _before_call(number: int, act: Callable[[], None]) -> Iterator[None]:
 
 
 def _names() -> dict[str, str]:
-    return {"BUS": BUS, "STATE_MACHINE": STATE_MACHINE, "TASK_HEARTBEAT_SECONDS": "10"}
+    return {"EVENT_BUS": BUS, "STATE_MACHINE": STATE_MACHINE, "TASK_HEARTBEAT_SECONDS": "10"}
 
 
 def _make_the_rest() -> None:
@@ -232,7 +232,7 @@ def _make_the_rest() -> None:
         TableName="JobsTable", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
     queues, events = boto3.client("sqs"), boto3.client("events")
-    for name in (QUEUE, "chores"):
+    for name in (QUEUE, "background"):
         queues.create_queue(QueueName=name)
     events.create_event_bus(Name=BUS)
     events.put_rule(Name="all", EventBusName=BUS, EventPattern=json.dumps({"source": ["mediajobs"]}))

@@ -11,7 +11,7 @@ from mediajobs.media.manifests import Output, TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import media, validate
-from statemachine.tasks.context import Context
+from statemachine.tasks.context import TaskContext
 
 _numbers = count(1)
 
@@ -38,26 +38,26 @@ class Recorder:
         self.skipped |= reasons
 
 
-def job(objects: MediaBucket, source: Path | bytes, options: Options | None = None) -> Context:
+def job(bucket: MediaBucket, source: Path | bytes, options: Options | None = None) -> TaskContext:
     """A job whose source is uploaded and nothing else done."""
     number = next(_numbers)
     job_id = f"01JOB{number:021d}"
     body = source if isinstance(source, bytes) else source.read_bytes()
-    objects.client.put_object(Bucket=objects.bucket, Key=f"sources/{job_id}/source", Body=body)
-    return Context(
+    bucket.client.put_object(Bucket=bucket.name, Key=f"sources/{job_id}/source", Body=body)
+    return TaskContext(
         job_id=job_id,
         attempt=1,
         filename="clip.mp4",
         options=options or Options(),
         source=None,
         source_url=None,
-        objects=objects,
+        bucket=bucket,
         reporter=Recorder(),
         models_dir=Path("/nonexistent"),
     )
 
 
-def validated(context: Context) -> Context:
+def validated(context: TaskContext) -> TaskContext:
     return replace(context, source=validate.run(context), reporter=Recorder())
 
 
@@ -65,7 +65,7 @@ def validated(context: Context) -> Context:
 class Made:
     """What the media task made of a source."""
 
-    context: Context
+    context: TaskContext
     recorder: Recorder
     manifest: TaskManifest
 
@@ -78,22 +78,22 @@ class Made:
         return {absent.name: absent.reason for absent in self.manifest.absent}
 
     def url(self, name: str) -> str:
-        return self.context.objects.presigned_get(self.outputs[name].key)
+        return self.context.bucket.presigned_get(self.outputs[name].key)
 
     def body(self, output: Output) -> bytes:
-        return b"".join(self.context.objects.read_chunks(output.key))
+        return b"".join(self.context.bucket.read_chunks(output.key))
 
 
-def make(objects: MediaBucket, source: Path, options: Options | None = None) -> Made:
+def make(bucket: MediaBucket, source: Path, options: Options | None = None) -> Made:
     """Validate a source and let the media task make everything of it."""
     recorder = Recorder()
-    context = replace(validated(job(objects, source, options)), reporter=recorder)
+    context = replace(validated(job(bucket, source, options)), reporter=recorder)
     return Made(context, recorder, media.run(context))
 
 
-def keys(context: Context) -> list[str]:
+def keys(context: TaskContext) -> list[str]:
     """What lies in the bucket among the job's outputs, half-made uploads included."""
-    client, bucket, prefix = context.objects.client, context.objects.bucket, f"outputs/{context.job_id}/"
+    client, bucket, prefix = context.bucket.client, context.bucket.name, f"outputs/{context.job_id}/"
     stored = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     begun = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", [])
     return [item["Key"] for item in stored] + [f"half-made {item['Key']}" for item in begun]

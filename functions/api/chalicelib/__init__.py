@@ -1,1 +1,2 @@
-"""The routes of the API, by noun. Chalice ships a folder of this name beside `app.py`."""
+"""The HTTP API: `http` (what all routes share), `views` and `openapi`. Chalice ships the folder of this name beside
+`app.py`."""

@@ -1,65 +1,70 @@
-"""When to look at a job again: as its WebSocket says; where there is none, as its events say; else every second."""
+"""Signals when a job may have changed: by WebSocket, else by server-sent events, else by polling every second."""
 
 import json
 import time
 from collections.abc import Generator, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
-from infra.cli.api.client import CONNECT_SECONDS, Client
-from infra.cli.errors import CommandError
+from infra.cli.api.client import CONNECT_TIMEOUT_SECONDS, Client
+from infra.cli.command_errors import CommandError
 
-PACE = 1.0  # seconds between two looks: 60 of the 100 requests a minute that a key has by default
-LONGEST_SILENCE = 10.0  # seconds on a socket after which one looks all the same
-
-
-class Deaf(Exception):
-    """Nothing is to be heard this way."""
+POLL_SECONDS = 1.0  # 60 of the 100 requests a minute that a key has by default
+MAX_SILENCE_SECONDS = 10.0  # on a WebSocket, after which a signal is given without a message
 
 
-def ticks(client: Client, job_id: str) -> Generator[None, None, None]:
-    """One whenever something may have changed, without an end."""
-    for way in (_by_socket, _by_events):
+class ChannelUnavailable(Exception):
+    """This channel sends no signals."""
+
+
+def change_signals(client: Client, job_id: str) -> Generator[None, None, None]:
+    """Yields whenever the job may have changed, for ever."""
+    for channel in (_websocket_signals, _event_signals):
         try:
-            yield from way(client, job_id)
-        except Deaf:
+            yield from channel(client, job_id)
+        except ChannelUnavailable:
             continue
     while True:
-        time.sleep(PACE)
+        time.sleep(POLL_SECONDS)
         yield
 
 
-def _by_socket(client: Client, job_id: str) -> Iterator[None]:
+def _websocket_signals(client: Client, job_id: str) -> Iterator[None]:
     if client.ws_url is None:
-        raise Deaf
+        raise ChannelUnavailable
     proxy: Literal[True] | None = True if client.uses_proxies else None
     try:
         with connect(
-            client.ws_url, additional_headers=client.credentials, open_timeout=CONNECT_SECONDS, proxy=proxy
-        ) as socket:
-            socket.send(json.dumps({"action": "subscribe", "job_ids": [job_id]}))
+            client.ws_url, additional_headers=client.credentials, open_timeout=CONNECT_TIMEOUT_SECONDS, proxy=proxy
+        ) as websocket:
+            websocket.send(json.dumps({"action": "subscribe", "job_ids": [job_id]}))
             while True:
-                try:
-                    frame = json.loads(socket.recv(timeout=LONGEST_SILENCE))
-                except TimeoutError:
-                    frame = {}
-                if isinstance(frame, dict) and frame.get("event") == "error":
-                    raise Deaf
+                message = _receive(websocket)
+                if isinstance(message, dict) and message.get("event") == "error":
+                    raise ChannelUnavailable
                 yield
     except (OSError, WebSocketException, ValueError) as error:
-        raise Deaf from error
+        raise ChannelUnavailable from error
 
 
-def _by_events(client: Client, job_id: str) -> Iterator[None]:
-    last: str | None = None
+def _receive(websocket: ClientConnection) -> Any:
+    """The next message; None after MAX_SILENCE_SECONDS."""
+    try:
+        return json.loads(websocket.recv(timeout=MAX_SILENCE_SECONDS))
+    except TimeoutError:
+        return None
+
+
+def _event_signals(client: Client, job_id: str) -> Iterator[None]:
+    last_id: str | None = None
     while True:
         try:
-            said, pause = client.events(job_id, last)
+            event_id, wait_seconds = client.events(job_id, last_id)
         except CommandError as error:
-            raise Deaf from error
-        if said is not None:
-            last = said
+            raise ChannelUnavailable from error
+        if event_id is not None:
+            last_id = event_id
             yield
-        time.sleep(pause)
+        time.sleep(wait_seconds)

@@ -1,4 +1,4 @@
-"""A small HTTP client of the mediajobs API: time-outs, retries with backoff, and a key that stays with the API."""
+"""HTTP client of the mediajobs API, with time-outs and retries with backoff. It sends the key only to the API."""
 
 import random
 import time
@@ -11,46 +11,52 @@ import requests
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 
-from infra.cli.api.documents import Created, Job
-from infra.cli.errors import CommandError, RefusedError, UnreachableError, notice
+from infra.cli.api.documents import CreatedJob, Job
+from infra.cli.command_errors import ApiError, CommandError, UnreachableError
+from infra.cli.stderr import print_notice
 
-CONNECT_SECONDS = 10
-READ_SECONDS = 40  # an API gateway gives up after 29
-TRIES = 4
-EVENTS_SECONDS = 2.0  # between two looks at events that do not say it themselves
-BACKOFF = 0.4  # seconds before the second try; doubled with every further one
-LONGEST_PAUSE = 60.0
-WORTH_A_WORD = 3.0  # seconds; whoever waits longer is told why: more than the longest pause that is not asked for
-RETRIED = frozenset({429, 500, 502, 503, 504})
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-# What the API advises, and the command that does it. A test holds them to what the API says.
-COMMANDS = {
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 40  # API Gateway times out after 29
+MAX_ATTEMPTS = 4
+MAX_REDIRECTS = 5
+EVENTS_POLL_SECONDS = 2.0  # for events that do not say when to ask again
+BACKOFF_SECONDS = 0.4  # before the second attempt; doubled for each further one
+MAX_RETRY_AFTER_SECONDS = 60.0  # a longer Retry-After ends the attempts
+MIN_NOTICE_SECONDS = 3.0  # a wait from this length on is announced; the client's own backoff is always shorter
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+# Advice in the API's problem texts, and the command that does the same. A test compares the keys with the API's texts.
+COMMANDS_FOR_ADVICE = {
     'PATCH it with {"enabled": true} first': "Enable it: `mediajobs webhooks update WEBHOOK_ID --enable`",
     "GET /webhooks lists": "`mediajobs webhooks list` lists",
     "DELETE /jobs/{job_id} removes": "`mediajobs delete JOB_ID` removes",
 }
 T = TypeVar("T")
-Body = Callable[[], Any]  # makes the body anew for every try
+Body = Callable[[], Any]  # returns the body for each attempt
 
 
 class Client:
-    """One API with one key, or with none for what is open to everybody. Every method raises RefusedError for an error
-    answer and UnreachableError, with `cure`, for none."""
+    """One API with one key, or without a key for public endpoints.
 
-    def __init__(self, api_url: str, api_key: str | None = None, ws_url: str | None = None, cure: str = "") -> None:
+    Every method raises ApiError for an error response, and UnreachableError, with `unreachable_hint`, for no response.
+    """
+
+    def __init__(
+        self, api_url: str, api_key: str | None = None, ws_url: str | None = None, unreachable_hint: str = ""
+    ) -> None:
         self.api_url = api_url.rstrip("/")
         self.ws_url = ws_url
         self._api_key = api_key
-        self._cure = cure
+        self._unreachable_hint = unreachable_hint
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(pool_maxsize=8))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=8))
-        self._session.auth = lambda request: request  # else requests sends what ~/.netrc holds for the host
-        self._session.trust_env = urlsplit(api_url).hostname not in LOOPBACK  # no proxy for the local stack
+        self._session.auth = lambda request: request  # else requests sends the credentials of ~/.netrc for the host
+        self._session.trust_env = urlsplit(api_url).hostname not in LOOPBACK_HOSTS  # no proxy for the local stack
 
-    def create_job(self, wish: dict[str, Any]) -> Created:
-        """POST /jobs: one job, however often it has to be tried."""
-        return _read(Created.model_validate, self.post("/jobs", wish))
+    def create_job(self, request: dict[str, Any]) -> CreatedJob:
+        """POST /jobs. Idempotent: retries create one job."""
+        return _parse(CreatedJob.model_validate, self.post("/jobs", request))
 
     def complete_upload(self, complete_url: str, parts: list[dict[str, Any]]) -> None:
         self.post(complete_url, {"parts": parts})
@@ -72,28 +78,28 @@ class Client:
         return _json(self.send("DELETE", job_path(job_id), params=query))
 
     def job(self, job_id: str) -> Job:
-        return _read(Job.read, _json(self.send("GET", job_path(job_id))))
+        return _parse(Job.read, _json(self.send("GET", job_path(job_id))))
 
-    def job_unless(self, job_id: str, etag: str | None) -> tuple[Job | None, str | None]:
-        """The job and its ETag; None for the job while it is still the one that `etag` names."""
+    def job_if_changed(self, job_id: str, etag: str | None) -> tuple[Job | None, str | None]:
+        """The job and its ETag; None for the job if its ETag still is `etag`."""
         headers = {"If-None-Match": etag} if etag else {}
         response = self.send("GET", job_path(job_id), headers=headers)
         if response.status_code == 304:
             return None, etag
-        return _read(Job.read, _json(response)), response.headers.get("ETag")
+        return _parse(Job.read, _json(response)), response.headers.get("ETag")
 
     def events(self, job_id: str, last_id: str | None) -> tuple[str | None, float]:
-        """The id of the newest event after that one, or None; and the seconds until one asks again."""
+        """The id of the newest event after `last_id`, or None; and the seconds to wait before the next request."""
         headers = {"Last-Event-ID": last_id} if last_id else {}
         response = self.send("GET", f"/events/{quote(job_id, safe='')}/progress", headers=headers)
         lines = [line.partition(": ") for line in response.text.splitlines()]
         ids = [value for name, _, value in lines if name == "id"]
         waits = [int(value) for name, _, value in lines if name == "retry" and value.isdecimal()]
-        return (ids[-1] if ids else None), (waits[-1] / 1000 if waits else EVENTS_SECONDS)
+        return (ids[-1] if ids else None), (waits[-1] / 1000 if waits else EVENTS_POLL_SECONDS)
 
     @property
     def credentials(self) -> dict[str, str]:
-        """For the socket that belongs to this API."""
+        """The headers for the WebSocket of this API."""
         return {"X-API-Key": self._api_key} if self._api_key else {}
 
     @property
@@ -101,100 +107,110 @@ class Client:
         return bool(self._session.trust_env)
 
     def text(self, path: str) -> str:
-        """What lies behind `path`, redirects followed, as UTF-8."""
+        """The body as UTF-8, with redirects followed."""
         response = self.open(path)
         with response:
             return response.content.decode("utf-8", errors="replace")
 
     def open(self, path: str) -> requests.Response:
-        """A streamed GET. The redirect is followed by hand: the key must not travel to where it leads."""
+        """A streamed GET. It follows redirects itself, because the key must not be sent to their addresses."""
         address = self.address(path)
-        for _ in range(5):
+        for _ in range(MAX_REDIRECTS):
             response = self.send("GET", address, headers={"Accept-Encoding": "identity"}, stream=True)
             if not response.is_redirect:
                 return response
             response.close()
             address = urljoin(address, response.headers["Location"])
-        raise CommandError(f"{self.address(path)} redirects in circles.")
+        raise CommandError(f"{self.address(path)} redirects too often.")
 
     def send(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, body: Body | None = None, **how: Any
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, body: Body | None = None, **options: Any
     ) -> requests.Response:
-        """One idempotent request, tried up to four times; an answer of 400 or more raises RefusedError."""
+        """Sends an idempotent request, in up to MAX_ATTEMPTS attempts. A status of 400 or more raises ApiError."""
         address = self.address(path)
-        headers = self._key_for(address) | (headers or {})
-        how = {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False} | how
-        for pause in self._pauses():
-            wait, response = pause, self._try(method, address, headers, body, how, last=pause is None)
+        headers = self._auth_headers(address) | (headers or {})
+        options = {"timeout": (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS), "allow_redirects": False} | options
+        for backoff in self._backoff_delays():
+            delay, response = backoff, self._attempt(method, address, headers, body, options, last=backoff is None)
             if response is not None:
-                wait = _pause_after(response, pause)
-                if wait is None:
-                    return _accepted(response)
-                if wait >= WORTH_A_WORD:
-                    notice(f"{_refusal(response).message} Waiting, and going on in {wait:.0f} s.")
+                delay = _retry_delay(response, backoff)
+                if delay is None:
+                    return _raise_for_status(response)
+                if delay >= MIN_NOTICE_SECONDS:
+                    print_notice(f"{_api_error(response).message} Waiting, and going on in {delay:.0f} s.")
                 response.close()
-            time.sleep(wait or 0)
-        raise AssertionError("the last try answers or raises")
+            time.sleep(delay or 0)
+        raise AssertionError("the last attempt returns or raises")
 
     def address(self, path: str) -> str:
         """`path` under the API's root, which itself may have a path; an absolute address stays as it is."""
         return path if "://" in path else f"{self.api_url}/{path.lstrip('/')}"
 
-    def post(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Sends an Idempotency-Key, so that retries have no further effect."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        return _json(self.send("POST", path, headers=headers, json=wish))
+        return _json(self.send("POST", path, headers=headers, json=document))
 
-    def _try(
-        self, method: str, address: str, headers: dict[str, str], body: Body | None, how: dict[str, Any], *, last: bool
+    def _attempt(
+        self,
+        method: str,
+        address: str,
+        headers: dict[str, str],
+        body: Body | None,
+        options: dict[str, Any],
+        *,
+        last: bool,
     ) -> requests.Response | None:
-        """The answer, or None where none came and there are tries left."""
+        """The response, or None if there was none and this was not the last attempt."""
         try:
-            return self._session.request(method, address, headers=headers, data=body() if body else None, **how)
+            return self._session.request(method, address, headers=headers, data=body() if body else None, **options)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if last:
-                hints = [self._cure] if self._cure and _place(address) == _place(self.api_url) else []
+                is_api = _origin(address) == _origin(self.api_url)
+                hints = [self._unreachable_hint] if self._unreachable_hint and is_api else []
                 raise UnreachableError(
-                    f"{_place(address)} cannot be reached: {_reason(error)}.", hints=hints
+                    f"{_origin(address)} cannot be reached: {_reason(error)}.", hints=hints
                 ) from error
             return None
         except requests.RequestException as error:
-            raise CommandError(f"{_place(address)} cannot be asked: {error}") from error
+            raise CommandError(f"The request to {_origin(address)} failed: {error}") from error
 
-    def _pauses(self) -> Iterator[float | None]:
-        """Seconds to wait after each try, growing, with jitter; None after the last."""
-        for number in range(TRIES - 1):
-            yield BACKOFF * 2**number * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
+    def _backoff_delays(self) -> Iterator[float | None]:
+        """Yields the seconds to wait after each attempt, exponential with jitter; None after the last."""
+        for number in range(MAX_ATTEMPTS - 1):
+            yield BACKOFF_SECONDS * 2**number * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
         yield None
 
-    def _key_for(self, address: str) -> dict[str, str]:
-        return {"X-API-Key": self._api_key} if self._api_key and _under(address, self.api_url) else {}
+    def _auth_headers(self, address: str) -> dict[str, str]:
+        return {"X-API-Key": self._api_key} if self._api_key and _is_below(address, self.api_url) else {}
 
 
 def job_path(job_id: str) -> str:
     return f"/jobs/{quote(job_id, safe='')}"
 
 
-def _under(address: str, root: str) -> bool:
-    """The same scheme, host and port, and a path below the root's: S3 of a local stack shares its port."""
-    mine, theirs = urlsplit(root), urlsplit(address)
-    return (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc) and f"{theirs.path}/".startswith(
-        f"{mine.path}/"
-    )
+def _is_below(address: str, root: str) -> bool:
+    """Whether scheme, host and port are the same and the path is below the root's.
+
+    The path matters because S3 of a local stack has the same port as the API.
+    """
+    is_below = f"{urlsplit(address).path}/".startswith(f"{urlsplit(root).path}/")
+    return _origin(address) == _origin(root) and is_below
 
 
-def _pause_after(response: requests.Response, pause: float | None) -> float | None:
-    """Seconds until the next try, as Retry-After asks or else `pause`; None: this answer is the last word."""
-    asked = response.headers.get("Retry-After", "")
-    in_flight = response.status_code == 409 and asked  # an earlier try of this very request is not answered yet
-    if pause is None or not (response.status_code in RETRIED or in_flight):
+def _retry_delay(response: requests.Response, backoff: float | None) -> float | None:
+    """Seconds until the next attempt: Retry-After, or else `backoff`. None if this response is final."""
+    retry_after = response.headers.get("Retry-After", "")
+    in_progress = response.status_code == 409 and retry_after  # an earlier attempt of the same request still runs
+    if backoff is None or not (response.status_code in RETRIED_STATUSES or in_progress):
         return None
-    wait = float(asked) if asked.isdecimal() else pause
-    return wait if wait <= LONGEST_PAUSE else None
+    delay = float(retry_after) if retry_after.isdecimal() else backoff
+    return delay if delay <= MAX_RETRY_AFTER_SECONDS else None
 
 
-def _accepted(response: requests.Response) -> requests.Response:
+def _raise_for_status(response: requests.Response) -> requests.Response:
     if response.status_code >= 400:
-        raise _refusal(response)
+        raise _api_error(response)
     return response
 
 
@@ -209,49 +225,49 @@ def _json(response: requests.Response) -> dict[str, Any]:
     return document
 
 
-def _read(reader: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T:
+def _parse(parser: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T:
     try:
-        return reader(document)
+        return parser(document)
     except ValidationError as error:
         raise CommandError(f"The API's answer has another shape than expected: {error}") from error
 
 
-def _refusal(response: requests.Response) -> RefusedError:
-    """The problem document as an error; S3 and proxies answer with something else, of which the start is shown."""
+def _api_error(response: requests.Response) -> ApiError:
+    """The problem document as an error. Of another body, as S3 and proxies send it, the start is used."""
     try:
         problem = response.json()
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        return RefusedError(response.status_code, response.reason or "Error", " ".join(response.text[:300].split()))
+        return ApiError(response.status_code, response.reason or "Error", " ".join(response.text[:300].split()))
     title, detail = problem.get("title") or response.reason, problem.get("detail") or problem.get("message") or ""
-    for advice, command in COMMANDS.items():
+    for advice, command in COMMANDS_FOR_ADVICE.items():
         detail = str(detail).replace(advice, command)
-    told = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
-    hints = [each for each in told if each not in str(detail)]  # the first of them mostly is
+    field_errors = [f"{_location(error.get('loc'))}: {error.get('msg')}" for error in problem.get("errors") or []]
+    hints = [line for line in field_errors if line not in str(detail)]  # the first one usually is part of the detail
     if response.status_code == 401:
         hints.append("Check MEDIAJOBS_API_KEY or --api-key.")
     if (wait := response.headers.get("Retry-After")) and "Try again" not in str(detail):
         hints.append(f"Try again in {wait} s.")
-    return RefusedError(response.status_code, str(title), str(detail), hints=hints)
+    return ApiError(response.status_code, str(title), str(detail), hints=hints)
 
 
 def _location(loc: Any) -> str:
     return ".".join(map(str, loc)) if isinstance(loc, list) else str(loc)
 
 
-def _place(address: str) -> str:
+def _origin(address: str) -> str:
     return "{0.scheme}://{0.netloc}".format(urlsplit(address))
 
 
 def _reason(error: Exception) -> str:
     text = str(error).lower()
-    for sign, reason in {
+    for words, reason in {
         "refused": "the connection is refused",
         "timed out": "no answer in time",
         "resolve": "the name is not known",
         "certificate": "its certificate is not valid",
     }.items():
-        if sign in text:
+        if words in text:
             return reason
     return "the connection broke"

@@ -1,4 +1,4 @@
-"""The API's answers, as far as the command line reads them. Unknown fields are let through."""
+"""The parts of the API's documents that the command line reads. Unknown fields are ignored."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ class Document(BaseModel):
         return {name: item for name, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
-class Part(Document):
+class UploadPart(Document):
     part_number: int
     url: str
     size: int
@@ -26,11 +26,11 @@ class Upload(Document):
     method: Literal["PUT"] = "PUT"
     url: str | None = None
     headers: dict[str, str] = {}
-    parts: list[Part] = []
+    parts: list[UploadPart] = []
     complete_url: str | None = None
 
 
-class Created(Document):
+class CreatedJob(Document):
     job_id: str
     status: str
     upload: Upload | None = None

@@ -1,4 +1,4 @@
-"""`mediajobs export`: your jobs as a file."""
+"""`mediajobs export`: writes the account's jobs to a file."""
 
 import os
 import sys
@@ -12,19 +12,19 @@ import requests
 import typer
 
 from infra.cli.api.client import Client
-from infra.cli.api.downloads import CHUNK
-from infra.cli.errors import CommandError, UnreachableError, UsageError
+from infra.cli.api.downloads import CHUNK_BYTES
+from infra.cli.command_errors import CommandError, UnreachableError, UsageError
 from infra.cli.job_filters import Ascending, Batch, From, Priority, Search, SortBy, Statuses, To, query_filters
-from infra.cli.options import ApiKey, ApiUrl, connect
+from infra.cli.shared_options import ApiKey, ApiUrl, connect
 
-LONGEST = 3600.0  # seconds that an export may take
-Format = Annotated[Literal["csv", "json"], typer.Option("--format", help="What to write.")]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+EXPORT_TIMEOUT_SECONDS = 3600.0
+Format = Annotated[Literal["csv", "json"], typer.Option("--format", help="The format of the file.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - is stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
 def export(
-    form: Format = "csv",
+    file_format: Format = "csv",
     output: Output = Path("-"),
     force: Force = False,
     status: Statuses = None,
@@ -38,21 +38,21 @@ def export(
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Write all your jobs, or those that you ask for, as CSV or JSON."""
+    """Write your jobs, all or those that match the filters, as CSV or JSON."""
     to_file = output != Path("-")
     if to_file:
-        _check(output, force=force)
-    order = {"format": form, "sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
+        _check_output(output, force=force)
+    order = {"format": file_format, "sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
     query = urlencode(query_filters(status, priority, search, batch, since, until) | order, doseq=True)
-    with _opened(connect(api_url, api_key), f"/jobs/export?{query}") as response:
+    with _wait_for_export(connect(api_url, api_key), f"/jobs/export?{query}") as response:
         if to_file:
             _save(response, output)
         else:
             _print(response)
 
 
-def _check(output: Path, *, force: bool) -> None:
-    """Raises UsageError where there is no place for it, before anything is asked for."""
+def _check_output(output: Path, *, force: bool) -> None:
+    """Raises UsageError if the file cannot be written, before any request is sent."""
     if not output.parent.is_dir():
         raise UsageError(f"There is no folder {output.parent}.", hints=["Make it, or choose another --output."])
     if output.is_dir():
@@ -61,53 +61,54 @@ def _check(output: Path, *, force: bool) -> None:
         raise UsageError(f"{output} is already there.", hints=["Choose another --output, or pass --force."])
 
 
-def _opened(client: Client, path: str) -> requests.Response:
-    """The file, as soon as it is made."""
-    deadline = time.monotonic() + LONGEST
+def _wait_for_export(client: Client, path: str) -> requests.Response:
+    """The response with the file. Raises CommandError after EXPORT_TIMEOUT_SECONDS."""
+    deadline = time.monotonic() + EXPORT_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         response = client.open(path)
         if response.status_code != requests.codes.accepted:
             return response
-        path, wait = response.headers["Location"], response.headers.get("Retry-After", "")
+        path, retry_after = response.headers["Location"], response.headers.get("Retry-After", "")
         response.close()
-        time.sleep(float(wait) if wait.isdecimal() else 1.0)
-    raise CommandError(f"The export is not ready after {LONGEST / 60:.0f} minutes.", hints=[f"It will be at {path}."])
+        time.sleep(float(retry_after) if retry_after.isdecimal() else 1.0)
+    minutes = EXPORT_TIMEOUT_SECONDS / 60
+    raise CommandError(f"The export is not ready after {minutes:.0f} minutes.", hints=[f"It will be at {path}."])
 
 
 def _print(response: requests.Response) -> None:
-    """As it is; on a terminal, the prompt begins a line."""
-    last = b"\n"
+    """Prints the file unchanged; on a terminal, a newline is added if the file does not end with one."""
+    last_byte = b"\n"
 
     def write(chunk: bytes) -> None:
-        nonlocal last
+        nonlocal last_byte
         sys.stdout.buffer.write(chunk)
-        last = chunk[-1:] or last
+        last_byte = chunk[-1:] or last_byte
 
     _copy(response, write)
-    if last != b"\n" and sys.stdout.isatty():
+    if last_byte != b"\n" and sys.stdout.isatty():
         sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()
 
 
 def _save(response: requests.Response, path: Path) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Writes the file completely or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with partial.open("wb") as file:
             _copy(response, file.write)
-        part.replace(path)
-    except BaseException:  # Ctrl-C too: no half file stays; raised again
-        part.unlink(missing_ok=True)
+        partial.replace(path)
+    except BaseException:  # KeyboardInterrupt as well: no partial file is left; raised again
+        partial.unlink(missing_ok=True)
         raise
 
 
 def _copy(response: requests.Response, write: Callable[[bytes], object]) -> None:
-    size, announced = 0, response.headers.get("Content-Length")
+    size, content_length = 0, response.headers.get("Content-Length")
     try:
-        for chunk in response.iter_content(CHUNK):
+        for chunk in response.iter_content(CHUNK_BYTES):
             write(chunk)
             size += len(chunk)
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
         raise UnreachableError("The download of the export broke off. Run the command again.") from error
-    if announced is not None and size != int(announced):
-        raise CommandError(f"The export has {size} bytes where {announced} were announced. Run the command again.")
+    if content_length is not None and size != int(content_length):
+        raise CommandError(f"The export has {size} bytes where {content_length} were announced. Run the command again.")

@@ -1,4 +1,4 @@
-"""`mediajobs keys`: keys for the API of the running stack or of any deployment."""
+"""`mediajobs keys`: API keys of the running stack or of any deployment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +9,26 @@ import typer
 from rich.text import Text
 
 from infra.cli import id_arguments
-from infra.cli.errors import CommandError
-from infra.cli.options import AsJson, console
-from infra.cli.table_access import Endpoint, tables
-from infra.cli.terminal.columns import show_rows
+from infra.cli.command_errors import CommandError
+from infra.cli.output import console
+from infra.cli.shared_options import AsJson
+from infra.cli.table_access import Endpoint, table_settings
+from infra.cli.terminal.columns import print_rows
 from infra.cli.terminal.json_lines import print_document
 
 if TYPE_CHECKING:
     from mediajobs.accounts.key_store import Key
 
-keys = typer.Typer(help="Make, list, limit and revoke keys for the API.", no_args_is_help=True)
+keys = typer.Typer(help="Create, list, limit and revoke API keys.", no_args_is_help=True)
 
 Account = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Whose jobs the key opens.", show_default=False, callback=id_arguments.account),
+    typer.Option(
+        metavar="NAME",
+        help="The account to whose jobs the key gives access.",
+        show_default=False,
+        callback=id_arguments.account,
+    ),
 ]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Requests a minute.")]
 NewLimit = Annotated[int, typer.Argument(min=1, metavar="N", help="Requests a minute.", show_default=False)]
@@ -34,11 +40,12 @@ KeyId = Annotated[
 
 @keys.command("create")
 def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) -> None:
-    """Make a key and print it, alone on the last line: nobody can read it again.
+    """Create a key and print it, alone on the last line: it cannot be shown again.
 
-    It goes to the running stack. Where KEYS_TABLE is set, to that table, with the AWS settings of the environment.
+    It is stored in the running stack, or, if API_KEYS_TABLE is set, in that table, with the AWS settings of the
+    environment.
     """
-    with _table(endpoint):
+    with _key_table(endpoint):
         from mediajobs.accounts.key_store import create
 
         key = create(account, requests_per_minute=limit)
@@ -47,29 +54,29 @@ def create_key(account: Account, limit: Limit = 100, endpoint: Endpoint = None) 
 
 @keys.command("list")
 def list_keys(account: Account, as_json: AsJson = False, endpoint: Endpoint = None) -> None:
-    """The keys of an account, the oldest first. The secrets are nowhere to be had."""
-    with _table(endpoint):
+    """List the keys of an account, the oldest first. The secrets are not stored, so they cannot be shown."""
+    with _key_table(endpoint):
         from mediajobs.accounts.key_store import of_account
 
-        found = of_account(account)
+        listed = of_account(account)
     if as_json:
-        for key in found:
+        for key in listed:
             print_document(asdict(key))
         return
-    if not found:
+    if not listed:
         console().print(Text(f"The account {account} has no keys."), soft_wrap=True)
-    show_rows(console(), [_row(key) for key in found], gives={1: 12, 2: 8, 3: 12})
+    print_rows(console(), [_row(key) for key in listed], min_widths={1: 12, 2: 8, 3: 12})
 
 
 def _row(key: "Key") -> tuple[str | Text, ...]:
-    state = Text(f"revoked {key.revoked_at}", "red") if key.revoked_at else Text("opens", "green")
+    state = Text(f"revoked {key.revoked_at}", "red") if key.revoked_at else Text("valid", "green")
     return key.key_id, f"since {key.created_at}", f"{key.requests_per_minute} a minute", state
 
 
 @keys.command("revoke")
 def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
-    """Make a key useless, at once and for good."""
-    with _table(endpoint, key_id):
+    """Revoke a key, at once and for ever."""
+    with _key_table(endpoint, key_id):
         from mediajobs.accounts.key_store import revoke
 
         revoke(key_id)
@@ -79,7 +86,7 @@ def revoke_key(key_id: KeyId, endpoint: Endpoint = None) -> None:
 @keys.command("limit")
 def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> None:
     """Set how many requests a key may make in a minute, from now on."""
-    with _table(endpoint, key_id):
+    with _key_table(endpoint, key_id):
         from mediajobs.accounts.key_store import set_rate_limit
 
         set_rate_limit(key_id, requests)
@@ -87,9 +94,9 @@ def limit_key(key_id: KeyId, requests: NewLimit, endpoint: Endpoint = None) -> N
 
 
 @contextmanager
-def _table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
-    """The table of keys, for the store; its errors as the command line's."""
-    with tables(endpoint, "KEYS_TABLE"):
+def _key_table(endpoint: str | None, key_id: str = "") -> Iterator[None]:
+    """Sets the environment for the key store; its errors become CommandError."""
+    with table_settings(endpoint, "API_KEYS_TABLE"):
         from mediajobs.errors import Conflict, NotFound
 
         try:

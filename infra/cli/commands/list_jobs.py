@@ -1,4 +1,4 @@
-"""`mediajobs list`: your jobs, filtered and sorted."""
+"""`mediajobs list`: the account's jobs, filtered and sorted."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 import typer
 from rich.text import Text
 
-from infra.cli.errors import printable
 from infra.cli.job_filters import Ascending, Batch, From, Priority, Search, SortBy, Statuses, To, query_filters
-from infra.cli.options import ApiKey, ApiUrl, AsJson, connect, console
-from infra.cli.terminal.columns import show_rows
+from infra.cli.output import console
+from infra.cli.shared_options import ApiKey, ApiUrl, AsJson, connect
+from infra.cli.terminal.columns import print_rows
 from infra.cli.terminal.json_lines import print_document
+from infra.cli.text_format import printable
 
-Limit = Annotated[int, typer.Option(metavar="N", min=1, max=500, help="At most so many.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=500, help="The maximum number of jobs.")]
 
 
 def list_jobs(
@@ -32,14 +33,14 @@ def list_jobs(
     """List your jobs, the newest first."""
     order = {"sort_by": sort_by, "sort_order": "asc" if ascending else "desc", "per_page": limit}
     query = urlencode(query_filters(status, priority, search, batch, since, until) | order, doseq=True)
-    found: dict[str, Any] = connect(api_url, api_key).send("GET", f"/jobs?{query}").json()
+    page: dict[str, Any] = connect(api_url, api_key).send("GET", f"/jobs?{query}").json()
     if as_json:
-        print_document(found)
+        print_document(page)
         return
-    if found["jobs"]:
-        show_rows(console(), [_row(job) for job in found["jobs"]], gives={4: 12})
-    more = "" if found["total_relation"] == "eq" else "at least "
-    console().print(Text(f"{len(found['jobs'])} of {more}{found['total']} jobs", style="dim"))
+    if page["jobs"]:
+        print_rows(console(), [_row(job) for job in page["jobs"]], min_widths={4: 12})
+    at_least = "" if page["total_relation"] == "eq" else "at least "
+    console().print(Text(f"{len(page['jobs'])} of {at_least}{page['total']} jobs", style="dim"))
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`mediajobs up` and `down`: a stack on this machine."""
+"""`mediajobs up` and `mediajobs down`: starts and stops the local stack."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,57 +7,58 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from infra.cli import target
-from infra.cli.errors import CommandError
-from infra.cli.options import console
+from infra.cli.command_errors import CommandError
+from infra.cli.output import console
 from infra.cli.terminal.steps import step
+from infra.paths import default_stack_folder
 
 if TYPE_CHECKING:
     from infra.local import Stack
 
 Port = Annotated[
     int | None,
-    typer.Option(metavar="N", envvar="MEDIAJOBS_PORT", min=0, max=65535, help="4566 where none is given; 0: any free."),
+    typer.Option(metavar="N", envvar="MEDIAJOBS_PORT", min=0, max=65535, help="By default 4566; 0: any free port."),
 ]
 
 
 def up(port: Port = None) -> None:
-    """Start it, or bring it up to date, and say how to use it."""
-    from infra.local import usage
+    """Start the stack, or update a running one to the current code, and show how to use it."""
+    from infra.local import usage_text
 
     out = console()
     with step(out, "starting a stack") as say:
-        stack = bring_up(port, target.home(), say)
+        stack = start_stack(port, default_stack_folder(), say)
         say(f"the stack is up at {stack.endpoint_url}")
-    out.print(Text(f"\n{usage(stack)}\n"), soft_wrap=True)
+    out.print(Text(f"\n{usage_text(stack)}\n"), soft_wrap=True)
     out.print("Try it with [cyan]mediajobs submit FILE --watch[/cyan], stop it with [cyan]mediajobs down[/cyan].")
 
 
 def down() -> None:
-    """Stop it. Jobs, keys and files are kept for the next time."""
+    """Stop the stack. Jobs, keys and files are kept for the next start."""
     with step(console(), "stopping the stack") as say:
-        # A demo that was killed leaves its stack below.
-        stopped = [bring_down(home) for home in (target.home(), target.home() / "demo")]
+        # A demo that was killed leaves its own stack, in a folder below.
+        folders = (default_stack_folder(), default_stack_folder() / "demo")
+        stopped = [stop_stack(folder) for folder in folders]
         say("the stack is stopped" if any(stopped) else "no stack was running")
 
 
-def bring_up(port: int | None, home: Path, say: Callable[[str], None] = lambda _: None) -> "Stack":
-    """The running stack; `say` is told what goes on."""
+def start_stack(port: int | None, folder: Path, say: Callable[[str], None] = lambda _: None) -> "Stack":
+    """Starts or updates the stack. `say` gets a text for each step. Raises CommandError."""
     from infra.local import StackError
-    from infra.local import up as start  # botocore takes a moment: only for those who need it
+    from infra.local import up as start  # imported here because botocore takes long to import
 
     try:
-        return start(port, home, say=say)
+        return start(port, folder, say=say)
     except StackError as error:
         raise CommandError(str(error)) from error
 
 
-def bring_down(home: Path) -> bool:
-    """Whether there was anything to stop."""
+def stop_stack(folder: Path) -> bool:
+    """Returns whether a stack was running. Raises CommandError."""
     from infra.local import StackError
     from infra.local import down as stop
 
     try:
-        return stop(home)
+        return stop(folder)
     except StackError as error:
         raise CommandError(str(error)) from error

@@ -1,7 +1,6 @@
-"""`mediajobs submit`: a file or an address becomes a job."""
+"""`mediajobs submit`: creates a job for a file or an address."""
 
 import mimetypes
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -9,39 +8,47 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from infra.cli import id_arguments
-from infra.cli.errors import UsageError
-from infra.cli.job_run import finished, start, watched
-from infra.cli.options import ApiKey, ApiUrl, AsJson, Watch, connect, console
+from infra.cli.api.client import Client
+from infra.cli.command_errors import UsageError
+from infra.cli.job_workflow import show_result, upload_source, watch_job
+from infra.cli.output import console
+from infra.cli.shared_options import ApiKey, ApiUrl, AsJson, Watch, connect, without_unset
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
+from mediajobs.media.outputs import RENDITIONS
 
-_PANEL = "What to make (default: everything)"
+_PANEL = "Outputs (default: all)"
 
 
-class Rendition(StrEnum):
-    P360 = "360p"
-    P720 = "720p"
+def _rendition(name: str) -> str:
+    if name not in RENDITIONS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, RENDITIONS))}.")
+    return name
 
 
 Source = Annotated[str, typer.Argument(metavar="FILE|URL", help="A video or audio file, or its https or s3 address.")]
-Priority = Annotated[
-    int | None, typer.Option(metavar="1-10", min=1, max=10, help="10 goes first; 5 where none is given.")
-]
+Priority = Annotated[int | None, typer.Option(metavar="1-10", min=1, max=10, help="10 goes first; the default is 5.")]
 Batch = Annotated[
     str | None,
-    typer.Option("--batch", metavar="ID", help="Of this batch, which may be new.", callback=id_arguments.batch_id),
+    typer.Option("--batch", metavar="ID", help="The batch of the job, new or not.", callback=id_arguments.batch_id),
 ]
 Renditions = Annotated[
-    list[Rendition] | None,
-    typer.Option("--rendition", metavar="360p|720p", help="Only this one; may be repeated.", rich_help_panel=_PANEL),
+    list[str] | None,
+    typer.Option(
+        "--rendition",
+        metavar="|".join(RENDITIONS),
+        help="Only this one; may be repeated.",
+        parser=_rendition,
+        rich_help_panel=_PANEL,
+    ),
 ]
 NoVideo = Annotated[bool, typer.Option("--no-video", help="No renditions and no HLS.", rich_help_panel=_PANEL)]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="No MP3.", rich_help_panel=_PANEL)]
-NoThumbnail = Annotated[bool, typer.Option("--no-thumbnail", help="No picture.", rich_help_panel=_PANEL)]
-NoHls = Annotated[bool, typer.Option("--no-hls", help="No playlists.", rich_help_panel=_PANEL)]
+NoThumbnail = Annotated[bool, typer.Option("--no-thumbnail", help="No thumbnail.", rich_help_panel=_PANEL)]
+NoHls = Annotated[bool, typer.Option("--no-hls", help="No HLS playlists.", rich_help_panel=_PANEL)]
 NoTranscription = Annotated[bool, typer.Option("--no-transcription", help="No transcript.", rich_help_panel=_PANEL)]
 Language = Annotated[
-    str | None, typer.Option(metavar="CODE", help="What is spoken, such as en.", rich_help_panel=_PANEL)
+    str | None, typer.Option(metavar="CODE", help="The spoken language, such as en.", rich_help_panel=_PANEL)
 ]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The Whisper model.", rich_help_panel=_PANEL)]
 Translate = Annotated[bool, typer.Option("--translate", help="Transcript in English.", rich_help_panel=_PANEL)]
@@ -65,28 +72,28 @@ def submit(
     api_url: ApiUrl = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Send a file or an address to be processed.
+    """Create a job for a file, which is uploaded, or for an address.
 
-    With --watch, exit code 1 if the job failed. Ctrl-C stops the watching; the job goes on.
+    With --watch, exit code 1 if the job failed. Ctrl-C stops the watching; the job continues.
     """
-    options: dict[str, Any] = {
-        "renditions": [] if no_video else [one.value for one in rendition or []] or None,
-        "audio": False if no_audio else None,
-        "thumbnail": False if no_thumbnail else None,
-        "hls": False if no_hls or no_video else None,
-        "transcription": _told(
+    options = without_unset(
+        renditions=[] if no_video else rendition or None,
+        audio=False if no_audio else None,
+        thumbnail=False if no_thumbnail else None,
+        hls=False if no_hls or no_video else None,
+        transcription=without_unset(
             enabled=False if no_transcription else None,
             language=language,
             model=model,
             task="translate" if translate else None,
         ),
-    }
-    wish = about(source) | _told(priority=priority, batch_id=batch, options=_told(**options))
-    _submit(wish, source, api_url, api_key, watch=watch, as_json=as_json)
+    )
+    request = source_request(source) | without_unset(priority=priority, batch_id=batch, options=options)
+    _submit(connect(api_url, api_key), request, source, watch=watch, as_json=as_json)
 
 
-def about(source: str) -> dict[str, Any]:
-    """What POST /jobs wants to know of a file or an address. Raises UsageError where there is no such file."""
+def source_request(source: str) -> dict[str, Any]:
+    """The fields of POST /jobs for a file or an address. Raises UsageError if there is no such file."""
     if "://" in source:
         name = PurePosixPath(unquote(urlsplit(source).path)).name
         return {"filename": name or "source", "source_url": source}
@@ -98,27 +105,20 @@ def about(source: str) -> dict[str, Any]:
     size = path.stat().st_size
     if not size:
         raise UsageError(f"{source} is empty.")
-    kind, _ = mimetypes.guess_type(path.name)
-    return {"filename": path.name, "size_bytes": size} | _told(content_type=kind)
+    content_type, _ = mimetypes.guess_type(path.name)
+    return {"filename": path.name, "size_bytes": size} | without_unset(content_type=content_type)
 
 
-def _submit(
-    wish: dict[str, Any], source: str, api_url: str | None, api_key: str | None, *, watch: bool, as_json: bool
-) -> None:
-    client, out = connect(api_url, api_key), console()
-    created = client.create_job(wish)
+def _submit(client: Client, request: dict[str, Any], source: str, *, watch: bool, as_json: bool) -> None:
+    out = console()
+    created = client.create_job(request)
     if as_json:
         print_document({"job_id": created.job_id, "status": created.status})
-    with display_for(out, as_json=as_json) as screen:
-        screen.say(f"job {created.job_id}")
-        start(client, created, Path(source), screen)
-        job = watched(client, created.job_id, screen) if watch else None
+    with display_for(out, as_json=as_json) as display:
+        display.say(f"job {created.job_id}")
+        upload_source(client, created, Path(source), display)
+        job = watch_job(client, created.job_id, display) if watch else None
     if job:
-        finished(client, job, out, as_json=as_json)
+        show_result(client, job, out, as_json=as_json)
     elif not as_json:
-        out.print(f"Job {created.job_id} is on its way. Follow it:\n  mediajobs watch {created.job_id}")
-
-
-def _told(**wishes: Any) -> dict[str, Any]:
-    """Only what the caller has an opinion on: the service's defaults stay the service's."""
-    return {name: value for name, value in wishes.items() if value is not None and value != {}}
+        out.print(f"Job {created.job_id} is created. Watch it:\n  mediajobs watch {created.job_id}")

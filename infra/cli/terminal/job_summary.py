@@ -1,4 +1,4 @@
-"""What a job made, as a table, and what was said."""
+"""Prints the outputs of a job as a table, and its transcript."""
 
 import textwrap
 from pathlib import Path
@@ -12,49 +12,51 @@ from rich.text import Text
 
 from infra.cli.api.client import Client, job_path
 from infra.cli.api.documents import Job
-from infra.cli.api.downloads import FILENAMES, made
-from infra.cli.errors import printable
+from infra.cli.api.downloads import available_outputs
+from infra.cli.text_format import printable
+from mediajobs.media.outputs import MEDIA_FILES, TRANSCRIPT_FILES
 
-WORDS_SHOWN = 150
+MAX_WORDS = 150  # of a transcript
+MAX_LINE_WIDTH = 96
 
 
-def show_outputs(console: Console, job: Job, files: dict[str, Path] | None = None) -> None:
-    """The table of outputs: size, compression, and why one is not there. `files`: those that were downloaded."""
+def print_outputs(console: Console, job: Job, files: dict[str, Path] | None = None) -> None:
+    """A table with size, compression, and why an output is missing. `files` are the downloaded ones, by output name."""
     files = files or {}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     table.add_column("output", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("compression", justify="right", no_wrap=True)
     table.add_column("file" if files else "", overflow="fold")
-    for name in ("360p", "720p", "audio", "thumbnail"):
+    for name in MEDIA_FILES:
         if (entry := job.outputs.get(name)) is not None:
             table.add_row(name, *_file_cells(entry, files.get(name)))
-    for name in FILENAMES:
-        if name.startswith("transcript_") and name in files:
+    for name in TRANSCRIPT_FILES:
+        if name in files:
             table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", files[name].name)
-    for name, note in (("transcription", _transcription(job)), ("hls", _hls(job))):
-        if note:
-            table.add_row(name, "", "", note)
+    for name, description in (("transcription", _describe_transcription(job)), ("hls", _describe_hls(job))):
+        if description:
+            table.add_row(name, "", "", description)
     console.print()
     console.print(Padding.indent(table, 2))
 
 
-def show_words(console: Console, words: str) -> None:
-    """The transcript's words, its start where it is long."""
-    spoken = printable(words).split()
-    if not spoken:
+def print_transcript(console: Console, transcript: str) -> None:
+    """Prints the transcript, or its first MAX_WORDS words."""
+    words = printable(transcript).split()
+    if not words:
         return
-    text, more = " ".join(spoken[:WORDS_SHOWN]), len(spoken) - WORDS_SHOWN
-    width = min(console.width, 96) - 4
+    text, omitted = " ".join(words[:MAX_WORDS]), len(words) - MAX_WORDS
+    width = min(console.width, MAX_LINE_WIDTH) - 4
     console.print()
-    for line in textwrap.wrap(f"“{text}”" if more <= 0 else f"“{text} …” and {more} more words", width):
+    for line in textwrap.wrap(f"“{text}”" if omitted <= 0 else f"“{text} …” and {omitted} more words", width):
         console.print(Text("  " + line, "italic"), soft_wrap=True)
 
 
-def words_of(client: Client, job: Job) -> str:
-    """The transcript as text; empty where the job has none."""
+def read_transcript(client: Client, job: Job) -> str:
+    """The transcript as text; empty if the job has none."""
     name = "transcript_txt"
-    return client.text(f"{job_path(job.job_id)}/download/{name}") if name in made(job) else ""
+    return client.text(f"{job_path(job.job_id)}/download/{name}") if name in available_outputs(job) else ""
 
 
 def _file_cells(entry: dict[str, object], path: Path | None) -> tuple[str | Text, ...]:
@@ -67,7 +69,7 @@ def _file_cells(entry: dict[str, object], path: Path | None) -> tuple[str | Text
     return decimal(size), f"{ratio:.1f} : 1" if isinstance(ratio, float | int) else "", file
 
 
-def _transcription(job: Job) -> str:
+def _describe_transcription(job: Job) -> str:
     entry = job.outputs.get("transcription")
     if entry is None:
         return ""
@@ -77,7 +79,7 @@ def _transcription(job: Job) -> str:
     return ", ".join(filter(None, (f"{count} words" if count is not None else "", language, model)))
 
 
-def _hls(job: Job) -> str:
+def _describe_hls(job: Job) -> str:
     entry = job.outputs.get("hls") or {}
-    made_of = [name for name, one in entry.items() if isinstance(one, dict) and one.get("available")]
-    return " and ".join(made_of)
+    renditions = [name for name, value in entry.items() if isinstance(value, dict) and value.get("available")]
+    return " and ".join(renditions)

@@ -1,4 +1,4 @@
-"""Documents of the API as JSON, one a line, for a program that reads the output."""
+"""Prints the API's documents as JSON, one a line, for programs that read the output."""
 
 import json
 import sys
@@ -8,12 +8,12 @@ from infra.cli.api.documents import Job
 
 
 class JsonLines:
-    """Every state of the job as the API gave it, one JSON document a line, and nothing else."""
+    """Prints every state of the job as the API's document, and nothing else."""
 
     def say(self, text: str) -> None:
         pass
 
-    def begin(self, what: str, total: int | None) -> None:
+    def begin_transfer(self, label: str, total: int | None) -> None:
         pass
 
     def advance(self, count: int) -> None:

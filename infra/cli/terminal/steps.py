@@ -1,4 +1,4 @@
-"""Quiet steps: what is being done, a mark when it is done, and how long it took."""
+"""Shows one step of a command: what it does, its result as a mark, and its duration."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,33 +7,34 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.text import Text
 
-from infra.cli.errors import printable
-from infra.cli.terminal.durations import duration
+from infra.cli.terminal.durations import format_duration
+from infra.cli.text_format import printable
 
-WIDTH = 54
+TEXT_WIDTH = 54
 
 
 @contextmanager
-def step(console: Console, what: str) -> Iterator[Callable[[str], None]]:
-    """Show `what` while it runs; the function that is given changes the words."""
-    began, words = time.monotonic(), what
-    status = console.status(Text(what), spinner="dots") if console.is_terminal else None
+def step(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+    """Shows `text` while the body runs. The yielded function replaces the text."""
+    started, latest = time.monotonic(), text
+    status = console.status(Text(text), spinner="dots") if console.is_terminal else None
 
-    def say(text: str) -> None:
-        nonlocal words
-        words = text
+    def say(new_text: str) -> None:
+        nonlocal latest
+        latest = new_text
         if status:
-            status.update(Text(text))
+            status.update(Text(new_text))
 
     with status or nullcontext():
         try:
             yield say
-        except BaseException:  # Ctrl-C too: the line is ended; raised again
-            _line(console, "✗", "red", words, time.monotonic() - began)
+        except BaseException:  # KeyboardInterrupt as well: the line is printed; raised again
+            _print_line(console, "✗", "red", latest, time.monotonic() - started)
             raise
-    _line(console, "✓", "green", words, time.monotonic() - began)
+    _print_line(console, "✓", "green", latest, time.monotonic() - started)
 
 
-def _line(console: Console, mark: str, colour: str, what: str, seconds: float) -> None:
-    line = Text.assemble("  ", (mark, colour), " ", printable(what).ljust(WIDTH), (f"{duration(seconds):>10}", "dim"))
+def _print_line(console: Console, mark: str, colour: str, text: str, seconds: float) -> None:
+    duration = f"{format_duration(seconds):>10}"
+    line = Text.assemble("  ", (mark, colour), " ", printable(text).ljust(TEXT_WIDTH), (duration, "dim"))
     console.print(line, soft_wrap=True)

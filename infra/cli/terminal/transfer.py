@@ -1,11 +1,11 @@
-"""An upload or a download that a terminal shows."""
+"""The state of an upload or a download for a display."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Transfer:
-    what: str
-    total: int | None  # bytes
-    done: int = 0
+    label: str
+    total: int | None  # bytes; None if unknown
+    done: int = 0  # bytes
     status: str = "running"

@@ -1,4 +1,4 @@
-"""What can go wrong with a job, by name."""
+"""The errors of the library, by name."""
 
 
 class JobError(Exception):
@@ -16,11 +16,20 @@ class JobError(Exception):
 
 
 class Stopped(Exception):
-    """The job was cancelled or this attempt is over: stop at once and leave nothing behind."""
+    """The job was cancelled or this attempt is over: stop at once and delete what was stored."""
 
 
 class NotFound(Exception):
-    """There is no such thing."""
+    """What was asked for does not exist.
+
+    `kind` says what it would be ("job", "webhook", "delivery", "export", "key", ...), `identifier` which one.
+    `message` is a sentence for clients; by default "There is no KIND IDENTIFIER."
+    """
+
+    def __init__(self, kind: str, identifier: str, message: str | None = None) -> None:
+        super().__init__(message or f"There is no {kind} {identifier}.")
+        self.kind = kind
+        self.identifier = identifier
 
 
 class Conflict(Exception):
@@ -52,13 +61,14 @@ class QuotaExceeded(Conflict):
         self.retry_after = retry_after
 
 
-_PATIENCE = 30  # seconds until it is worth asking for a free place again
+_CONCURRENCY_RETRY_SECONDS = 30
 
 
 def over_concurrency(limit: int) -> QuotaExceeded:
+    """Returns the error of an account that has `limit` unfinished jobs already."""
     return QuotaExceeded(
         f"This account may have {limit} jobs that are not finished. Wait until one ends, or cancel one: "
         "those that wait for their upload count, too.",
         policy="concurrent-jobs",
-        retry_after=_PATIENCE,
+        retry_after=_CONCURRENCY_RETRY_SECONDS,
     )

@@ -52,7 +52,7 @@ def key_of(limit: int = 10_000) -> str:
 def item(key: str) -> dict[str, Any]:
     """The key's item as it lies in the table."""
     wanted = {"key_id": {"S": key.split("_")[1]}}
-    found: dict[str, Any] = boto3.client("dynamodb").get_item(TableName="KeysTable", Key=wanted)["Item"]
+    found: dict[str, Any] = boto3.client("dynamodb").get_item(TableName="ApiKeysTable", Key=wanted)["Item"]
     return found
 
 
@@ -279,7 +279,7 @@ def test_a_key_from_before_days_were_counted_goes_on(clock: ClockOfThreads) -> N
     enter(key)
     place = {"key_id": {"S": key.split("_")[1]}}
     boto3.client("dynamodb").update_item(
-        TableName="KeysTable", Key=place, UpdateExpression="REMOVE #day, day_writes, #counter",
+        TableName="ApiKeysTable", Key=place, UpdateExpression="REMOVE #day, day_writes, #counter",
         ExpressionAttributeNames={"#day": "day", "#counter": GET},
     )  # fmt: skip
     assert enter(key).today.counts == {GET: 1}
@@ -333,7 +333,7 @@ def test_the_item_that_every_request_writes_stays_small(clock: ClockOfThreads) -
 def test_what_is_counted_is_neither_in_the_index_nor_in_the_way_of_the_keys_owner(clock: ClockOfThreads) -> None:
     key = key_of()
     enter(key)
-    index = boto3.client("dynamodb").scan(TableName="KeysTable", IndexName="accounts")["Items"]
+    index = boto3.client("dynamodb").scan(TableName="ApiKeysTable", IndexName="accounts")["Items"]
     assert index[0].keys() <= {"key_id", "account", "created_at", "requests_per_minute", "revoked_at"}
     key_id = key.split("_")[1]
     key_store.set_rate_limit(key_id, 1)

@@ -11,7 +11,7 @@ from mediajobs.errors import Contention
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.pipeline import admission_service
-from statemachine.tasks.context import StoreReporter
+from statemachine.tasks.progress_reporter import StoreReporter
 from tests.support.functions import load
 from tests.support.jobs import create_job
 from tests.support.refused_writes import CONFLICT, refused

@@ -52,10 +52,10 @@ def statuses(*job_ids: str) -> list[Status]:
 
 def messages() -> list[str]:
     client, found = boto3.client("sqs"), []
-    while told := client.receive_message(QueueUrl=SETTINGS["CHORES_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
+    while told := client.receive_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
         for message in told:
             found.append(message["Body"])
-            client.delete_message(QueueUrl=SETTINGS["CHORES_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
+            client.delete_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
@@ -65,7 +65,7 @@ def work_off(told: list[str]) -> int:
         if not told:
             return rounds
         with Client(load("background").app) as client:
-            client.lambda_.invoke("work", client.events.generate_sqs_event(told, queue_name="chores"))
+            client.lambda_.invoke("work", client.events.generate_sqs_event(told, queue_name="background"))
         told = messages()
     raise AssertionError("it never ends")
 
@@ -173,7 +173,7 @@ class TestManyMore:
         left: Walk | None = walk()
         while left is not None:
             found = bulk_retry_service.advance(left, lambda: False)
-            total, left = total + found.reasons["source_never_uploaded"], found.left
+            total, left = total + found.reasons["source_never_uploaded"], found.remaining
         assert total == 5
 
     def test_a_second_copy_of_the_message_retries_nothing_twice(self, ask: Ask) -> None:
@@ -189,7 +189,7 @@ class TestManyMore:
         ] * 4
 
     def test_what_ends_after_the_question_is_not_meant(self, ask: Ask) -> None:
-        asked = walk().model_copy(update={"asked_at": "2026-01-01T00:00:00.000Z"})
+        asked = walk().model_copy(update={"requested_at": "2026-01-01T00:00:00.000Z"})
         job_id = ended(Status.FAILED)
         with calls() as sent:
             assert bulk_retry_service.advance(asked, lambda: True).document.model_dump() == done(0)

@@ -184,10 +184,10 @@ class TestRetry:
     def test_two_retries_at_once_make_one_attempt(self, ask: Ask) -> None:
         seen = job_store.get(ended(ask, Status.FAILED))
         service.retry(seen, from_start=False)
-        with pytest.raises(Conflict, match="quicker"):
+        with pytest.raises(Conflict, match="changed meanwhile"):
             service.retry(seen, from_start=False)
         job_store.transition(seen.job_id, Status.CANCELLED)
-        with pytest.raises(Conflict, match="quicker"):
+        with pytest.raises(Conflict, match="changed meanwhile"):
             service.retry(seen, from_start=False)
         assert job_store.get(seen.job_id).attempt == 2
 

@@ -52,7 +52,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is three jobs, and a part has at least 600 bytes."""
     monkeypatch.setattr(export_service, "PART", 600)
     monkeypatch.setattr(export_service, "_PAGE", 3)
-    monkeypatch.setattr(export, "INLINE", 200)
+    monkeypatch.setattr(export, "MAX_INLINE_BYTES", 200)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 600)
 
 
@@ -118,10 +118,12 @@ def as_rows(text: str) -> list[list[str]]:
 def chores() -> list[str]:
     """Takes every message off the queue."""
     client, found = boto3.client("sqs"), []
-    while messages := client.receive_message(QueueUrl=SETTINGS["CHORES_QUEUE"], MaxNumberOfMessages=10).get("Messages"):
+    while messages := client.receive_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], MaxNumberOfMessages=10).get(
+        "Messages"
+    ):
         for message in messages:
             found.append(message["Body"])
-            client.delete_message(QueueUrl=SETTINGS["CHORES_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
+            client.delete_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
@@ -129,7 +131,7 @@ def work(body: str, received: int = 1) -> Any:
     """Gives a message to the function, as SQS would."""
     door = load("background")
     with Client(door.app) as client:
-        event = client.events.generate_sqs_event([body], queue_name="chores")
+        event = client.events.generate_sqs_event([body], queue_name="background")
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
         return client.lambda_.invoke("work", event).payload
 
@@ -360,7 +362,9 @@ def test_a_hundred_thousand_jobs_take_a_few_megabytes_of_memory(monkeypatch: pyt
 
 
 def test_the_queue_gives_up_when_the_function_does() -> None:
-    queue, function = (template()["Resources"][name]["Properties"] for name in ("Chores", "ChoresFunction"))
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == load("background").TRIES
-    assert function["Timeout"] * 1000 >= 2 * load("background").LEFT_MILLISECONDS
+    queue, function = (
+        template()["Resources"][name]["Properties"] for name in ("BackgroundQueue", "BackgroundFunction")
+    )
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == load("background").MAX_RECEIVES
+    assert function["Timeout"] * 1000 >= 2 * load("background").RESERVED_MILLISECONDS
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from chalice.test import Client, HTTPResponse
 
-from infra.local.checks import free_port
+from infra.local.ports import free_port
 from mediajobs.aws import clients
 from mediajobs.health import check_service, worker_store
 from mediajobs.health.report import Disk, Heartbeat
@@ -66,9 +66,9 @@ def settings(session: Any) -> dict[str, str]:
         "JOBS_TABLE": "JobsTable",
         "COUNTERS_TABLE": "CountersTable",
         "MEDIA_BUCKET": "media",
-        "BUS": "bus",
+        "EVENT_BUS": "bus",
         "STATE_MACHINE": machine["stateMachineArn"],
-        **{name: queue(name) for name in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE", "FAILED_EVENTS")},
+        **{name: queue(name) for name in ("WEBHOOK_EVENTS_QUEUE", "WEBHOOK_ATTEMPTS_QUEUE", "FAILED_EVENTS_QUEUE")},
         "TASK_RESOURCE": ACTIVITY,
         "CPU_JOB_QUEUE": "cpu",
         "GPU_JOB_QUEUE": "gpu",
@@ -115,8 +115,8 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
 
 
 def forget() -> None:
-    route._kept.clear()
-    check_service._made.cache_clear()
+    route._cache.clear()
+    check_service._clients.cache_clear()
 
 
 def ask() -> HTTPResponse:
@@ -195,10 +195,10 @@ def test_what_hangs_longer_than_its_client_would_wait_is_left_behind(monkeypatch
 
 
 def test_a_part_that_is_gone_is_unhealthy_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MEDIA_BUCKET", "BUS"):
+    for name in ("MEDIA_BUCKET", "EVENT_BUS"):
         monkeypatch.setenv(name, "gone")
     monkeypatch.setenv("STATE_MACHINE", "arn:aws:states:us-east-1:000000000000:stateMachine:gone")
-    monkeypatch.setenv("ATTEMPTS_QUEUE", f"{os.environ['ATTEMPTS_QUEUE']}-gone")
+    monkeypatch.setenv("WEBHOOK_ATTEMPTS_QUEUE", f"{os.environ['WEBHOOK_ATTEMPTS_QUEUE']}-gone")
     found = statuses(told())
     assert [found[name] for name in ("s3", "eventbridge", "stepfunctions", "webhooks")] == ["unhealthy"] * 4
     assert found["dynamodb"] == "healthy"
@@ -222,13 +222,13 @@ def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(route, "KEPT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(route, "CACHE_SECONDS", HANG_SECONDS)
     first = told()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    check_service._made.cache_clear()
+    check_service._clients.cache_clear()
     assert told() == first
-    monkeypatch.setattr(route, "KEPT_SECONDS", -1.0)
-    route._kept.clear()
+    monkeypatch.setattr(route, "CACHE_SECONDS", -1.0)
+    route._cache.clear()
     assert [told()["overall"] for _ in range(2)] == ["degraded"] * 2
 
 
@@ -261,11 +261,11 @@ def test_the_fullest_of_the_workers_disks_counts(table: Any, clock: Clock) -> No
 
 def test_an_event_that_nobody_could_handle_is_a_warning(session: Any, settings: dict[str, str]) -> None:
     queue = session.client("sqs")
-    queue.send_message(QueueUrl=settings["FAILED_EVENTS"], MessageBody="{}")
+    queue.send_message(QueueUrl=settings["FAILED_EVENTS_QUEUE"], MessageBody="{}")
     try:
         document = told()
     finally:
-        queue.purge_queue(QueueUrl=settings["FAILED_EVENTS"])
+        queue.purge_queue(QueueUrl=settings["FAILED_EVENTS_QUEUE"])
     assert (document["overall"], statuses(document)["webhooks"]) == ("warning", "warning")
 
 
@@ -285,5 +285,5 @@ def test_with_batch_its_queues_count_and_no_worker(
     assert services["compute"]["status"] == expected
     assert "workers" not in services["compute"]
     monkeypatch.setenv("GPU_JOB_QUEUE", "none")
-    route._kept.clear()
+    route._cache.clear()
     assert told()["services"]["compute"]["status"] == "unhealthy"

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 ROUTES = route_table.all_routes()
 SECRET = "divorce.mp4"  # the file name that no stranger may see
 BATCH = "lawyers"
-COUNTERS = {"KeysTable", "UsageTable", "IdempotencyTable"}  # whoever asks is counted
+COUNTERS = {"ApiKeysTable", "UsageTable", "IdempotencyTable"}  # whoever asks is counted
 FREE = {"output": "source", "rendition": "360p"}  # path parameters that belong to nobody
 NO_IDS = ("not-an-id", "01arz3ndektsv4rrff69g5fav", "0" * 25, "'; DROP TABLE jobs; --", "é" * 26, "A" * 3000)
 LONG = "x" * 100_000
@@ -61,7 +61,7 @@ class House:
 
 @pytest.fixture
 def house(cloud: None) -> Iterator[House]:
-    for queue in ("chores", "attempts"):
+    for queue in ("background", "attempts"):
         boto3.client("sqs").create_queue(QueueName=queue)
     mine, theirs = (
         key_store.create("acme", requests_per_minute=10_000),

@@ -244,7 +244,7 @@ def test_the_source_of_a_job_that_ended_early_is_there_or_never_came(ask: Ask) -
     job_store.transition(job_id, Status.CANCELLED)
     assert "never came" in problem(ask("GET", path), 404)["detail"]
     objects = MediaBucket.from_environment()
-    objects.client.put_object(Bucket=objects.bucket, Key=source_key(job_id), Body=b"late")
+    objects.client.put_object(Bucket=objects.name, Key=source_key(job_id), Body=b"late")
     assert source_key(job_id) in ask("GET", path).headers["Location"]
 
 

@@ -33,7 +33,7 @@ ACCOUNT_LIMIT, SYSTEM_LIMIT = 2, 3
 QUOTA = {"acme": 2}  # open jobs; the other account has none
 SETTINGS = {
     "JOBS_TABLE": "JobsTable",
-    "KEYS_TABLE": "KeysTable",
+    "API_KEYS_TABLE": "ApiKeysTable",
     "COUNTERS_TABLE": "CountersTable",
     "ACCOUNT_CONCURRENCY": str(ACCOUNT_LIMIT),
     "SYSTEM_CONCURRENCY": str(SYSTEM_LIMIT),

@@ -122,7 +122,7 @@ def test_a_late_first_event_leaves_nothing_behind_of_a_deleted_job() -> None:
     first, last = birth(job_id), deleted(job_id)
     for event in (first, last, first):
         name_index_store.follow(event)
-    assert _table("NamesTable").scan()["Items"] == []
+    assert _table("NameIndexTable").scan()["Items"] == []
 
 
 def test_later_events_write_no_entries() -> None:
@@ -196,7 +196,7 @@ def test_as_many_entries_as_are_looked_up_take_twelve_calls(api: Api) -> None:
     """Of jobs that are gone, which costs the same."""
     ids = [f"{number:026d}" for number in range(name_index_store.RARE)]
     batch_items.write(
-        "NamesTable", ({"PutRequest": {"Item": name_index_store._key("acme#w", f"word/{each}")}} for each in ids)
+        "NameIndexTable", ({"PutRequest": {"Item": name_index_store._key("acme#w", f"word/{each}")}} for each in ids)
     )
     api.page("none")  # a key's first request begins its window
     with calls() as sent:

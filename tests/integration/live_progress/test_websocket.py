@@ -575,7 +575,7 @@ def test_listeners_are_in_no_list_of_jobs(room: Room) -> None:
 def test_the_template_gives_the_function_the_records_that_these_tests_give_it() -> None:
     from tests.support.template import template
 
-    event = template()["Resources"]["ProgressFunction"]["Properties"]["Events"]["Jobs"]["Properties"]
+    event = template()["Resources"]["BroadcastFunction"]["Properties"]["Events"]["JobsStream"]["Properties"]
     patterns = [json.loads(entry["Pattern"])["dynamodb"] for entry in event["FilterCriteria"]["Filters"]]
     assert patterns == [
         {"Keys": {"item": {"S": ["job", "progress"]}}},

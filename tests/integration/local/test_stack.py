@@ -15,9 +15,11 @@ import pytest
 import requests
 
 from infra import local
-from infra.local import checks, emulator, processes
-from infra.local.home import ROOT, Home
-from infra.local.packaging import package
+from infra.local import emulator, preflight_checks, processes
+from infra.local.artifacts import package_template
+from infra.local.ports import free_port
+from infra.local.stack_folder import StackFolder
+from infra.paths import ROOT
 from tests.support.waiting import HANG_SECONDS, until
 
 FUNCTION = """
@@ -102,13 +104,13 @@ HELD_UP = """
 import signal, sys
 from pathlib import Path
 from infra import local
-from infra.local import deploy
+from infra.local import deployment
 
 def hold(_session):
     print("MiniStack runs", flush=True)
     signal.pause()
 
-deploy.forget_activity = hold
+deployment.delete_activities = hold
 local.up(0, Path(sys.argv[1]), model=None)
 """
 
@@ -134,9 +136,10 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def up(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     homes: set[Path] = set()
-    monkeypatch.setattr(emulator, "START_SECONDS", HANG_SECONDS)
-    for name in ("KEY_SECONDS", "WORKER_SECONDS"):
-        monkeypatch.setattr(f"infra.local.stack.{name}", HANG_SECONDS)
+    monkeypatch.setattr(emulator, "START_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.worker_process.START_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.stack.KEY_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.deployment.DEPLOY_TIMEOUT_SECONDS", HANG_SECONDS)
 
     def start(name: str = "home", port: int = 0) -> local.Stack:
         homes.add(tmp_path / name)
@@ -221,7 +224,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     broken = start_task(updated, 3600).rpartition(":")[2]
     order(updated, "late", after=900)
     assert local.down(tmp_path / "home")
-    again = up(port=checks.free_port(0))
+    again = up(port=free_port(0))
     assert again.port != stack.port
     assert again.outputs == stack.outputs | {"work_queue": again.outputs["work_queue"]}
     assert again.outputs["work_queue"] == stack.outputs["work_queue"].replace(f":{stack.port}/", f":{again.port}/")
@@ -241,7 +244,9 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert left.port != right.port
     hello(left)
     start_task(left, 3600)
-    until(lambda: len(processes.left(Home(tmp_path / "left"))) >= 4)  # MiniStack, a Lambda, the worker, a task
+    until(
+        lambda: len(processes.process_ids(StackFolder(tmp_path / "left"))) >= 4
+    )  # MiniStack, a Lambda, the worker, a task
     objects = emulator.session(right.endpoint_url).client("s3")
     assert left.outputs["media_bucket"] not in [bucket["Name"] for bucket in objects.list_buckets()["Buckets"]]
     change(left, "kept")
@@ -252,50 +257,50 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     os.kill(left.processes["worker"]["pid"], signal.SIGKILL)
     assert local.status(tmp_path / "left") is None
     local.down(tmp_path / "left")
-    assert processes.left(Home(tmp_path / "left")) == []
+    assert processes.process_ids(StackFolder(tmp_path / "left")) == []
     assert not listens(left.port)
     assert hello(right)
     again = up("left")
     assert items(again) == ["kept"], "the last save is all that a killed stack has"
-    assert "was killed" in local.usage(again)
+    assert "was killed" in local.usage_text(again)
 
     start_task(right, 3600)
-    until(lambda: len(processes.left(Home(tmp_path / "right"))) >= 4)
+    until(lambda: len(processes.process_ids(StackFolder(tmp_path / "right"))) >= 4)
     local.down(tmp_path / "right")
-    assert processes.left(Home(tmp_path / "right")) == []
+    assert processes.process_ids(StackFolder(tmp_path / "right")) == []
     assert not listens(right.port)
     assert not local.down(tmp_path / "right"), "down again is harmless"
-    assert not Home(tmp_path / "right").open_mark.exists(), "the next `up` has nothing to regret"
+    assert not StackFolder(tmp_path / "right").running_marker.exists(), "the next `up` has nothing to regret"
 
 
 def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+    home = StackFolder(tmp_path / "home")
     with subprocess.Popen(
         [sys.executable, "-c", HELD_UP, str(home.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as starting:
         assert starting.stdout is not None
         assert starting.stdout.readline() == "MiniStack runs\n"
-        assert processes.left(home)
+        assert processes.process_ids(home)
         starting.send_signal(signal.SIGTERM)
         assert starting.wait(HANG_SECONDS) != 0
-    assert processes.left(home) == []
+    assert processes.process_ids(home) == []
 
 
 def test_template_that_cannot_be_deployed_says_what_failed(up: Up, template: Path, tmp_path: Path) -> None:
     template.write_text(TEMPLATE.replace("!Ref Library", "arn:aws:lambda:us-east-1:000000000000:layer:none:1"))
     with pytest.raises(local.StackError, match=r"Hello \(AWS::Lambda::Function\): \w+"):
         up()
-    assert processes.left(Home(tmp_path / "home")) == []
+    assert processes.process_ids(StackFolder(tmp_path / "home")) == []
 
 
 def test_same_code_makes_the_same_package(template: Path, tmp_path: Path) -> None:
-    first = package(template, "bucket")
+    first = package_template(template, "bucket")
     (tmp_path / "layer/python/__pycache__").mkdir()
     (tmp_path / "layer/python/__pycache__/greeting.pyc").write_bytes(b"left out")
     os.utime(tmp_path / "function/app.py", (1, 1))
-    assert package(template, "bucket") == first
+    assert package_template(template, "bucket") == first
     (tmp_path / "function/app.py").write_text("changed")
-    changed = package(template, "bucket")
+    changed = package_template(template, "bucket")
     assert len({artifact.key for artifact in changed.artifacts} - {artifact.key for artifact in first.artifacts}) == 1
 
 
@@ -315,12 +320,15 @@ def test_missing_ffmpeg_and_full_disk_name_the_cure(monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: full)
         with pytest.raises(local.StackError, match=r"only 5 MB free below .*: make room for 1 GB"):
-            checks.ready(tmp_path)
+            preflight_checks.check_machine(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(local.StackError, match="ffmpeg is missing: apt-get install ffmpeg"):
-        checks.ready(tmp_path)
+        preflight_checks.check_machine(tmp_path)
 
 
 def test_one_up_at_a_time(up: Up, tmp_path: Path) -> None:
-    with Home(tmp_path / "home").locked(), pytest.raises(local.StackError, match="another `up` or `down` is at work"):
+    with (
+        StackFolder(tmp_path / "home").lock(),
+        pytest.raises(local.StackError, match="another `up` or `down` is at work"),
+    ):
         up()

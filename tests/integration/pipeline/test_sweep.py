@@ -286,7 +286,9 @@ def test_a_job_whose_upload_never_came_fails_by_name_and_gives_its_place_back() 
 
 def test_an_upload_in_parts_has_a_day_and_is_forgotten_then() -> None:
     for job_id, ago in (("OLD", timedelta(hours=25, seconds=1)), ("NEW", timedelta(hours=24, minutes=59))):
-        pending_job(job_id, ago=ago, upload_id=presigned_upload_store.begin(f"sources/{job_id}/source", None))
+        pending_job(
+            job_id, ago=ago, upload_id=presigned_upload_store.create_multipart(f"sources/{job_id}/source", None)
+        )
     assert sweep_service.expire() == ["OLD"]
     left = boto3.client("s3").list_multipart_uploads(Bucket="media")["Uploads"]
     assert [upload["Key"] for upload in left] == ["sources/NEW/source"]

@@ -183,9 +183,9 @@ def record(job_id: str) -> dict[str, Any]:
 
 
 def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    function = template()["Resources"]["RollupsFunction"]["Properties"]
+    function = template()["Resources"]["StatisticsFunction"]["Properties"]
     seconds = function.get("Timeout", template()["Globals"]["Function"]["Timeout"])
-    ids = [f"busy-{number}" for number in range(function["Events"]["Changed"]["Properties"]["BatchSize"])]
+    ids = [f"busy-{number}" for number in range(function["Events"]["Message"]["Properties"]["BatchSize"])]
     for job_id in ids:
         create(job_id, "acme")
     slept: list[float] = []
@@ -220,7 +220,7 @@ def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.Mo
     fetch = client.batch_get_item
 
     def counted(**request: Any) -> Any:
-        calls.append(len(request["RequestItems"]["TalliesTable"]["Keys"]))
+        calls.append(len(request["RequestItems"]["StatisticsTable"]["Keys"]))
         return fetch(**request)
 
     monkeypatch.setattr(client, "batch_get_item", counted)

@@ -187,12 +187,12 @@ class TestValidationOnce:
 def test_what_earlier_attempts_made_counts_unless_the_job_began_anew() -> None:
     upload(b"film")
     context = load_context("J", 1)
-    context.keep(TaskManifest(task="media", attempt=1, outputs=[]))
-    assert context.made_before("media") is not None
+    context.save_manifest(TaskManifest(task="media", attempt=1, outputs=[]))
+    assert context.completed_manifest("media") is not None
     retry(from_start=False)
-    assert load_context("J", 2).made_before("media") is not None
+    assert load_context("J", 2).completed_manifest("media") is not None
     retry(from_start=True)
-    assert load_context("J", 3).made_before("media") is None
+    assert load_context("J", 3).completed_manifest("media") is None
 
 
 def test_a_task_of_a_deleted_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:

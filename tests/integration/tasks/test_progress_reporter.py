@@ -10,7 +10,7 @@ from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import context
-from statemachine.tasks.context import StoreReporter
+from statemachine.tasks.progress_reporter import StoreReporter
 from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -27,7 +27,7 @@ def reporter() -> StoreReporter:
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that the test turns."""
     now = [100.0]
-    monkeypatch.setattr("statemachine.tasks.context.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("statemachine.tasks.progress_reporter.time.monotonic", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds

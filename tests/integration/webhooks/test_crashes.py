@@ -85,7 +85,7 @@ class World(Room):
         self.chaos, self.outbox = chaos, load("outbox")
         self.queues.shuffle = chaos.seed
         bus = Bus(self.queues)
-        monkeypatch.setenv("BUS", "bus")
+        monkeypatch.setenv("EVENT_BUS", "bus")
         monkeypatch.setattr(self.outbox, "_events", lambda: bus)
         monkeypatch.setattr(bus, "put_events", chaos.around(bus.put_events))
         monkeypatch.setattr(Wire, "make_request", chaos.around(Wire.make_request))

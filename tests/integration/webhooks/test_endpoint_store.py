@@ -176,6 +176,6 @@ def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_slow_endpoints_of_one_account_leave_most_workers_to_the_others() -> None:
-    hints = template()["Resources"]["AttemptsFunction"]["Properties"]["Events"]["Due"]["Properties"]
+    hints = template()["Resources"]["WebhookDeliveryFunction"]["Properties"]["Events"]["Message"]["Properties"]
     _condition, _at_home, workers = hints["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
     assert workers / 2 >= MAX_ENDPOINTS * endpoint_concurrency_store.MAX_CONCURRENT  # at worst each holds one alone

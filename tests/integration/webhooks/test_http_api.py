@@ -18,7 +18,7 @@ from tests.support.webhook_receivers import Receiver, answer, receiver
 from tests.support.webhooks import MINUTE, Room, furnish
 
 API = load("api").app
-from chalicelib.views import webhook_deliveries as deliveries_noun  # noqa: E402 - its folder is on the path from here on
+from chalicelib.views import webhook_deliveries as views  # noqa: E402 - its folder is on the path from here on
 
 pytestmark = pytest.mark.usefixtures("cloud")
 URL = "https://example.com/hook"
@@ -296,7 +296,7 @@ def test_failures_are_those_of_an_address(ask: Ask, room: Room) -> None:
 def test_a_recovery_takes_page_after_page_and_then_goes_on_by_itself(
     ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
 ) -> None:
-    monkeypatch.setattr(deliveries_noun, "RECOVER_SECONDS", seconds)
+    monkeypatch.setattr(views, "RECOVER_SECONDS", seconds)
     monkeypatch.setattr(delivery_store, "recover", functools.partial(delivery_store.recover, most=1))
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from infra.local import emulator
-from infra.local.home import ROOT
+from infra.paths import ROOT
 from mediajobs.health import worker_store
 from mediajobs.health.report import Heartbeat
 from statemachine.worker.claims import Claim, Claims
@@ -291,4 +291,4 @@ def test_a_worker_that_cannot_give_its_sign_works_all_the_same(
 ) -> None:
     worker(COUNTERS_TABLE="gone")
     assert pipe.end(pipe.start("exit", "0"))["status"] == "SUCCEEDED"
-    until(lambda: '"event": "sign_failed", "error": "ResourceNotFoundException"' in logged(tmp_path))
+    until(lambda: '"event": "worker_heartbeat_failed", "error": "ResourceNotFoundException"' in logged(tmp_path))

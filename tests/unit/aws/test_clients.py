@@ -25,7 +25,7 @@ REST = 5  # seconds, for what else there is to do
 STORES = ROOT / "layers" / "python" / "mediajobs"
 FOR_BODIES: dict[str, Callable[[], Any]] = {
     "objects": lambda: MediaBucket("media").client,
-    "uploads": lambda: presigned_upload_store._joining(),
+    "uploads": lambda: presigned_upload_store._transfer_client(),
 }
 FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "rows": lambda: connection().client,
@@ -35,11 +35,12 @@ FOR_REQUESTS: dict[str, Callable[[], Any]] = {
     "executions": lambda: executions_client._client(),
     "hints": lambda: attempt_queue._client(),
     "pushes": lambda: push_client.gateway(),
-    "health": lambda: check_service._made()["dynamodb"],
+    "health": lambda: check_service._clients()["dynamodb"],
 }
+PARTS = [Part(1, 5)]
 URLS: dict[str, Callable[[], str]] = {
-    "PUT": lambda: presigned_upload_store.single("sources/A/source", None)["url"],
-    "parts": lambda: presigned_upload_store.in_parts("sources/A/source", "id", [Part(1, 5)], "")["parts"][0]["url"],
+    "PUT": lambda: presigned_upload_store.single_upload("sources/A/source", None)["url"],
+    "parts": lambda: presigned_upload_store.multipart_upload("sources/A/source", "id", PARTS, "")["parts"][0]["url"],
     "GET": lambda: MediaBucket("media").presigned_get("sources/A/source"),
 }
 
@@ -50,11 +51,11 @@ def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     kept = (
         delivery_service._circuits,
         presigned_upload_store._client,
-        presigned_upload_store._joining,
+        presigned_upload_store._transfer_client,
         executions_client._client,
         attempt_queue._client,
         push_client.gateway,
-        check_service._made,
+        check_service._clients,
     )
     for variable, value in SETTINGS.items():
         monkeypatch.setenv(variable, value)

@@ -62,8 +62,8 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PlayedApi]:
     monkeypatch.setenv("MEDIAJOBS_API_KEY", KEY)
     monkeypatch.setenv("MEDIAJOBS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("infra.cli.api.change_feed.PACE", 0.01)
-    monkeypatch.setattr("infra.cli.api.client.BACKOFF", 0.01)
+    monkeypatch.setattr("infra.cli.api.change_feed.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("infra.cli.api.client.BACKOFF_SECONDS", 0.01)
     yield server.played  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()

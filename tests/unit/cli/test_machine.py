@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
 from infra.local import StackError
-from infra.models import ModelError
+from infra.whisper_models import ModelError
 from mediajobs.accounts import key_store
 
 runner = CliRunner()
@@ -17,7 +17,7 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEDIAJOBS_HOME", str(tmp_path))
-    monkeypatch.delenv("KEYS_TABLE", raising=False)
+    monkeypatch.delenv("API_KEYS_TABLE", raising=False)
     return tmp_path
 
 
@@ -91,14 +91,14 @@ def test_without_a_stack_a_key_needs_a_table() -> None:
 
     assert result.exit_code == 2
     assert "mediajobs up" in result.stderr
-    assert "KEYS_TABLE" in result.stderr
+    assert "API_KEYS_TABLE" in result.stderr
 
 
 def test_an_endpoint_without_a_table_is_wrong_use() -> None:
     result = run("keys", "create", "--account", "blue", "--endpoint", "http://127.0.0.1:9")
 
     assert result.exit_code == 2
-    assert "KEYS_TABLE must name the table" in result.stderr
+    assert "API_KEYS_TABLE must name the table" in result.stderr
 
 
 def test_a_stack_that_cannot_start_says_why_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_a_model_that_cannot_be_had_is_an_error_and_not_a_crash(
     def pull(*_: object) -> None:
         raise ModelError("no network")
 
-    monkeypatch.setattr("infra.models.pull", pull)
+    monkeypatch.setattr("infra.whisper_models.pull", pull)
 
     result = run("models", "pull", "base", "--into", str(tmp_path))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.target import ROOT
+from infra.paths import ROOT
 from tests.unit.cli.conftest import PlayedApi
 
 COMMAND = [sys.executable, "-c", "from infra.cli.main import app; app()"]

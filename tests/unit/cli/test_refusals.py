@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from requests import Response
 
-from infra.cli.api.client import COMMANDS, _refusal
-from infra.cli.errors import RefusedError
-from infra.cli.target import ROOT
+from infra.cli.api.client import COMMANDS_FOR_ADVICE, _api_error
+from infra.cli.command_errors import ApiError
+from infra.paths import ROOT
 
 SAID = "".join(
     file.read_text() for folder in ("functions/api", "layers/python") for file in sorted((ROOT / folder).rglob("*.py"))
 )
 
 
-def refused(detail: str, *errors: dict[str, Any], **headers: str) -> RefusedError:
+def refused(detail: str, *errors: dict[str, Any], **headers: str) -> ApiError:
     response = Response()
     response.status_code = 422
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     response._content = json.dumps({"title": "No", "detail": detail, "errors": errors}).encode()
-    return _refusal(response)
+    return _api_error(response)
 
 
 def test_what_the_api_says_twice_is_said_once() -> None:
@@ -30,7 +30,7 @@ def test_what_the_api_says_twice_is_said_once() -> None:
     assert refused("Later.", Retry_After="7").hints == ("Try again in 7 s.",)
 
 
-@pytest.mark.parametrize("advice", COMMANDS)
+@pytest.mark.parametrize("advice", COMMANDS_FOR_ADVICE)
 def test_its_advice_names_a_command(advice: str) -> None:
     assert advice in SAID, "the API does not say that any more"
     told = refused(f"It is so. {advice} yours.").message

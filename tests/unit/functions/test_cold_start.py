@@ -59,7 +59,7 @@ def started() -> dict[str, Any]:
 
 
 def test_it_loads_no_view_and_nothing_that_only_some_routes_need(started: dict[str, Any]) -> None:
-    own = {f"chalicelib.views.{noun}" for noun in route_table.CALLS}
+    own = {f"chalicelib.views.{module}" for module in route_table.OPERATIONS}
     assert not set(started["modules"]) & (own | _FOR_SOME)
 
 
@@ -67,13 +67,13 @@ def test_it_builds_no_model(started: dict[str, Any]) -> None:
     assert started["built"] == []
 
 
-@pytest.mark.parametrize("noun", route_table.CALLS)
-def test_a_noun_answers_the_calls_that_it_is_loaded_for_and_no_others(noun: str) -> None:
-    declared = {f"{route.method} {route.path}" for route in route_table.routes_of(noun)}
-    assert declared == set(route_table.CALLS[noun])
+@pytest.mark.parametrize("module", route_table.OPERATIONS)
+def test_a_module_of_views_declares_the_operations_that_it_is_loaded_for_and_no_others(module: str) -> None:
+    declared = {f"{route.method} {route.path}" for route in route_table.routes_of(module)}
+    assert declared == set(route_table.OPERATIONS[module])
 
 
-def test_every_noun_is_in_the_table() -> None:
+def test_every_module_of_views_is_in_the_table() -> None:
     folder = ROOT / "functions" / "api" / "chalicelib" / "views"
     declaring = {path.stem for path in folder.glob("*.py") if "\nroutes = Routes(" in path.read_text()}
-    assert declaring == set(route_table.CALLS)
+    assert declaring == set(route_table.OPERATIONS)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from infra.local import restart, workers
-from infra.local.gateway import accepts_gzip
-from infra.local.home import Home
+from infra.local import saved_state
+from infra.local.ministack_patches import lambda_workers
+from infra.local.ministack_patches.api_gateway import accepts_gzip
+from infra.local.stack_folder import StackFolder
 from tests.support.waiting import HANG_SECONDS
 
 
@@ -45,40 +46,43 @@ class Pool:
 
 def test_a_crowd_waits_for_the_processes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
-    acquire = workers.queueing(pool.acquire)
-    for _ in range(workers.MOST):
+    acquire = lambda_workers.wait_for_free_worker(pool.acquire)
+    for _ in range(lambda_workers.MAX_WORKERS):
         acquire("api")
 
     def end_one() -> None:
         pool.busy -= 1
 
-    monkeypatch.setattr(workers, "PATIENCE", HANG_SECONDS)
-    monkeypatch.setattr("infra.local.workers.time.sleep", lambda _: end_one())  # instead of waiting
+    monkeypatch.setattr(lambda_workers, "WAIT_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.ministack_patches.lambda_workers.time.sleep", lambda _: end_one())
     assert acquire("api")[0] is not None
-    assert pool.busy == workers.MOST
+    assert pool.busy == lambda_workers.MAX_WORKERS
 
 
 def test_who_waits_too_long_gets_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "PATIENCE", 0.05)
+    monkeypatch.setattr(lambda_workers, "WAIT_TIMEOUT_SECONDS", 0.05)
     pool = Pool()
-    acquire = workers.queueing(pool.acquire)
-    for _ in range(workers.MOST + 1):
+    acquire = lambda_workers.wait_for_free_worker(pool.acquire)
+    for _ in range(lambda_workers.MAX_WORKERS + 1):
         assert acquire("api")[0] is not None
-    assert pool.busy == workers.MOST + 1
+    assert pool.busy == lambda_workers.MAX_WORKERS + 1
 
 
 def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
     lines: queue.Queue[str] = queue.Queue()
     for line in ("one", "two", "three"):
         lines.put(line)
-    assert workers.prompt(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
+    assert lambda_workers.read_log_lines(SimpleNamespace(_stderr_queue=lines)) == "one\ntwo\nthree"
     assert lines.empty()
 
 
 @pytest.mark.parametrize(
     ("saved", "after"),
     [
-        ("http://localhost:1/000000000000/mediajobs-Chores", "http://localhost:2/000000000000/mediajobs-Chores"),
+        (
+            "http://localhost:1/000000000000/mediajobs-BackgroundQueue",
+            "http://localhost:2/000000000000/mediajobs-BackgroundQueue",
+        ),
         ("http://localhost:1/_ministack/lambda-layers/x", "http://localhost:2/_ministack/lambda-layers/x"),
         ("http://127.0.0.1:1/_aws/execute-api/x/local", "http://127.0.0.1:2/_aws/execute-api/x/local"),
         ("http://x.execute-api.localhost:1", "http://x.execute-api.localhost:2"),
@@ -87,10 +91,10 @@ def test_a_log_has_every_line_that_was_written_before_the_answer() -> None:
     ],
 )
 def test_another_port_changes_the_addresses_of_the_stack_and_no_others(tmp_path: Path, saved: str, after: str) -> None:
-    home = Home(tmp_path)
-    home.make()
-    for service in restart.ADDRESSED:
+    home = StackFolder(tmp_path)
+    home.create()
+    for service in saved_state.SERVICES_WITH_ADDRESSES:
         (home.state / f"{service}.json").write_text(f'{{"url": "{saved}"}}')
-    restart.prepare(home, 2)
-    for service in restart.ADDRESSED:
+    saved_state.adapt_to_port(home, 2)
+    for service in saved_state.SERVICES_WITH_ADDRESSES:
         assert (home.state / f"{service}.json").read_text().strip() == f'{{"url": "{after}"}}'

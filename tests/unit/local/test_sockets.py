@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.gateway import App, Message, Receive, Send
-from infra.local.sockets import noting_refusals, refusing
+from infra.local.ministack_patches.asgi import App, Message, Receive, Send
+from infra.local.ministack_patches.websocket_handshakes import record_refusals, send_refusal_status
 
 
 def app(*answers: dict[str, Any] | None, kind: str = "websocket") -> App:
@@ -17,7 +17,7 @@ def app(*answers: dict[str, Any] | None, kind: str = "websocket") -> App:
     async def invoke(*_: Any, **__: Any) -> dict[str, Any] | None:
         return coming.pop(0)
 
-    told = noting_refusals(invoke)
+    told = record_refusals(invoke)
 
     async def play(scope: Message, receive: Receive, send: Send) -> None:
         assert scope["type"] == kind
@@ -42,7 +42,7 @@ def sent(play: App, kind: str = "websocket") -> list[Message]:
     async def receive() -> Message:
         raise AssertionError("nothing is read")
 
-    asyncio.run(refusing(play)({"type": kind}, receive, send))
+    asyncio.run(send_refusal_status(play)({"type": kind}, receive, send))
     return out
 
 

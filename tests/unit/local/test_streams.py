@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.local import streams
-from infra.local.streams import Readers, Wakes
+from infra.local.ministack_patches import stream_readers
+from infra.local.ministack_patches.stream_readers import StreamReaders, WakeEvents
 from tests.support.waiting import until
 
 
@@ -27,12 +27,12 @@ TABLE, QUEUE = "arn:aws:dynamodb:x:1:table/T/stream/1", "arn:aws:sqs:x:1:Q"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(stream_readers, "IDLE_SECONDS", 0.01)
 
 
 def test_a_write_wakes_every_poller() -> None:
-    wakes = Wakes(threading.Event())
-    one, other = wakes.another(), wakes.another()
+    wakes = WakeEvents(threading.Event())
+    one, other = wakes.add(), wakes.add()
     one.set()
     one.clear()
     assert not other.is_set()
@@ -43,7 +43,7 @@ def test_a_write_wakes_every_poller() -> None:
 
 def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
     mappings = Mappings(slow=TABLE, failing=TABLE, good=TABLE, queue=QUEUE)
-    its_own, release, polls = streams.own(mappings), threading.Event(), list[str]()
+    its_own, release, polls = stream_readers.only_own_mapping(mappings), threading.Event(), list[str]()
 
     def poll() -> bool:
         [(_, _, mapping)] = its_own()
@@ -54,7 +54,7 @@ def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
             raise ValueError
         return False
 
-    readers = Readers(poll, mappings, Wakes(threading.Event()))
+    readers = StreamReaders(poll, mappings, WakeEvents(threading.Event()))
     for _ in range(3):
         assert readers() is False  # nothing is read by MiniStack's own thread
     until(lambda: polls.count("good") > 2 and polls.count("failing") > 2)
@@ -62,7 +62,7 @@ def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
     assert "queue" not in polls
     mappings.all = {"queue": QUEUE}
     release.set()
-    until(lambda: not readers._known)
+    until(lambda: not readers._running)
 
 
 def test_a_mapping_that_comes_again_is_read_again() -> None:
@@ -72,19 +72,19 @@ def test_a_mapping_that_comes_again_is_read_again() -> None:
         polls.append(1)
         return False
 
-    readers = Readers(poll, mappings, Wakes(threading.Event()))
+    readers = StreamReaders(poll, mappings, WakeEvents(threading.Event()))
     readers()
     until(lambda: polls)
     mappings.all = {}
-    until(lambda: not readers._known)
+    until(lambda: not readers._running)
     polls.clear()
     mappings.all = {"one": TABLE}
     readers()
     until(lambda: polls)
     mappings.all = {}
-    until(lambda: not readers._known)
+    until(lambda: not readers._running)
 
 
 def test_whoever_is_no_reader_sees_all() -> None:
     mappings = Mappings(one=TABLE, queue=QUEUE)
-    assert [found["UUID"] for _, _, found in streams.own(mappings)()] == ["one", "queue"]
+    assert [found["UUID"] for _, _, found in stream_readers.only_own_mapping(mappings)()] == ["one", "queue"]

@@ -93,7 +93,7 @@ def test_audio_alone_gives_no_pictures() -> None:
 def test_what_nobody_asked_for_is_neither_made_nor_absent() -> None:
     nothing = Options(renditions=[], audio=False, thumbnail=False, hls=False)
     plan = ladder.plan(source(320, 180, sound=False), nothing)
-    assert plan.empty
+    assert not plan.outputs
     assert plan.absent == ()
 
 

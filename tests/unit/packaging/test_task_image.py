@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.layer import copy_code
-from infra.templates import ROOT
+from infra.packaging.lambda_layer import copy_code
+from infra.paths import ROOT
 from tests.support.waiting import HANG_SECONDS
 
 DOCKERFILE = ROOT / "statemachine" / "tasks" / "Dockerfile"

@@ -6,15 +6,20 @@ import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra import lint, rules, states, templates
-from infra.templates import ROOT, Template
+from infra import templates
+from infra.lint import linter, state_machine_rules, template_rules
+from infra.packaging import deployment_package
+from infra.paths import ROOT
+from infra.templates import Template
 from mediajobs.webhooks.delivery_tables import expires
 
 Change = Callable[[Any], object]
+REQUEST_LIMIT = 51_200  # bytes of a template that is sent to CloudFormation and not uploaded first
 
 
 @cache
@@ -67,17 +72,17 @@ def stream_mapping(template: Template) -> Any:
 
 class TestLint:
     def test_finds_nothing_in_what_we_deploy(self, capsys: pytest.CaptureFixture[str]) -> None:
-        status = lint.main()
+        status = linter.main()
         assert capsys.readouterr().out == ""
         assert status == 0
 
     def test_finds_a_reference_to_what_is_not_there(self, main: Template) -> None:
         properties(main, "SchedulerFunction")["Environment"]["Variables"]["STATE_MACHINE"] = {"Ref": "Nowhere"}
-        assert any("Nowhere" in finding for finding in lint.check(main))
+        assert any("Nowhere" in finding for finding in linter.check(main))
 
     def test_finds_what_is_not_sam(self, main: Template) -> None:
         del properties(main, "ApiFunction")["Handler"]
-        assert any("ApiFunction" in finding for finding in lint.check(main))
+        assert any("ApiFunction" in finding for finding in linter.check(main))
 
 
 BROKEN: dict[str, tuple[Change, str]] = {
@@ -98,8 +103,8 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "JobsTable: a bad write could not be undone",
     ),
     "a table in the clear": (
-        lambda t: properties(t, "KeysTable").pop("SSESpecification"),
-        "KeysTable: the table names no encryption",
+        lambda t: properties(t, "ApiKeysTable").pop("SSESpecification"),
+        "ApiKeysTable: the table names no encryption",
     ),
     "endless retries of a stream": (
         lambda t: stream_mapping(t).pop("MaximumRetryAttempts"),
@@ -114,8 +119,8 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "set DeadLetterConfig.Arn",
     ),
     "a log for ever": (
-        lambda t: properties(t, "PipelineLog").pop("RetentionInDays"),
-        "PipelineLog: the log is kept for ever",
+        lambda t: properties(t, "PipelineLogGroup").pop("RetentionInDays"),
+        "PipelineLogGroup: the log is kept for ever",
     ),
     "every action": (
         lambda t: statement(t).update(Action="*"),
@@ -131,7 +136,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     ),
     "a write to everything, behind a condition and a pattern": (
         lambda t: statement(t).update(
-            Action=["s3:Put*"], Resource=[{"Fn::If": ["OnBatch", "*", {"Ref": "AWS::NoValue"}]}]
+            Action=["s3:Put*"], Resource=[{"Fn::If": ["RunsOnBatch", "*", {"Ref": "AWS::NoValue"}]}]
         ),
         's3:Put* is allowed on Resource "*"',
     ),
@@ -145,13 +150,13 @@ BROKEN: dict[str, tuple[Change, str]] = {
 class TestRules:
     @pytest.mark.parametrize(("change", "finding"), BROKEN.values(), ids=BROKEN)
     def test_what_is_broken_is_found(self, expanded: Template, change: Change, finding: str) -> None:
-        before = set(rules.check(expanded))
+        before = set(template_rules.check(expanded))
         change(expanded)
-        new = set(rules.check(expanded)) - before
+        new = set(template_rules.check(expanded)) - before
         assert any(finding in line for line in new), new
 
     def test_an_action_that_knows_no_resource_may_be_allowed_on_all(self, compute: Template) -> None:
-        assert not [line for line in rules.check(compute) if "ecr:GetAuthorizationToken" in line]
+        assert not [line for line in template_rules.check(compute) if "ecr:GetAuthorizationToken" in line]
 
 
 BROKEN_MACHINE: dict[str, tuple[Change, str]] = {
@@ -210,20 +215,20 @@ class TestStateMachine:
     def test_what_is_broken_is_found(self, text: str, substitutions: list[str], change: Change, finding: str) -> None:
         machine = json.loads(text.replace("${TaskHeartbeatSeconds}", '"${TaskHeartbeatSeconds}"'))
         change(machine)
-        found = list(states.check(json.dumps(machine), substitutions))
+        found = list(state_machine_rules.check(json.dumps(machine), substitutions))
         assert any(finding in line for line in found), found
 
     def test_substitutions_are_those_of_the_template(self, text: str, substitutions: list[str]) -> None:
         missing, spare = substitutions[1:], [*substitutions, "Spare"]
-        assert list(states.check(text, missing)) == [
+        assert list(state_machine_rules.check(text, missing)) == [
             f"${{{substitutions[0]}}} stays as it is; add {substitutions[0]} to DefinitionSubstitutions"
         ]
-        assert list(states.check(text, spare)) == [
+        assert list(state_machine_rules.check(text, spare)) == [
             "the substitution Spare is not used; take it out of DefinitionSubstitutions"
         ]
 
     def test_what_is_not_json_is_said(self) -> None:
-        assert next(states.check("{", [])).startswith("not JSON")
+        assert next(state_machine_rules.check("{", [])).startswith("not JSON")
 
 
 class TestCompute:
@@ -285,7 +290,7 @@ class TestRights:
             ]
             assert sorted(set(given)) == sorted(given), name
 
-    @pytest.mark.parametrize("function", ["ApiFunction", "StepsFunction"])
+    @pytest.mark.parametrize("function", ["ApiFunction", "PipelineStepFunction"])
     def test_who_asks_for_what_may_be_gone_is_told_so(self, main: Template, function: str) -> None:
         """S3 says 404 to those alone who may list; a GET has no prefix that a condition could be about."""
         statements = [each for policy in properties(main, function)["Policies"] for each in policy["Statement"]]
@@ -302,19 +307,19 @@ class TestQueues:
                 assert properties(expanded, queue)["VisibilityTimeout"] >= function["Timeout"], queue
 
     def test_an_event_for_webhooks_is_tried_again_soon_and_outlives_hours_of_outage(self, main: Template) -> None:
-        queue = properties(main, "Webhooks")
+        queue = properties(main, "WebhookEventsQueue")
         assert queue["VisibilityTimeout"] <= 180
         assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3600
 
 
 class TestFailedEvents:
     def test_every_rule_may_put_there_what_its_target_refuses(self, expanded: Template) -> None:
-        (statement,) = properties(expanded, "FailedEventsPolicy")["PolicyDocument"]["Statement"]
+        (statement,) = properties(expanded, "FailedEventsQueuePolicy")["PolicyDocument"]["Statement"]
         assert (statement["Action"], statement["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
         allowed = [one["Fn::Sub"].split(":rule/")[1] for one in statement["Condition"]["ArnLike"]["aws:SourceArn"]]
         for name, rule in templates.resources(expanded, "AWS::Events::Rule"):
             assert "Name" not in rule, name  # CloudFormation's begins with the stack's
-            assert ("${Bus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
+            assert ("${EventBus}/*" if "EventBusName" in rule else "${AWS::StackName}-*") in allowed
             for target in rule["Targets"]:
                 assert target["DeadLetterConfig"] == {"Arn": statement["Resource"]}, name
 
@@ -323,7 +328,7 @@ class TestArchive:
     def test_it_replays_no_event_whose_deliveries_are_forgotten(self, main: Template) -> None:
         """A replay takes its time, and so may the archive with what is old."""
         happened = datetime(2026, 3, 1, tzinfo=UTC)
-        archived = timedelta(days=properties(main, "Archive")["RetentionDays"])
+        archived = timedelta(days=properties(main, "EventArchive")["RetentionDays"])
         assert expires(happened) >= (happened + archived + timedelta(days=1)).timestamp()
 
 
@@ -339,3 +344,11 @@ class TestDeployment:
         for name in ("CpuJobQueue", "GpuJobQueue", "MediaJobDefinition", "TranscribeJobDefinition"):
             output = compute["Outputs"][name]["Value"]["Fn::Sub"]
             assert given[name] == output.replace("${Stage}", stage).replace("${TranscribeOn}", transcribe_on)
+
+    def test_the_compute_stack_is_deployed_without_aliases_and_in_one_request(
+        self, compute: Template, tmp_path: Path
+    ) -> None:
+        deployed = tmp_path / "compute.yaml"
+        deployment_package.write_template(compute, deployed)
+        assert json.loads(deployed.read_text()) == compute
+        assert deployed.stat().st_size <= REQUEST_LIMIT

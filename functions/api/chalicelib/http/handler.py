@@ -1,4 +1,4 @@
-"""What every route has in common: who is asking, what they sent, and what becomes of an exception."""
+"""What every route has in common: it authenticates and validates the request, and turns exceptions into problems."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.http import rate_limit
-from chalicelib.http.problems import Problem, of_validation
+from chalicelib.http.problems import Problem, of_not_found, of_validation
 from chalicelib.http.responses import key_in_query
 from chalicelib.http.routes import ApiRequest, Route
 from mediajobs.accounts.key_store import Caller
@@ -19,21 +19,23 @@ from mediajobs.accounts.usage import Day
 from mediajobs.errors import Conflict, Contention, NotFound, QuotaExceeded
 
 _JSON = "application/json"
-_LARGEST_BODY = 1024 * 1024
-_NOBODY = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
+_MAX_BODY_BYTES = 1024 * 1024
+_ANONYMOUS = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
 
 
 def handler(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
-    """A route's view behind its checks; whatever it raises becomes a problem. The route is found when it is needed."""
+    """Returns the function that Chalice calls for a route: the view behind its checks, with its errors as problems.
 
-    def opened(**path: str) -> Response:
-        request = cast("Request", app.current_request)  # before all else: Chalice has one place for it
+    `find` is called with the first request, because it loads the view's module.
+    """
+
+    def handle(**path: str) -> Response:
+        raw = cast("Request", app.current_request)  # read first: the app holds only the current request
         route = find()
         try:
-            asked = _asked(request, route)
-            return _answer(route, asked, path)
+            return _respond(route, _api_request(raw, route), path)
         except NotFound as error:
-            raise Problem(HTTPStatus.NOT_FOUND, f"There is no job {error}.") from error
+            raise of_not_found(error) from error
         except QuotaExceeded as error:
             raise rate_limit.over_quota(error) from error
         except Conflict as error:
@@ -43,31 +45,32 @@ def handler(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
         except (BotoCoreError, ClientError, PynamoDBException) as error:
             raise _unavailable() from error
 
-    return opened
+    return handle
 
 
-def _answer(route: Route, asked: ApiRequest, path: dict[str, str]) -> Response:
-    if route.method != "POST" or not route.key or asked.headers.get("idempotency-key") is None:
-        return route.view(asked, **path)
-    from chalicelib.http import idempotency  # most requests do without, and start sooner
+def _respond(route: Route, request: ApiRequest, path: dict[str, str]) -> Response:
+    if route.method != "POST" or not route.key or request.headers.get("idempotency-key") is None:
+        return route.view(request, **path)
+    from chalicelib.http import idempotency  # loaded only for requests with the header, which keeps cold starts short
 
-    return idempotency.answer(asked.request, asked.caller, lambda: route.view(asked, **path))
+    return idempotency.answer(request.raw, request.caller, lambda: route.view(request, **path))
 
 
-def _asked(request: Request, route: Route) -> ApiRequest:
-    caller = _caller(request, route) if route.key else _NOBODY
+def _api_request(raw: Request, route: Route) -> ApiRequest:
+    """Raises Problem where the key, the body or the query is not accepted."""
+    caller = _caller(raw, route) if route.key else _ANONYMOUS
     try:
-        body = _body(route.body, request, optional=route.body_optional) if route.body else None
-        query = route.query.model_validate(_query(route.query, request)) if route.query else None
-    except ValidationError as error:  # what a view meets later is nothing that the client sent
+        body = _body(route.body, raw, optional=route.body_optional) if route.body else None
+        query = route.query.model_validate(_query(route.query, raw)) if route.query else None
+    except ValidationError as error:  # only here: a ValidationError inside a view is not the client's fault
         raise of_validation(error) from error
-    return ApiRequest(request, caller, body, query)
+    return ApiRequest(raw, caller, body, query)
 
 
-def _caller(request: Request, route: Route) -> Caller:
-    key = request.headers.get("x-api-key")
+def _caller(raw: Request, route: Route) -> Caller:
+    key = raw.headers.get("x-api-key")
     if key is None and route.key == "query":
-        key = key_in_query(request)
+        key = key_in_query(raw)
     if not key:
         raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is missing. Send it in the header X-API-Key.")
     caller = rate_limit.admit(key, route)
@@ -76,26 +79,29 @@ def _caller(request: Request, route: Route) -> Caller:
     return caller
 
 
-def _body(model: type[BaseModel], request: Request, *, optional: bool) -> BaseModel:
-    raw = request.raw_body
-    if optional and not raw:
+def _body(model: type[BaseModel], raw: Request, *, optional: bool) -> BaseModel:
+    body = raw.raw_body
+    if optional and not body:
         return model()
-    kind = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
-    if kind != _JSON:
+    content_type = raw.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    if content_type != _JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"This call takes {_JSON}. Send it with this Content-Type.")
-    if len(raw) > _LARGEST_BODY:
+    if len(body) > _MAX_BODY_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
-    if not raw:
+    if not body:
         raise Problem(HTTPStatus.BAD_REQUEST, "This call needs a JSON body.")
-    return model.model_validate_json(raw)
+    return model.model_validate_json(body)
 
 
-def _query(model: type[BaseModel], request: Request) -> dict[str, Any]:
-    """Every parameter by name; one that is repeated has a list. The key is not for the view."""
-    given = request.query_params
-    if not given:
+def _query(model: type[BaseModel], raw: Request) -> dict[str, Any]:
+    """Returns the query parameters by name, a list for one that is repeated. `api_key` is left out.
+
+    Raises Problem(422) where a parameter is repeated that takes one value.
+    """
+    parameters = raw.query_params
+    if not parameters:
         return {}
-    lists = {name: given.getlist(name) for name in given if name != "api_key"}
+    lists = {name: parameters.getlist(name) for name in parameters if name != "api_key"}
     for name, values in lists.items():
         field = model.model_fields.get(name)
         if len(values) > 1 and field is not None and get_origin(field.annotation) is not list:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent again is not done again."""
+"""`Idempotency-Key`: a POST that is sent again is not executed again."""
 
 import base64
 import json
@@ -23,18 +23,18 @@ HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Response:
-    """What the view answers, or what it answered the first time.
+def answer(raw: Request, caller: Caller, view: Callable[[], Response]) -> Response:
+    """Returns what the view answers, or what it answered to the first request with the same key.
 
-    The key counts within an account and a path. Only answers below 400 are kept: a refused request did nothing, so it
-    may be tried again, put right or not. Raises Problem: 400 for a malformed key, 409 while the first request has no
-    answer, 422 where the key belongs to another body.
+    The scope of a key is an account and a path. Only answers below 400 are stored: a refused request changed nothing,
+    so it may be sent again under the same key, corrected or not. Raises Problem: 400 for a malformed key, 409 while the
+    first request has no answer yet, 422 where the key was used with another body.
     """
-    if _KEY.fullmatch(request.headers[HEADER]) is None:
+    if _KEY.fullmatch(raw.headers[HEADER]) is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key must have 1 to 255 visible ASCII characters.")
-    scope = _scope(request, caller)
+    scope = _scope(raw, caller)
     try:
-        kept, replayed = idempotency_store.once(scope, _body(request), lambda: _dump(view()), request.lambda_context)
+        stored, replayed = idempotency_store.once(scope, _body(raw), lambda: _dump(view()), raw.lambda_context)
     except InFlight as error:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -48,45 +48,53 @@ def answer(request: Request, caller: Caller, view: Callable[[], Response]) -> Re
             "This Idempotency-Key was used for another body. Use a new key for a new request.",
             slug="idempotency-key-reused",
         ) from error
-    headers = kept["headers"] | ({"Idempotency-Replayed": "true"} if replayed else {})
-    return Response(_unpacked(kept["body"]), status_code=kept["status"], headers=headers)
+    headers = stored["headers"] | ({"Idempotency-Replayed": "true"} if replayed else {})
+    return Response(_decompressed(stored["body"]), status_code=stored["status"], headers=headers)
 
 
-def made_before(asked: ApiRequest, job_id: str) -> Job | None:
-    """The job that an earlier run of this request made, and was killed before it could say so. From now on it is
-    `job_id` that this request makes."""
-    scope = _scope(asked.request, asked.caller)
-    earlier = idempotency_store.about_to_make(scope, job_id)
+def job_created_before(request: ApiRequest, job_id: str) -> Job | None:
+    """Returns the job that an earlier run of this request created before it was killed without an answer.
+
+    None where there is no such job. Then `job_id` is noted as the id that this request is about to create.
+    """
+    scope = _scope(request.raw, request.caller)
+    earlier = idempotency_store.note_creation(scope, job_id)
     if earlier is None:
         return None
     try:
         return job_store.get(earlier)
-    except NotFound:  # it never came so far, or what it made is deleted
-        idempotency_store.about_to_make(scope, job_id, instead_of=earlier)
+    except NotFound:  # the earlier run was killed before it stored the job, or the job was deleted since
+        idempotency_store.note_creation(scope, job_id, instead_of=earlier)
         return None
 
 
-def _scope(request: Request, caller: Caller) -> tuple[Any, ...]:
-    return (caller.account, request.method, request.path, request.uri_params, request.headers[HEADER])
+def _scope(raw: Request, caller: Caller) -> tuple[Any, ...]:
+    return (caller.account, raw.method, raw.path, raw.uri_params, raw.headers[HEADER])
 
 
-def _body(request: Request) -> Any:
-    """As JSON, so that neither spaces nor the order of names make a difference; else, or if too deep, as it came."""
-    raw = request.raw_body
+def _body(raw: Request) -> Any:
+    """Returns the body as parsed JSON, so that spaces and the order of names make no difference.
+
+    A body that is no JSON, or is nested too deep, is returned as it was sent.
+    """
+    body = raw.raw_body
     try:
-        return json.loads(raw) if raw else None
+        return json.loads(body) if body else None
     except (ValueError, RecursionError):
-        return raw.hex() if isinstance(raw, bytes) else raw
+        return body.hex() if isinstance(body, bytes) else body
 
 
 def _dump(response: Response) -> Answer:
-    return {"status": response.status_code, "headers": dict(response.headers), "body": _packed(response.body)}
+    return {"status": response.status_code, "headers": dict(response.headers), "body": _compressed(response.body)}
 
 
-def _packed(body: str) -> str:
-    """A thousand presigned URLs are a megabyte, which is more than an item holds, and differ in little."""
+def _compressed(body: str) -> str:
+    """A thousand presigned URLs are a megabyte, more than an item may have. They differ little, so they compress well.
+
+    Base64 of the zlib stream.
+    """
     return base64.b64encode(zlib.compress(body.encode())).decode()
 
 
-def _unpacked(packed: str) -> str:
-    return zlib.decompress(base64.b64decode(packed)).decode()
+def _decompressed(body: str) -> str:
+    return zlib.decompress(base64.b64decode(body)).decode()

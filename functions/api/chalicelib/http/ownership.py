@@ -1,4 +1,4 @@
-"""A job belongs to an account. Every view asks here before it reads or changes one."""
+"""Jobs belong to accounts. Every view asks here before it reads or changes a job."""
 
 from http import HTTPStatus
 
@@ -11,18 +11,19 @@ from mediajobs.jobs.model import Job
 
 
 def get_own_job(caller: Caller, job_id: str) -> Job:
-    """The caller's job. Raises NotFound, and Problem(403) for somebody else's."""
+    """Returns the caller's job. Raises NotFound, and Problem(403) for a job of another account."""
     return require_owner(caller, job_store.get(checked_id(job_id)))
 
 
 def checked_id(job_id: str) -> str:
-    """Raises NotFound for what cannot be a job's id, without a look into the table."""
+    """Returns the id. Raises NotFound, without a database read, where it cannot be a job's id."""
     if not is_job_id(job_id):
-        raise NotFound(job_id)
+        raise NotFound("job", job_id)
     return job_id
 
 
 def require_owner(caller: Caller, job: Job) -> Job:
+    """Returns the job. Raises Problem(403) where it belongs to another account."""
     if job.account != caller.account:
         raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
     return job

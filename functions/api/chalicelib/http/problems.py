@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem document: the one place where exceptions become HTTP."""
+"""Errors as RFC 9457 problem documents. Exceptions become HTTP answers here and in `handler`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,17 @@ from chalice.app import ChaliceUnhandledError, Response
 from pydantic import Field, ValidationError
 
 from mediajobs.base_model import LazyModel
+from mediajobs.errors import NotFound
 
 CONTENT_TYPE = "application/problem+json"
-CATCH_ALL = "/{proxy+}"  # the gateway's route for what no other is for
+CATCH_ALL = "/{proxy+}"  # the gateway's route for every path that no other route serves
+# What a client can do about a missing thing, by kind.
+_NOT_FOUND_HINTS = {
+    "batch": "Jobs are of a batch when they are created with its batch_id.",
+    "delivery": "The deliveries of a webhook are kept for 30 days.",
+    "export": "They are kept for a day: ask for a new one.",
+    "webhook": "GET /webhooks lists yours.",
+}
 
 
 def _absent(value: object) -> bool:
@@ -19,15 +27,15 @@ def _absent(value: object) -> bool:
 
 
 class Invalid(LazyModel):
-    """Where a value is, and what is wrong with it."""
+    """Where an invalid value is (`loc`), and what is wrong with it (`msg`)."""
 
     loc: list[str | int]
     msg: str
 
 
 class ProblemDocument(LazyModel):
-    """What went wrong, and in `detail` what to do about it. `errors` is there for what did not validate,
-    `violated-policies` for what was too much."""
+    """What went wrong, and in `detail` what to do about it. `errors` lists the invalid values of a request,
+    `violated-policies` the limit or quota that is used up."""
 
     type: str
     title: str
@@ -39,8 +47,11 @@ class ProblemDocument(LazyModel):
 
 
 class Problem(ChaliceUnhandledError):
-    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do; `slug` names the kind, if it is our own,
-    and `type` one that is known elsewhere. `more` are further members of the document."""
+    """An answer of 4xx or 5xx. `detail` says what is wrong and what to do about it.
+
+    `slug` names a problem type of this service, `type` is the URI of one that is defined elsewhere; without both, the
+    type follows from the status. `more` are further members of the document.
+    """
 
     def __init__(
         self,
@@ -48,7 +59,7 @@ class Problem(ChaliceUnhandledError):
         detail: str,
         *,
         slug: str | None = None,
-        type: str | None = None,  # noqa: A002 - the member's name
+        type: str | None = None,  # noqa: A002 - the name of the document's member
         headers: dict[str, str] | None = None,
         **more: Any,
     ) -> None:
@@ -59,8 +70,8 @@ class Problem(ChaliceUnhandledError):
         self.more = more
         self.headers = headers or {}
 
-    def events(self) -> Response:
-        """For an EventSource, which would give up for good at an error: when to come again."""
+    def as_event_stream(self) -> Response:
+        """The problem for an EventSource, which never reconnects after an error: 200 with the time of the next try."""
         seconds = int(self.headers["Retry-After"])
         headers: dict[str, str | list[str]] = {
             "Content-Type": "text/event-stream",
@@ -83,19 +94,25 @@ class Problem(ChaliceUnhandledError):
 
 
 def of_validation(error: ValidationError) -> Problem:
-    """400 for what is not JSON, 422 for what is not as it should be."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    for entry in found:
+    """400 for a body that is no JSON, 422 for values that are not valid."""
+    entries = error.errors(include_url=False, include_context=False, include_input=False)
+    for entry in entries:
         if entry["type"] == "json_invalid":
             where = entry["msg"].removeprefix("Invalid JSON: ")
             return Problem(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {where}.")
-    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"].removeprefix("Value error, ")) for entry in found]
+    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"].removeprefix("Value error, ")) for entry in entries]
     first = f"{'.'.join(str(part) for part in errors[0].loc) or 'body'}: {errors[0].msg}"
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
 
 
+def of_not_found(error: NotFound) -> Problem:
+    """404 with the error's message and, where there is one, the hint for its kind."""
+    hint = _NOT_FOUND_HINTS.get(error.kind)
+    return Problem(HTTPStatus.NOT_FOUND, f"{error} {hint}" if hint else str(error))
+
+
 def of_response(response: Response, path: str) -> Response:
-    """Chalice's own errors (405, 415, 500) in our shape; anything else as it is."""
+    """Chalice's own errors (405, 415, 500) as problem documents; any other response unchanged."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     if response.status_code < HTTPStatus.BAD_REQUEST or headers.get("content-type") == CONTENT_TYPE:
         return response

@@ -1,4 +1,4 @@
-"""The caller's rate limit, counted once a request and told on every answer; and quotas, where one is used up."""
+"""The caller's rate limit: counted once a request, and stated in the headers of every answer. Also used-up quotas."""
 
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -20,17 +20,17 @@ _counted: ContextVar[tuple[Caller, str] | None] = ContextVar("counted", default=
 
 
 def begin() -> None:
-    """Before every request: nobody has been counted yet."""
+    """Clears the state of the request before. Called before every request."""
     _window.set(None)
     _counted.set(None)
 
 
 def admit(key: str, route: Route) -> Caller | None:
-    """Counts a request of this key, as answered with what the route promises. None for a key that opens nothing.
+    """Counts a request of this key, under the status class that the route declares. Returns None for an invalid key.
 
     Raises Problem(429).
     """
-    counter = usage.counter(f"{route.method} {route.path}", _promised(route))
+    counter = usage.counter(f"{route.method} {route.path}", _expected_status(route))
     try:
         caller = key_store.authenticate(key, counter)
     except RateLimitExceeded as error:
@@ -43,9 +43,9 @@ def admit(key: str, route: Route) -> Caller | None:
 
 
 def settle(status: int) -> bool:
-    """The present request was answered: its count is corrected where the status is of another class than promised.
+    """Moves the count of the present request where its status is of another class than expected.
 
-    False where that failed; the answer stands all the same.
+    Returns False where that failed; the answer is sent all the same.
     """
     counted = _counted.get()
     if counted is None:
@@ -62,25 +62,25 @@ def settle(status: int) -> bool:
 
 
 def headers() -> dict[str, str]:
-    """For the present answer; none where no key was accepted."""
+    """Returns the headers for the present answer; none where no key was accepted."""
     window = _window.get()
     return rate_limits.headers(window) if window else {}
 
 
 def over_quota(error: QuotaExceeded) -> Problem:
     """429 where waiting helps, 403 where it does not."""
-    waiting = error.retry_after is not None
+    waiting_helps = error.retry_after is not None
     return Problem(
-        HTTPStatus.TOO_MANY_REQUESTS if waiting else HTTPStatus.FORBIDDEN,
+        HTTPStatus.TOO_MANY_REQUESTS if waiting_helps else HTTPStatus.FORBIDDEN,
         str(error),
         type=_TYPE,
         violated_policies=[error.policy],
-        headers={"Retry-After": str(error.retry_after)} if waiting else None,
+        headers={"Retry-After": str(error.retry_after)} if waiting_helps else None,
     )
 
 
-def _promised(route: Route) -> int:
-    """What a request is counted as before its answer is known."""
+def _expected_status(route: Route) -> int:
+    """The lowest status below 400 that the route declares: a request is counted before its answer is known."""
     return min(status.value for status in route.answers if status < HTTPStatus.BAD_REQUEST)
 
 

@@ -1,7 +1,8 @@
-"""Which noun answers which call.
+"""Which module of `chalicelib.views` serves which operation (method and path).
 
-A noun is loaded with the first request for it: so no request waits for what others need. What a call takes and gives
-stands in its noun; a test holds the two equal.
+A module of views is loaded with the first request for one of its operations, so that a cold start does not load what
+only other operations need. The module declares what an operation takes and answers. A test checks that this table and
+the modules name the same operations.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from importlib import import_module
 
 from chalicelib.http.routes import Route, Routes
 
-CALLS = {
+OPERATIONS = {
     "health": ("GET /", "GET /health", "HEAD /health", "GET /health/detailed"),
     "job_list": ("GET /jobs",),
     "jobs": (
@@ -52,26 +53,26 @@ CALLS = {
 }
 
 
-def calls() -> Iterator[tuple[str, str, str]]:
-    """Noun, method and path of every call."""
-    for noun, its in CALLS.items():
-        for call in its:
-            method, _, path = call.partition(" ")
-            yield noun, method, path
+def operations() -> Iterator[tuple[str, str, str]]:
+    """Yields the module, method and path of every operation. Loads no module."""
+    for module, names in OPERATIONS.items():
+        for name in names:
+            method, _, path = name.partition(" ")
+            yield module, method, path
 
 
 def all_routes() -> list[Route]:
-    """Every route as its noun declares it; loads all nouns."""
-    return [route for noun in CALLS for route in routes_of(noun)]
+    """Returns every route as its module declares it. Loads all modules."""
+    return [route for module in OPERATIONS for route in routes_of(module)]
 
 
 @cache
-def find(noun: str, method: str, path: str) -> Route:
-    """The route as its noun declares it; loads the noun."""
-    return next(route for route in routes_of(noun) if (route.method, route.path) == (method, path))
+def find(module: str, method: str, path: str) -> Route:
+    """Returns a route as its module declares it. Loads the module."""
+    return next(route for route in routes_of(module) if (route.method, route.path) == (method, path))
 
 
-def routes_of(noun: str) -> list[Route]:
-    """The routes of this module, as it declares them."""
-    routes: Routes = import_module(f"chalicelib.views.{noun}").routes
+def routes_of(module: str) -> list[Route]:
+    """Returns the routes that a module of `chalicelib.views` declares. Loads the module."""
+    routes: Routes = import_module(f"chalicelib.views.{module}").routes
     return routes.all

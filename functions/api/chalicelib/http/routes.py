@@ -1,4 +1,4 @@
-"""A route is declared once; validation, handler and OpenAPI come from it."""
+"""Declarations of routes. Validation, request handling and the OpenAPI document are made from them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,25 +11,28 @@ from pydantic import BaseModel
 
 from mediajobs.accounts.key_store import Caller
 
-# Where the API key may be: players and EventSource cannot set headers. None: the route is open to everybody.
+# Where the API key may be: "query" for players and EventSource, which cannot set headers; None for an open route.
 KeyIn = Literal["header", "query"] | None
 Model = type[BaseModel]
-# A model, a media type, nothing, or what it depends on the request which.
+# What an answer contains: a model, a media type, nothing, or one of several.
 Answer = Model | str | None | tuple[Model | str, ...]
 
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """A request that passed its door. `caller`, `body` and `query` are there where the route declares them."""
+    """A request that was authenticated and validated. `raw` is Chalice's own request.
 
-    request: Request
+    `caller`, `body` and `query` are set where the route declares a key, a body or a query.
+    """
+
+    raw: Request
     caller: Caller
     body: Any = None
     query: Any = None
 
     @property
     def headers(self) -> Mapping[str, str]:
-        headers: Mapping[str, str] = self.request.headers
+        headers: Mapping[str, str] = self.raw.headers
         return headers
 
 
@@ -38,26 +41,27 @@ View = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Route:
+    """A route as its view declares it. `headers` are those of its answers that do not follow from the other fields."""
+
     method: str
     path: str
     view: View
     answers: Mapping[HTTPStatus, Answer]
     body: Model | None = None
-    body_optional: bool = False  # without a body, the model's defaults
+    body_optional: bool = False  # without a body, the model's defaults count
     query: Model | None = None
     key: KeyIn = "header"
-    headers: Mapping[HTTPStatus, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # beside those that follow from the rest
-    noun: str = ""
+    headers: Mapping[HTTPStatus, tuple[str, ...]] = field(default_factory=dict)
+    tag: str = ""
 
     @property
     def summary(self) -> str:
+        """The first line of the view's docstring."""
         return self._doc.partition("\n")[0]
 
     @property
     def description(self) -> str:
-        """What the view's docstring says beyond its first line."""
+        """The view's docstring after its first line."""
         return self._doc.partition("\n")[2].strip()
 
     @property
@@ -67,18 +71,18 @@ class Route:
 
 @dataclass
 class Routes:
-    """The routes of one noun."""
+    """The routes of one module of views. `tag` groups them in the OpenAPI document."""
 
-    noun: str
+    tag: str
     all: list[Route] = field(default_factory=list)
 
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Answer], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(asked, **path)`; `more`: body, body_optional, query, key, headers."""
+        """Decorates `view(request, **path)`; `more`: body, body_optional, query, key, headers."""
 
         def decorate(view: View) -> View:
-            self.all.append(Route(method, path, view, answers, noun=self.noun, **more))
+            self.all.append(Route(method, path, view, answers, tag=self.tag, **more))
             return view
 
         return decorate

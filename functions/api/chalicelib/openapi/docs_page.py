@@ -1,4 +1,4 @@
-"""The docs page: the OpenAPI document as plain HTML. No script, nothing from elsewhere."""
+"""The docs page: the OpenAPI document as plain HTML, without scripts and without resources of other origins."""
 
 import json
 import re
@@ -50,13 +50,13 @@ def _tag(tag: dict[str, str], paths: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     title = f"<b>{method}</b> <code>{escape(path)}</code> <span>{_text(operation['summary'])}</span>"
-    told = _paragraphs(operation.get("description", ""))
+    description = _paragraphs(operation.get("description", ""))
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    takes = f"<p>Body: {_kind(body)}</p>" if body else ""
+    takes = f"<p>Body: {_schema_or_link(body)}</p>" if body else ""
     parameters = "".join(
-        f"<tr><td><code>{escape(each['name'])}</code><td>{each['in']}"
-        f"<td>{_text(each['description'])} {_kind(each['schema'])}"
-        for each in operation["parameters"]
+        f"<tr><td><code>{escape(parameter['name'])}</code><td>{parameter['in']}"
+        f"<td>{_text(parameter['description'])} {_schema_or_link(parameter['schema'])}"
+        for parameter in operation["parameters"]
     )
     answers = "".join(
         f"<tr><td>{status}<td>{_text(answer['description'])}<td>{_content(answer)}<td>{_headers(answer)}"
@@ -64,7 +64,9 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     )
     table = f"<table>{parameters}</table>" if parameters else ""
     open_to_all = "" if operation["security"] else '<p class="quiet">Needs no key.</p>'
-    return f"<details><summary>{title}</summary>{told}{open_to_all}{takes}{table}<table>{answers}</table></details>"
+    return (
+        f"<details><summary>{title}</summary>{description}{open_to_all}{takes}{table}<table>{answers}</table></details>"
+    )
 
 
 def _headers(answer: dict[str, Any]) -> str:
@@ -72,11 +74,14 @@ def _headers(answer: dict[str, Any]) -> str:
 
 
 def _content(answer: dict[str, Any]) -> str:
-    return ", ".join(f"{escape(kind)}: {_kind(what['schema'])}" for kind, what in answer.get("content", {}).items())
+    return ", ".join(
+        f"{escape(media_type)}: {_schema_or_link(content['schema'])}"
+        for media_type, content in answer.get("content", {}).items()
+    )
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    """A link to the document, or the schema itself where it has no name."""
+def _schema_or_link(schema: dict[str, Any]) -> str:
+    """Returns a link to the schema, or the schema itself where it has no name."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
@@ -90,26 +95,27 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _fields(schema: dict[str, Any]) -> str:
-    """What a document is made of, or the schema itself where it has no fields."""
+    """Returns a table of the fields, or the schema itself where it has no fields."""
     if "properties" not in schema:
         return f"<pre>{escape(json.dumps(schema, indent=2))}</pre>"
-    needed = schema.get("required", [])
+    required = schema.get("required", [])
     rows = "".join(
-        f"<tr><td><code>{escape(name)}</code>{' *' if name in needed else ''}<td>{_text(field.get('description', ''))} "
-        f"{_kind({key: value for key, value in field.items() if key != 'description'})}"
+        f"<tr><td><code>{escape(name)}</code>{' *' if name in required else ''}"
+        f"<td>{_text(field.get('description', ''))} "
+        f"{_schema_or_link({key: value for key, value in field.items() if key != 'description'})}"
         for name, field in schema["properties"].items()
     )
-    return f'<table>{rows}</table><p class="quiet">* is always there, or has to be.</p>'
+    return f'<table>{rows}</table><p class="quiet">* is always present in answers, and has to be sent in requests.</p>'
 
 
 def _examples(schema: dict[str, Any]) -> str:
-    return "".join(f"<pre>{escape(json.dumps(each, indent=2))}</pre>" for each in schema.get("examples", []))
+    return "".join(f"<pre>{escape(json.dumps(example, indent=2))}</pre>" for example in schema.get("examples", []))
 
 
 def _paragraphs(text: str) -> str:
-    return "".join(f"<p>{_text(each)}</p>" for each in text.split("\n\n") if each)
+    return "".join(f"<p>{_text(paragraph)}</p>" for paragraph in text.split("\n\n") if paragraph)
 
 
 def _text(text: str) -> str:
-    """With what stands in backticks as code."""
+    """Returns the text as HTML, with everything in backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

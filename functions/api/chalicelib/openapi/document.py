@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of what the routes declare."""
+"""The OpenAPI 3.1 document, made from the declarations of the routes."""
 
 import re
 from collections.abc import Iterable
@@ -25,39 +25,39 @@ _SECURITY = {
     },
 }
 _DESCRIPTION = (
-    "A video goes in; renditions, audio, HLS, a thumbnail and a transcript come out.\n\n"
+    "Turns a video into renditions, audio, HLS, a thumbnail and a transcript.\n\n"
     "Times are RFC 3339 in UTC, durations seconds, sizes bytes. Every error is a problem document (RFC 9457) whose "
     "`detail` says what to do. A POST with an `Idempotency-Key` may be sent again."
 )
 _TAGS = {
-    "jobs": "Create jobs, find them, steer them, count them, fetch what they made.",
-    "batches": "Jobs that belong together.",
-    "stream": "Play what was made.",
-    "events": "See a job's progress as it happens: by server-sent events here, or by the WebSocket of the README.",
-    "webhooks": "Be told when a job ends, at an address of yours; see what was sent there and what came of it.",
-    "usage": "What this account has used, and may use.",
-    "service": "Whether the service is well.",
-    "about": "This API, described.",
+    "jobs": "Create jobs, find, cancel, retry and delete them, read their statistics, download their outputs.",
+    "batches": "Jobs that were created with the same `batch_id`.",
+    "stream": "Play the outputs of a job by HLS.",
+    "events": "Follow a job's progress: by server-sent events here, or by the WebSocket that docs/live.md describes.",
+    "webhooks": "Be notified when a job ends, at an address of yours; read what was sent there and with what result.",
+    "usage": "What this key and its account have used, and their limits.",
+    "service": "The health of the service.",
+    "about": "The description of this API.",
 }
-# What a status means wherever it is a problem; the document's `detail` says more.
+# What a status means where it is a problem. The document's `detail` says more.
 _PROBLEMS = {
-    HTTPStatus.BAD_REQUEST: "The request cannot be understood, or not be done.",
+    HTTPStatus.BAD_REQUEST: "The request is malformed, or cannot be carried out.",
     HTTPStatus.UNAUTHORIZED: "The API key is missing, malformed, unknown or revoked.",
     HTTPStatus.FORBIDDEN: "It belongs to another account, or a quota does not allow it.",
-    HTTPStatus.NOT_FOUND: "It is not there.",
+    HTTPStatus.NOT_FOUND: "It does not exist.",
     HTTPStatus.CONFLICT: "Its present state does not allow this, or the same request is not answered yet.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 1 MiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request is not valid; `errors` says where.",
     HTTPStatus.TOO_MANY_REQUESTS: "The rate limit or a quota is used up.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "A part of the service does not answer.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A part of the service does not answer, or too many requests change one item.",
 }
-# One event of a stream, taken apart as a browser does.
+# One server-sent event, as a browser parses it.
 _EVENT = {
     "type": "object",
     "properties": {
         "event": {"type": "string", "enum": ["progress", "complete"]},
-        "id": {"type": "string", "description": "Grows with every event of a job."},
+        "id": {"type": "string", "description": "Greater for every later event of a job."},
         "retry": {"type": "integer", "description": "Milliseconds until the browser asks again."},
         "data": {"type": "string", "description": "JSON."},
     },
@@ -65,44 +65,43 @@ _EVENT = {
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """The whole description, as JSON data."""
+    """Returns the OpenAPI document as JSON data."""
     declared = list(routes)
     references, schemas = _schemas(declared)
-    ways = links.between(declared, operation_id, schemas)
+    links_by_operation = links.between(declared, operation_id, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for route in declared:
         operation = _operation(route, references)
-        for status, found in ways.get(operation["operationId"], {}).items():
-            operation["responses"][status]["links"] = found
+        for status, answer_links in links_by_operation.get(operation["operationId"], {}).items():
+            operation["responses"][status]["links"] = answer_links
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "mediajobs", "version": mediajobs.__version__, "description": _DESCRIPTION},
-        "servers": [{"url": ".", "description": "Where this document is."}],
+        "servers": [{"url": ".", "description": "The folder of this document."}],
         "tags": [
-            {"name": noun, "description": _TAGS.get(noun, noun)}
-            for noun in dict.fromkeys(route.noun for route in declared)
+            {"name": tag, "description": _TAGS.get(tag, tag)} for tag in dict.fromkeys(route.tag for route in declared)
         ],
         "paths": paths,
         "webhooks": {name: {"post": _webhook(name, model, references)} for name, model in EVENT_MODELS.items()},
-        "components": {"schemas": schemas, "securitySchemes": _SECURITY, "headers": headers.ANSWERED},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY, "headers": headers.ANSWER_HEADERS},
     }
 
 
 def _webhook(name: str, model: Model, references: "_References") -> dict[str, Any]:
     return {
-        "summary": f"What an endpoint with the event `{name}` is sent.",
+        "summary": f"The body that is sent to endpoints with the event `{name}`.",
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": references[model, "serialization"]}},
         },
-        "responses": {"2XX": {"description": "It is delivered. Anything else is tried again."}},
+        "responses": {"2XX": {"description": "It is delivered. After any other answer it is sent again."}},
     }
 
 
 def operation_id(route: Route) -> str:
-    """`jobs_create`; the view's name need not say the noun again."""
-    return f"{route.noun}_{route.view.__name__.removesuffix('_' + route.noun)}"
+    """Returns tag and view, as `jobs_create`. A view's name that ends with the tag does not repeat it."""
+    return f"{route.tag}_{route.view.__name__.removesuffix('_' + route.tag)}"
 
 
 def path_parameters(path: str) -> list[str]:
@@ -115,13 +114,16 @@ _References = dict[tuple[Model, Literal["validation", "serialization"]], dict[st
 def _operation(route: Route, references: _References) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
-        "tags": [route.noun],
+        "tags": [route.tag],
         "summary": route.summary,
-        "parameters": [{"name": name, "in": "path", "required": True, **PATH[name]} for name in _named(route)]
+        "parameters": [
+            {"name": name, "in": "path", "required": True, **PATH[name]} for name in path_parameters(route.path)
+        ]
         + _query_parameters(route.query)
-        + headers.taken(route),
+        + headers.parameters(route),
         "responses": {
-            str(status.value): _answer(route, status, what, references) for status, what in _answers(route).items()
+            str(status.value): _answer(route, status, content, references)
+            for status, content in _answers(route).items()
         },
         "security": _security(route),
     }
@@ -133,16 +135,12 @@ def _operation(route: Route, references: _References) -> dict[str, Any]:
     return operation
 
 
-def _named(route: Route) -> list[str]:
-    return path_parameters(route.path)
-
-
 def _answers(route: Route) -> dict[HTTPStatus, Any]:
-    """What the route declares, and the problems that it can have."""
+    """Returns the answers that the route declares, and the problems that follow from its declaration."""
     problems = [HTTPStatus.SERVICE_UNAVAILABLE]
     if route.key:
         problems += [HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS]
-    if _named(route):
+    if path_parameters(route.path):
         problems += [HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT]
     if route.body or route.query or headers.is_idempotent(route):
         problems += [HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY]
@@ -154,23 +152,24 @@ def _answers(route: Route) -> dict[HTTPStatus, Any]:
     return dict(sorted(answers.items()))
 
 
-def _answer(route: Route, status: HTTPStatus, what: Any, references: _References) -> dict[str, Any]:
-    problem = what is ProblemDocument
-    kinds = what if isinstance(what, tuple) else () if what is None else (what,)
+def _answer(route: Route, status: HTTPStatus, content: Any, references: _References) -> dict[str, Any]:
+    problem = content is ProblemDocument
+    contents = content if isinstance(content, tuple) else () if content is None else (content,)
     answer: dict[str, Any] = {
         "description": _PROBLEMS.get(status, status.phrase) if problem else status.phrase,
-        "headers": headers.given(route, status),
+        "headers": headers.of_answer(route, status),
     }
-    if kinds:
-        answer["content"] = dict(_content(kind, references) for kind in kinds)
+    if contents:
+        answer["content"] = dict(_content(content, references) for content in contents)
     return answer
 
 
-def _content(what: Model | str, references: _References) -> tuple[str, dict[str, Any]]:
-    if isinstance(what, str):
-        return what, {"schema": _EVENT if what.startswith("text/event-stream") else {"type": "string"}}
-    kind = CONTENT_TYPE if what is ProblemDocument else "application/json"
-    return kind, {"schema": references[what, "serialization"]}
+def _content(content: Model | str, references: _References) -> tuple[str, dict[str, Any]]:
+    """Returns the media type and its description, of a model or of a media type alone."""
+    if isinstance(content, str):
+        return content, {"schema": _EVENT if content.startswith("text/event-stream") else {"type": "string"}}
+    media_type = CONTENT_TYPE if content is ProblemDocument else "application/json"
+    return media_type, {"schema": references[content, "serialization"]}
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -201,7 +200,7 @@ def _query_schema(model: Model) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query cannot say null: what may be null may be left out."""
+    """A query has no null: a parameter that may be null is optional."""
     choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -210,9 +209,9 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Schema(GenerateJsonSchema):
-    """Without titles that only say the name again; what a document always has is required in it."""
+    """Leaves out titles, which only repeat names. In answers, every field that is always present is required."""
 
-    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - as pydantic has it
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the signature is pydantic's
         if self.mode == "serialization":
             return not field.get("serialization_exclude_if")
         return super().field_is_required(field, total)
@@ -222,19 +221,21 @@ class _Schema(GenerateJsonSchema):
 
 
 def _schemas(routes: list[Route]) -> tuple[_References, dict[str, Any]]:
-    """Where each model's schema is, and all of them by name. A query is told by its parameters, not as a document."""
-    taken = {route.body for route in routes if route.body}
-    answers = [what for route in routes for what in route.answers.values()]
-    kinds = [kind for what in answers for kind in (what if isinstance(what, tuple) else (what,))]
-    given = {kind for kind in kinds if kind and not isinstance(kind, str)}
+    """Returns the reference of each model, and the schemas by name. A query has parameters, but no schema."""
+    bodies = {route.body for route in routes if route.body}
+    answers = [answer for route in routes for answer in route.answers.values()]
+    contents = [content for answer in answers for content in (answer if isinstance(answer, tuple) else (answer,))]
+    documents = {content for content in contents if content and not isinstance(content, str)}
     modes: list[tuple[Model, Literal["validation", "serialization"]]] = []
-    modes += [(model, "validation") for model in _by_name(taken)]
-    modes += [(model, "serialization") for model in _by_name(given | {ProblemDocument} | set(EVENT_MODELS.values()))]
+    modes += [(model, "validation") for model in _by_name(bodies)]
+    modes += [
+        (model, "serialization") for model in _by_name(documents | {ProblemDocument} | set(EVENT_MODELS.values()))
+    ]
     references, schema = models_json_schema(modes, ref_template=_REF, schema_generator=_Schema)
-    parts: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
     for query in {route.query for route in routes if route.query}:
-        parts |= _query_schema(query).get("$defs", {})
-    return cast("_References", references), parts | schema.get("$defs", {})
+        definitions |= _query_schema(query).get("$defs", {})
+    return cast("_References", references), definitions | schema.get("$defs", {})
 
 
 def _by_name(models: set[Model]) -> list[Model]:

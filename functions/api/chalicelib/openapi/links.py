@@ -1,4 +1,4 @@
-"""OpenAPI links: where an answer leads, told from the names that answers and paths share."""
+"""OpenAPI links: operations that an answer leads to, found by the names that answers and paths share."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -13,39 +13,41 @@ Links = dict[str, dict[str, Any]]
 def between(
     routes: Iterable[Route], operation_id: Callable[[Route], str], schemas: dict[str, Any]
 ) -> dict[str, dict[str, Links]]:
-    """Operation -> status -> links. Whoever makes something is led to every route about it, and a page to the
-    next."""
+    """Returns operation -> status -> links.
+
+    The answer that creates something leads to every operation on it, and a page leads to the next page.
+    """
     declared = list(routes)
-    found: dict[str, dict[str, Links]] = {}
+    by_operation: dict[str, dict[str, Links]] = {}
     for route in declared:
-        for status, what in route.answers.items():
+        for status, content in route.answers.items():
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 continue
-            schema = schemas.get(getattr(what, "__name__", ""), {})
-            names = _always(schema)
-            ways = {
+            schema = schemas.get(getattr(content, "__name__", ""), {})
+            names = _present_strings(schema)
+            links = {
                 operation_id(other): _link(operation_id(other), other, {name: name for name in _ids(other)})
                 for other in declared
                 if _leads(route, other, names)
             }
             if "next_cursor" in schema.get("required", []):
-                ways["next"] = _link(operation_id(route), route, {"cursor": "next_cursor"})
-                ways["next"]["parameters"] |= {name: f"$request.path.{name}" for name in sorted(_ids(route))}
-            if ways:
-                found.setdefault(operation_id(route), {})[str(status.value)] = ways
-    return found
+                links["next"] = _link(operation_id(route), route, {"cursor": "next_cursor"})
+                links["next"]["parameters"] |= {name: f"$request.path.{name}" for name in sorted(_ids(route))}
+            if links:
+                by_operation.setdefault(operation_id(route), {})[str(status.value)] = links
+    return by_operation
 
 
 def _leads(route: Route, other: Route, names: set[str]) -> bool:
-    """Whether the answer, which has these names, has all that the other's path asks for, and is about just that."""
-    asked, own = _ids(other), _ids(route)
-    if not asked or not names.issuperset(asked):
+    """Whether an answer with these fields has every id of the other path, and is about exactly what these ids name."""
+    needed, own = _ids(other), _ids(route)
+    if not needed or not names.issuperset(needed):
         return False
-    return (route.method == "POST" or not own) and not own.issuperset(asked)
+    return (route.method == "POST" or not own) and not own.issuperset(needed)
 
 
-def _always(schema: dict[str, Any]) -> set[str]:
-    """What is there, and never null."""
+def _present_strings(schema: dict[str, Any]) -> set[str]:
+    """Returns the fields that are always present and are strings, never null."""
     return {name for name in schema.get("required", []) if schema["properties"][name].get("type") == "string"}
 
 
@@ -54,7 +56,7 @@ def _ids(route: Route) -> set[str]:
 
 
 def _link(operation_id: str, route: Route, parameters: dict[str, str]) -> dict[str, Any]:
-    """`parameters`: which of the answer's names each of them is."""
+    """`parameters`: the path parameters, and the field of the answer that each of them has its value from."""
     return {
         "operationId": operation_id,
         "description": route.summary,

@@ -1,9 +1,10 @@
-"""The parameters in paths, by name: what they mean, and what may stand there."""
+"""The path parameters by name, with their meanings and their allowed values."""
 
 from typing import Any
 
+from mediajobs.api.request_types import BATCH_ID
 from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
-from mediajobs.storage.object_keys import OUTPUT_KEYS
+from mediajobs.media.outputs import DOWNLOADS, RENDITIONS
 
 PATH: dict[str, dict[str, Any]] = {
     "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},
@@ -16,10 +17,10 @@ PATH: dict[str, dict[str, Any]] = {
         "description": "The delivery's id.",
         "schema": {"type": "string", "pattern": f"^{DELIVERY_ID.pattern}$"},
     },
-    "output": {"description": "What to download.", "schema": {"type": "string", "enum": list(OUTPUT_KEYS)}},
-    "rendition": {"description": "Which rendition.", "schema": {"type": "string", "enum": ["360p", "720p"]}},
+    "output": {"description": "The output to download.", "schema": {"type": "string", "enum": list(DOWNLOADS)}},
+    "rendition": {"description": "The rendition.", "schema": {"type": "string", "enum": list(RENDITIONS)}},
     "batch_id": {
         "description": "The `batch_id` that its jobs were created with.",
-        "schema": {"type": "string", "pattern": r"^[\w.:-]{1,64}$"},
+        "schema": {"type": "string", "pattern": BATCH_ID},
     },
 }

@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the API, told by its own routes."""
+"""`/openapi.json` and `/docs`: the description of the API, made from its routes."""
 
 import json
 from functools import cache
@@ -19,22 +19,22 @@ routes = Routes("about")
 
 
 @routes.route("GET", "/openapi.json", {HTTPStatus.OK: "application/json"}, key=None)
-def openapi(_asked: ApiRequest) -> Response:
-    """This API as OpenAPI 3.1."""
-    return _kept(json.dumps(_described()), "application/json")
+def openapi(_request: ApiRequest) -> Response:
+    """Read the description of this API as OpenAPI 3.1."""
+    return _cacheable(json.dumps(_document()), "application/json")
 
 
 @routes.route("GET", "/docs", {HTTPStatus.OK: _HTML}, key=None)
-def docs(_asked: ApiRequest) -> Response:
-    """This API as a page to read."""
-    return _kept(page(_described()), _HTML)
+def docs(_request: ApiRequest) -> Response:
+    """Read the description of this API as a page."""
+    return _cacheable(page(_document()), _HTML)
 
 
 @cache
-def _described() -> dict[str, Any]:
+def _document() -> dict[str, Any]:
     return document(route_table.all_routes())
 
 
-def _kept(body: str, kind: str) -> Response:
-    headers: Headers = {"Content-Type": kind, "Cache-Control": "public, max-age=300"}
+def _cacheable(body: str, content_type: str) -> Response:
+    headers: Headers = {"Content-Type": content_type, "Cache-Control": "public, max-age=300"}
     return Response(body, headers=headers)

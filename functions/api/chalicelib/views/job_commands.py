@@ -1,10 +1,10 @@
-"""`/jobs`: cancel, retry, reorder, delete, and ask after many at once."""
+"""`/jobs`: cancel, retry, change the priority, delete, and read the states of many jobs at once."""
 
-import time
 from http import HTTPStatus
 
 from chalice.app import Response
 
+from chalicelib.http import deadlines
 from chalicelib.http.ownership import get_own_job
 from chalicelib.http.problems import Problem, ProblemDocument
 from chalicelib.http.responses import json_answer
@@ -26,15 +26,15 @@ from mediajobs.jobs.lifecycle import RUNNING, Transition
 from mediajobs.listing import summary_query
 from mediajobs.listing.schemas import BatchStatus, BatchStatusDocument
 
-RETRY_SECONDS = 15.0  # for many; the gateway gives up after 29
+RETRY_SECONDS = 15.0  # then a retry of many goes on without the request
 
 routes = Routes("jobs")
 
 
 @routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument})
-def cancel(asked: ApiRequest, job_id: str) -> Response:
-    """Cancel a job. Its computing stops within seconds."""
-    outcome = service.cancel(get_own_job(asked.caller, job_id))
+def cancel(request: ApiRequest, job_id: str) -> Response:
+    """Cancel a job. Its tasks stop within seconds."""
+    outcome = service.cancel(get_own_job(request.caller, job_id))
     if outcome.transition is Transition.ILLEGAL:
         detail = f"Cannot cancel job with status: {outcome.job.status}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="job-has-ended")
@@ -42,33 +42,30 @@ def cancel(asked: ApiRequest, job_id: str) -> Response:
 
 
 @routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob}, body=RetryJob, body_optional=True)
-def retry(asked: ApiRequest, job_id: str) -> Response:
+def retry(request: ApiRequest, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
-    job = service.retry(get_own_job(asked.caller, job_id), from_start=asked.body.origin == "start")
+    job = service.retry(get_own_job(request.caller, job_id), from_start=request.body.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
 
 
 @routes.route("POST", "/jobs/retry", {HTTPStatus.ACCEPTED: RetriedJobs}, body=RetryJobs)
-def retry_many(asked: ApiRequest) -> Response:
-    """Run all failed and cancelled jobs again that a filter finds.
+def retry_many(request: ApiRequest) -> Response:
+    """Run all failed and cancelled jobs again that match a filter.
 
-    What cannot be retried is counted with its reason: `attempts_used`, `source_never_uploaded`, `changed_meanwhile`,
-    or the quota that is used up. Where there are too many for one request the counts are of those that were reached,
-    `continues` is true, and the others follow by themselves. Jobs that end after the request are not meant.
+    Jobs that cannot be retried are counted by reason: `attempts_used`, `source_never_uploaded`, `changed_meanwhile`,
+    or the quota that is used up. Where they are too many for one request, the counts are of the jobs that were
+    reached, `continues` is true, and the others follow without another request. Jobs that end after the request are
+    left out.
     """
-    deadline = time.monotonic() + RETRY_SECONDS
-    done = bulk_retry_service.advance(
-        bulk_retry_service.new(asked.caller.account, asked.body), lambda: time.monotonic() < deadline
-    )
-    if done.left is not None:
-        bulk_retry_service.enqueue(done.left)
+    walk = bulk_retry_service.new(request.caller.account, request.body)
+    done = bulk_retry_service.advance_and_enqueue(walk, deadlines.has_time(RETRY_SECONDS))
     return json_answer(done.document, HTTPStatus.ACCEPTED)
 
 
 @routes.route("PATCH", "/jobs/{job_id}/priority", {HTTPStatus.OK: PrioritisedJob}, body=ChangePriority)
-def prioritise(asked: ApiRequest, job_id: str) -> Response:
-    """Change the place of a job that waits."""
-    job = job_store.set_priority(get_own_job(asked.caller, job_id), asked.body.priority)
+def prioritise(request: ApiRequest, job_id: str) -> Response:
+    """Change the priority of a job, and with it the place of a waiting job in the queue."""
+    job = job_store.set_priority(get_own_job(request.caller, job_id), request.body.priority)
     message = (
         "The job already runs, as fast as it would anyway. The priority counts if it is retried."
         if job.status in RUNNING
@@ -78,13 +75,15 @@ def prioritise(asked: ApiRequest, job_id: str) -> Response:
 
 
 @routes.route("DELETE", "/jobs/{job_id}", {HTTPStatus.OK: DeletedJob}, query=DeleteJob)
-def delete(asked: ApiRequest, job_id: str) -> Response:
-    """Delete a job, by default with its source and its outputs. One that runs is cancelled first."""
-    count = service.delete(get_own_job(asked.caller, job_id), with_files=asked.query.delete_files)
+def delete(request: ApiRequest, job_id: str) -> Response:
+    """Delete a job, by default with its source and its outputs. A running job is cancelled first."""
+    count = service.delete(get_own_job(request.caller, job_id), with_files=request.query.delete_files)
     return json_answer(DeletedJob(job_id=job_id, files_deleted=count))
 
 
 @routes.route("POST", "/jobs/batch-status", {HTTPStatus.OK: BatchStatusDocument}, body=BatchStatus)
-def batch_status(asked: ApiRequest) -> Response:
-    """How up to 1,000 jobs are, in the order of their ids."""
-    return json_answer(BatchStatusDocument(jobs=summary_query.read(asked.body.job_ids, account=asked.caller.account)))
+def batch_status(request: ApiRequest) -> Response:
+    """Read the states of up to 1,000 jobs, in the order of the ids."""
+    return json_answer(
+        BatchStatusDocument(jobs=summary_query.read(request.body.job_ids, account=request.caller.account))
+    )

@@ -1,4 +1,4 @@
-"""`/events`: how far a job is, for a browser's own EventSource."""
+"""`/events`: the progress of a job, for the EventSource of browsers."""
 
 from http import HTTPStatus
 
@@ -20,15 +20,15 @@ routes = Routes("events")
     {HTTPStatus.OK: _STREAM, HTTPStatus.NO_CONTENT: None},
     key="query",
 )
-def progress(asked: ApiRequest, job_id: str) -> Response:
-    """The present state as server-sent events.
+def progress(request: ApiRequest, job_id: str) -> Response:
+    """Read the present state as server-sent events.
 
-    Each answer is short, and asks for the next in two seconds (`retry`). An event `progress` tells the state where it
-    is another than that of `Last-Event-ID`; at the end comes `complete` with it, and after that 204, upon which a
-    browser stops asking.
+    Each answer is short, and makes the browser ask again after two seconds (`retry`). It has an event `progress` with
+    the state where that has changed since `Last-Event-ID`, and an event `complete` with the state once the job has
+    ended. After that the answer is 204, which makes a browser stop asking.
     """
     job, reported = job_store.get_with_progress(checked_id(job_id))
-    events = as_events(frame_of(require_owner(asked.caller, job), reported), asked.headers.get("last-event-id"))
+    events = as_events(frame_of(require_owner(request.caller, job), reported), request.headers.get("last-event-id"))
     headers: dict[str, str | list[str]] = {"Content-Type": _STREAM, "Cache-Control": "private, no-store"}
     status = HTTPStatus.NO_CONTENT if events is None else HTTPStatus.OK
     return Response(events or "", status_code=status.value, headers=headers)

@@ -1,4 +1,4 @@
-"""`/jobs/stats`: an account's statistics for any span of time, at the same cost whatever the number of jobs."""
+"""`/jobs/stats`: statistics of an account for any span of time, at a cost independent of the number of jobs."""
 
 from http import HTTPStatus
 
@@ -15,9 +15,11 @@ routes = Routes("jobs")
 
 
 @routes.route("GET", "/jobs/stats", {HTTPStatus.OK: Statistics}, query=Span)
-def stats(asked: ApiRequest) -> Response:
-    """Statistics of the jobs created in a span of time."""
-    span: Span = asked.query
+def stats(request: ApiRequest) -> Response:
+    """Read statistics of the jobs that were created in a span of time."""
+    span: Span = request.query
     first = timestamps.milliseconds_up(span.from_date) if span.from_date else 0
     last = timestamps.milliseconds(span.to_date) if span.to_date else time_blocks.EPOCH_END - 1
-    return json_answer(statistics(counter_store.read(asked.caller.account, first, last), span.from_date, span.to_date))
+    return json_answer(
+        statistics(counter_store.read(request.caller.account, first, last), span.from_date, span.to_date)
+    )

@@ -1,6 +1,7 @@
-"""`/webhooks`: where an account wants to be told what."""
+"""`/webhooks`: the endpoints that an account is notified at, and the events that each of them receives."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from chalice.app import Response
@@ -8,10 +9,9 @@ from chalice.app import Response
 from chalicelib.http.problems import Invalid, Problem
 from chalicelib.http.responses import json_answer
 from chalicelib.http.routes import ApiRequest, Routes
-from chalicelib.http.webhook_ownership import own_webhook, webhook_or_404
+from chalicelib.http.webhook_ownership import checked_id, get_own_webhook
 from mediajobs import clock
-from mediajobs.webhooks import endpoint_store
-from mediajobs.webhooks.endpoints import url_fault
+from mediajobs.webhooks import endpoint_service, endpoint_store
 from mediajobs.webhooks.schemas import (
     ChangeWebhook,
     CreateWebhook,
@@ -23,81 +23,71 @@ from mediajobs.webhooks.schemas import (
     webhook_with_secret,
 )
 
-SECRET = {"Cache-Control": "no-store"}  # of answers that have one in them
+_NO_STORE = {"Cache-Control": "no-store"}  # for answers with a secret in them
 
 routes = Routes("webhooks")
 
 
 @routes.route("POST", "/webhooks", {HTTPStatus.CREATED: WebhookWithSecret}, body=CreateWebhook)
-def create(asked: ApiRequest) -> Response:
-    """Name an address that is told of your jobs, and get the secret that signs.
+def create(request: ApiRequest) -> Response:
+    """Register an address that is notified of your jobs, and get the secret that signs what is sent.
 
-    The secret is in this answer alone. An account has up to ten webhooks; 409 where it has them already.
+    Only this answer contains the secret. An account has at most ten webhooks; 409 where it has ten already.
     """
-    wanted: CreateWebhook = asked.body
-    _check(wanted.url)
-    endpoint = endpoint_store.create(
-        asked.caller.account,
-        url=wanted.url,
-        events=tuple(wanted.events),
-        description=wanted.description,
-        enabled=wanted.enabled,
-        now=clock.utc_now(),
-    )
+    with _url_problems():
+        endpoint = endpoint_service.create(request.caller.account, request.body)
     document = webhook_with_secret(endpoint, clock.utc_now())
-    return json_answer(document, HTTPStatus.CREATED, {"Location": f"/webhooks/{endpoint.webhook_id}", **SECRET})
+    return json_answer(document, HTTPStatus.CREATED, {"Location": f"/webhooks/{endpoint.webhook_id}", **_NO_STORE})
 
 
 @routes.route("GET", "/webhooks", {HTTPStatus.OK: WebhookList})
-def list_webhooks(asked: ApiRequest) -> Response:
-    """Your webhooks."""
-    found = endpoint_store.of_account(asked.caller.account)
-    return json_answer(WebhookList(webhooks=[webhook_document(each, clock.utc_now()) for each in found]))
+def list_webhooks(request: ApiRequest) -> Response:
+    """List your webhooks."""
+    endpoints = endpoint_store.of_account(request.caller.account)
+    return json_answer(WebhookList(webhooks=[webhook_document(endpoint, clock.utc_now()) for endpoint in endpoints]))
 
 
 @routes.route("GET", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument})
-def get(asked: ApiRequest, webhook_id: str) -> Response:
-    """A webhook, and whether it works."""
-    return json_answer(webhook_document(own_webhook(asked, webhook_id), clock.utc_now()))
+def get(request: ApiRequest, webhook_id: str) -> Response:
+    """Read a webhook, and whether deliveries to it succeed."""
+    return json_answer(webhook_document(get_own_webhook(request, webhook_id), clock.utc_now()))
 
 
 @routes.route("PATCH", "/webhooks/{webhook_id}", {HTTPStatus.OK: WebhookDocument}, body=ChangeWebhook)
-def change(asked: ApiRequest, webhook_id: str) -> Response:
+def change(request: ApiRequest, webhook_id: str) -> Response:
     """Change a webhook, or enable it again.
 
-    `{"enabled": true}` forgets its failures and why it was disabled. What it missed is had by recovering it.
+    `{"enabled": true}` clears its failures and the reason why it was disabled. Recover it to get the deliveries that
+    failed meanwhile.
     """
-    changes = asked.body.changes
-    if "url" in changes:
-        _check(changes["url"])
-    with webhook_or_404(webhook_id):
-        changed = endpoint_store.change(asked.caller.account, webhook_id, changes, clock.utc_now())
+    with _url_problems():
+        changed = endpoint_service.change(request.caller.account, checked_id(webhook_id), request.body.changes)
     return json_answer(webhook_document(changed, clock.utc_now()))
 
 
 @routes.route("DELETE", "/webhooks/{webhook_id}", {HTTPStatus.OK: DeletedWebhook})
-def delete(asked: ApiRequest, webhook_id: str) -> Response:
-    """Delete a webhook. What is on its way to it is not sent any more, and its deliveries are not shown any more."""
-    with webhook_or_404(webhook_id):
-        endpoint_store.delete(asked.caller.account, webhook_id)
+def delete(request: ApiRequest, webhook_id: str) -> Response:
+    """Delete a webhook. Its pending deliveries are not sent any more, and its deliveries cannot be read any more."""
+    endpoint_store.delete(request.caller.account, checked_id(webhook_id))
     return json_answer(DeletedWebhook(webhook_id=webhook_id))
 
 
 @routes.route("POST", "/webhooks/{webhook_id}/rotate-secret", {HTTPStatus.OK: WebhookWithSecret})
-def rotate_secret(asked: ApiRequest, webhook_id: str) -> Response:
-    """Get a new secret. The old one signs beside it for 24 hours more."""
-    with webhook_or_404(webhook_id):
-        endpoint = endpoint_store.rotate(asked.caller.account, webhook_id, clock.utc_now())
-    return json_answer(webhook_with_secret(endpoint, clock.utc_now()), headers={**SECRET})
+def rotate_secret(request: ApiRequest, webhook_id: str) -> Response:
+    """Get a new secret. For 24 hours, what is sent is signed with the old secret too."""
+    endpoint = endpoint_store.rotate(request.caller.account, checked_id(webhook_id), clock.utc_now())
+    return json_answer(webhook_with_secret(endpoint, clock.utc_now()), headers={**_NO_STORE})
 
 
-def _check(url: str) -> None:
-    """What can be told without connecting; the address itself is checked whenever it is connected to."""
-    fault = url_fault(url, private_allowed=os.environ["ALLOW_PRIVATE_URLS"] == "true")
-    if fault is not None:
+@contextmanager
+def _url_problems() -> Iterator[None]:
+    """Turns a refused URL into a problem."""
+    try:
+        yield
+    except endpoint_service.RefusedUrl as error:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"This url cannot be used. {fault}",
+            f"This url cannot be used. {error}",
             slug="url-refused",
-            errors=[Invalid(loc=["url"], msg=fault)],
-        )
+            errors=[Invalid(loc=["url"], msg=str(error))],
+        ) from error

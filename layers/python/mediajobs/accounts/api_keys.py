@@ -10,12 +10,12 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def assemble_key(key_id: str, random: str) -> str:
-    """The whole key from 12 and 32 characters of [0-9A-Za-z]."""
+    """Returns the whole key, from 12 and 32 characters of [0-9A-Za-z]."""
     return f"mj_{key_id}_{random}{_checksum(key_id + random)}"
 
 
 def split_key(key: str) -> tuple[str, str] | None:
-    """(key id, secret), or None where the form or the checksum is wrong: a typo costs no database read."""
+    """Returns (key id, secret), or None where the format or the checksum is wrong, so a typo costs no database read."""
     match = _KEY.fullmatch(key)
     if match is None:
         return None
@@ -26,7 +26,7 @@ def split_key(key: str) -> tuple[str, str] | None:
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 in hex. The secret has 190 random bits: a slow hash would add nothing."""
+    """Returns the SHA-256 in hex. The secret has 190 random bits, so a slow hash would add no safety."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

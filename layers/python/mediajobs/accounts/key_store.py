@@ -1,4 +1,4 @@
-"""API keys. Only the SHA-256 of a secret is stored; the whole key is seen once, when it is made."""
+"""API keys. Only the SHA-256 of a secret is stored; the whole key is shown once, when it is created."""
 
 import hmac
 import secrets
@@ -23,7 +23,7 @@ from mediajobs.settings import setting
 
 
 class AccountIndex(GlobalSecondaryIndex["KeyRow"]):
-    """The keys of an account, the oldest first. What changes with every request is not in it."""
+    """The keys of an account, the oldest first. Attributes that change with every request are not projected."""
 
     class Meta:
         index_name = "accounts"
@@ -34,11 +34,11 @@ class AccountIndex(GlobalSecondaryIndex["KeyRow"]):
 
 
 class KeyRow(TableModel):
-    """ApiKeys table. `window_used` requests were counted in the window that ends at `window_ends` (milliseconds); the
-    counters of `day` are further attributes, see mediajobs.usage."""
+    """A row of the table ApiKeys. `window_used` requests were counted in the window that ends at `window_ends`, in ms
+    since 1970. The counters of `day` are further attributes, see mediajobs.accounts.usage."""
 
     class Meta:
-        table_name = FromEnvironment("KEYS_TABLE")
+        table_name = FromEnvironment("API_KEYS_TABLE")
 
     key_id = UnicodeAttribute(hash_key=True)
     account = UnicodeAttribute()
@@ -55,23 +55,23 @@ class KeyRow(TableModel):
 _ALPHABET = string.digits + string.ascii_letters
 _TRIES = 8
 _FIRST_PAUSE = 0.001  # seconds: most tries follow from what was read, not from a race
-_TRIES_FOR_A_DAY = 5  # then the request is counted in the day that stands: better there than not answered
-# A clock that is late counts into the day that has begun.
-_OPENS = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at) AND #day >= :today"
+_TRIES_FOR_A_DAY = 5  # after them a request is counted in the day that the row has, rather than refused
+# A process with a slow clock counts into the day that has begun.
+_IS_VALID = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at) AND #day >= :today"
 _USAGE = "ADD #counter :one, day_writes :one"
 _COUNT = {
     "UpdateExpression": f"SET window_used = window_used + :one {_USAGE}",
-    "ConditionExpression": f"{_OPENS} AND window_ends > :now AND window_used < requests_per_minute",
+    "ConditionExpression": f"{_IS_VALID} AND window_ends > :now AND window_used < requests_per_minute",
 }
 _BEGIN = {
     "UpdateExpression": f"SET window_used = :one, window_ends = :ends {_USAGE}",
-    "ConditionExpression": f"{_OPENS} AND (attribute_not_exists(window_ends) OR window_ends <= :now)",
+    "ConditionExpression": f"{_IS_VALID} AND (attribute_not_exists(window_ends) OR window_ends <= :now)",
 }
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking, how much more they may ask, and what they have asked for today, this request included."""
+    """The key and account of a request, the key's window, and its requests of today, this one included."""
 
     key_id: str
     account: str
@@ -81,7 +81,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Key:
-    """A key as its owner may see it. `revoked_at` is None while it opens."""
+    """A key as its owner may see it. `revoked_at` is None while the key is valid."""
 
     key_id: str
     account: str
@@ -91,7 +91,7 @@ class Key:
 
 
 def create(account: str, *, requests_per_minute: int = rate_limits.DEFAULT_LIMIT) -> str:
-    """Makes a key and returns it whole: nobody can read it again."""
+    """Creates a key and returns it with its secret, which cannot be read again."""
     key_id, random = _random(12), _random(32)
     key = assemble_key(key_id, random)
     secret = key.rpartition("_")[2]
@@ -107,10 +107,11 @@ def create(account: str, *, requests_per_minute: int = rate_limits.DEFAULT_LIMIT
 
 
 def authenticate(key: str, counter: str) -> Caller | None:
-    """Whose key this is; None when it is malformed, unknown or revoked. Raises RateLimitExceeded, Contention.
+    """Returns the caller, or None for a key that is malformed, unknown or revoked.
 
-    The write that proves the secret counts the request, in its window and in today's `counter` (see mediajobs.usage):
-    one call, two where a window begins, and two more for the first of a day. A malformed key costs none.
+    The conditional write that checks the secret also counts the request, in the key's window and in today's `counter`
+    (see mediajobs.accounts.usage). It takes one call, two where a window begins, and two more for the first request of
+    a day. A malformed key takes none. Raises RateLimitExceeded, Contention.
     """
     parts = split_key(key)
     if parts is None:
@@ -136,7 +137,7 @@ def authenticate(key: str, counter: str) -> Caller | None:
 
 
 def of_account(account: str) -> list[Key]:
-    """Every key of the account, revoked ones too, the oldest first."""
+    """Returns all keys of the account, the oldest first, revoked ones included."""
     return [
         Key(row.key_id, row.account, row.created_at, int(row.requests_per_minute), row.revoked_at)
         for row in KeyRow.accounts.query(account)
@@ -144,43 +145,43 @@ def of_account(account: str) -> list[Key]:
 
 
 def revoke(key_id: str) -> None:
-    """From now on the key opens nothing; a second time changes nothing. Raises NotFound."""
+    """Makes the key invalid. A key that is revoked already stays as it is. Raises NotFound."""
     _change(key_id, KeyRow.revoked_at.set(KeyRow.revoked_at | clock.now()))
 
 
 def revoked_of(key_ids: Collection[str]) -> set[str]:
-    """Those that open nothing any more."""
+    """Returns those of the keys that are not valid: revoked or unknown."""
     keys = [{"key_id": {"S": key_id}} for key_id in sorted(set(key_ids))]
     [found] = batch_items.read(
-        batch_items.BatchRead(setting("KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
+        batch_items.BatchRead(setting("API_KEYS_TABLE"), keys, ("key_id", "revoked_at"), consistent=True)
     )
     good = {image["key_id"]["S"] for image in found if "revoked_at" not in image}
     return set(key_ids) - good
 
 
 def set_rate_limit(key_id: str, requests_per_minute: int) -> None:
-    """Sets the limit, for the present window too. Raises NotFound, and Conflict for a revoked key."""
+    """Sets the rate limit, from the present window on. Raises NotFound, and Conflict for a revoked key."""
     _change(key_id, KeyRow.requests_per_minute.set(requests_per_minute), KeyRow.revoked_at.does_not_exist())
 
 
 def _change(key_id: str, action: Any, only_if: Any = None) -> None:
-    """Raises NotFound, and Conflict for a key that is there but not as it must be."""
+    """Raises NotFound, and Conflict for a key that exists but does not meet `only_if`."""
     there = KeyRow.key_id.exists()
     condition = there if only_if is None else there & only_if
     if not write_if_allowed(lambda: KeyRow(key_id).update([action], condition=condition)):
         if not KeyRow.count(key_id, consistent_read=True):
-            raise NotFound(key_id)
+            raise NotFound("key", key_id)
         raise Conflict(f"The key {key_id} is revoked, for good. Make another one.")
 
 
 def _update(write: Item, key_id: str, sha256: str, moment: int, today: str, counter: str) -> tuple[Item, bool]:
-    """The row, and whether the write was made."""
+    """Returns the row, and whether the write was made."""
     values = {":sha256": {"S": sha256}, ":now": {"N": str(moment)}, ":one": {"N": "1"}, ":today": {"S": today}}
     if write is _BEGIN:
         values[":ends"] = {"N": str(rate_limits.ends(moment))}
     names = {"#day": "day", "#counter": counter}
     return update(
-        setting("KEYS_TABLE"),
+        setting("API_KEYS_TABLE"),
         {"key_id": {"S": key_id}},
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,

@@ -1,8 +1,8 @@
-"""What an account may have, use up and store, in the account's item of the Counters table.
+"""Quotas of accounts, in the account's item of the Counters table.
 
-Concurrent jobs are exact: the ids of the open ones lie in the same item, and a job takes its place in the transaction
-that creates or retries it. Minutes and bytes are read from the counters of statistics, with what deleted jobs left in
-them, which the bus brings up to date a second or so late: what comes within that second may go over.
+Concurrent jobs are exact: the ids of the open jobs are in the same item, and the transaction that creates or retries a
+job adds its id. Minutes and bytes are read from the counters of statistics, those of deleted jobs included. The events
+on the bus update these counters about a second late, so requests within that second may exceed the quota.
 """
 
 from collections.abc import Mapping
@@ -28,19 +28,19 @@ from mediajobs.statistics.time_blocks import EPOCH_END
 
 OPEN = tuple(status for status in Status if status not in TERMINAL)
 _PAGE = 500
-_PAGES = 1 + accounts_quotas.LARGEST_CONCURRENCY // _PAGE  # more would fit no quota
+_PAGES = 1 + accounts_quotas.MAX_CONCURRENT_JOBS // _PAGE  # the largest quota needs no more
 
 
 @dataclass(frozen=True)
 class QuotaStatus:
-    """An account's quotas, and how many jobs have a place under that of concurrent ones."""
+    """The quotas of an account, and the number of jobs that count under its quota of concurrent jobs."""
 
     quotas: Quotas
     open_jobs: int
 
 
 def read(account: str) -> QuotaStatus:
-    """One call."""
+    """Returns the quotas of an account, in one call."""
     row = concurrency_store.item_of(account)
     try:
         row.refresh()
@@ -55,26 +55,26 @@ def read(account: str) -> QuotaStatus:
 def check(account: str, *, announced: int | None = None) -> int | None:
     """Raises QuotaExceeded where the account may not begin another job.
 
-    `announced`: the bytes that will be stored; None where nothing new will be. Gives the quota of concurrent jobs, for
-    the transaction that takes the place. One read for an account without quotas.
+    `announced`: the bytes that will be stored; None where nothing new will be. Returns the quota of concurrent jobs,
+    for the transaction that adds the job. An account without quotas costs one read.
     """
-    standing, moment = read(account), clock.milliseconds()
-    accounts_quotas.check_concurrency(standing.quotas, standing.open_jobs)
-    if standing.quotas.minutes_per_month is not None:
-        month = accounts_quotas.month_of(moment)
+    status, now = read(account), clock.milliseconds()
+    accounts_quotas.check_concurrency(status.quotas, status.open_jobs)
+    if status.quotas.minutes_per_month is not None:
+        month = accounts_quotas.month_of(now)
         this_month = including_deleted(counter_store.read(account, month.first, month.last))
-        accounts_quotas.check_minutes(standing.quotas, this_month, moment)
-    if standing.quotas.stored_bytes is not None and announced is not None:
-        ever = including_deleted(counter_store.read(account, 0, EPOCH_END - 1))
-        accounts_quotas.check_bytes(standing.quotas, ever["source_bytes"] + ever["output_bytes"], announced)
-    return standing.quotas.concurrent_jobs
+        accounts_quotas.check_minutes(status.quotas, this_month, now)
+    if status.quotas.stored_bytes is not None and announced is not None:
+        all_time = including_deleted(counter_store.read(account, 0, EPOCH_END - 1))
+        accounts_quotas.check_bytes(status.quotas, all_time["source_bytes"] + all_time["output_bytes"], announced)
+    return status.quotas.concurrent_jobs
 
 
 def change(account: str, limits: Mapping[str, int]) -> None:
-    """Sets what is given, by name; 0 is no limit.
+    """Sets limits by name; 0 removes a limit.
 
-    Jobs that are open already are counted in a new quota of concurrent jobs. One that is being created in this very
-    moment may be missed until it ends; setting the quota again counts again.
+    A new quota of concurrent jobs counts the jobs that are open already. A job that is created at the same moment may
+    be missed until it ends; setting the quota again counts again.
     """
     attributes = CounterRow.get_attributes()
     actions: list[Action] = [
@@ -86,15 +86,15 @@ def change(account: str, limits: Mapping[str, int]) -> None:
 
 
 def _count_open(account: str) -> None:
-    """In the order of life, so that a job which goes on meanwhile is met again."""
+    """Goes through the statuses in the order of a job's life, so that a job that moves on meanwhile is not missed."""
     for status in OPEN:
-        place = None
+        position = None
         for _ in range(_PAGES):
-            page = page_query.page(account, Filters(statuses=(status,)), descending=False, limit=_PAGE, place=place)
+            page = page_query.page(account, Filters(statuses=(status,)), descending=False, limit=_PAGE, place=position)
             for row in page.rows:
                 _count(account, str(row["job_id"]))
-            place = page.next_position
-            if place is None:
+            position = page.next_position
+            if position is None:
                 break
 
 

@@ -1,4 +1,4 @@
-"""Quotas of an account: what it may have at the same time, use up in a month, and store."""
+"""Quotas of an account: concurrent jobs, minutes of media in a month, and stored bytes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,12 +7,12 @@ from mediajobs.errors import QuotaExceeded, over_concurrency
 from mediajobs.statistics.counters import Counts
 from mediajobs.timestamps import milliseconds
 
-LARGEST_CONCURRENCY = 5000  # the open jobs of an account lie in one item
+MAX_CONCURRENT_JOBS = 5000  # the ids of an account's open jobs are in one item
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """None is unlimited."""
+    """The limits of an account; None is unlimited."""
 
     concurrent_jobs: int | None = None
     minutes_per_month: int | None = None
@@ -21,7 +21,7 @@ class Quotas:
 
 @dataclass(frozen=True)
 class Month:
-    """A calendar month in UTC, as `2026-11`; its first and last moment in ms since 1970."""
+    """A calendar month in UTC: its name, as `2026-11`, and its first and last moment in ms since 1970."""
 
     name: str
     first: int
@@ -29,22 +29,22 @@ class Month:
 
 
 def month_of(moment: int) -> Month:
-    """Of a moment in ms since 1970."""
-    here = datetime.fromtimestamp(moment / 1000, UTC)
-    first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    """Returns the month of a moment in ms since 1970."""
+    utc = datetime.fromtimestamp(moment / 1000, UTC)
+    first = utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     return Month(f"{first:%Y-%m}", milliseconds(first), milliseconds(after) - 1)
 
 
 def check_concurrency(quotas: Quotas, open_jobs: int) -> None:
-    """Raises OverQuota where one job more is too many."""
+    """Raises QuotaExceeded where the account may not have one more open job."""
     limit = quotas.concurrent_jobs
     if limit is not None and open_jobs >= limit:
         raise over_concurrency(limit)
 
 
 def check_minutes(quotas: Quotas, this_month: Counts, moment: int) -> None:
-    """Raises OverQuota where the minutes of the month of `moment` (ms since 1970) are used up."""
+    """Raises QuotaExceeded where the minutes of the month of `moment` (ms since 1970) are used up."""
     limit = quotas.minutes_per_month
     if limit is None or this_month.get("media_ms", 0) < limit * 60_000:
         return
@@ -58,7 +58,7 @@ def check_minutes(quotas: Quotas, this_month: Counts, moment: int) -> None:
 
 
 def check_bytes(quotas: Quotas, stored: int, announced: int) -> None:
-    """Raises OverQuota where what is stored, with what is announced, is too much. All in bytes."""
+    """Raises QuotaExceeded where `stored` and `announced` bytes together are too many."""
     limit = quotas.stored_bytes
     if limit is None or (stored + announced <= limit and stored < limit):
         return

@@ -1,4 +1,4 @@
-"""The usage document: what a key asked for and what its account has used up, told to its owner."""
+"""The usage document: the requests of a key, and the minutes, storage and quotas of its account."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class UsageDays(Span):
 
 
 class DayDocument(LazyModel):
-    """A day's requests: by route, each by class of the answer, and by class alone."""
+    """The requests of a day: by route and status class, and by status class alone."""
 
     date: str
     total: int
@@ -37,14 +37,14 @@ class DayDocument(LazyModel):
 
 
 class RequestsDocument(LazyModel):
-    """Of this key. Days without a request are left out."""
+    """The requests of this key. Days without a request are left out."""
 
     total: int
     by_day: list[DayDocument]
 
 
 class MinutesDocument(LazyModel):
-    """Minutes of media, of the account's jobs that were created in this month and completed, deleted ones included."""
+    """Minutes of media of the account's jobs that were created in this month and completed, deleted jobs included."""
 
     month: str
     transcoded: float
@@ -52,7 +52,7 @@ class MinutesDocument(LazyModel):
 
 
 class LimitsDocument(LazyModel):
-    """Of this key: what is left of the present window, and the seconds until the next."""
+    """The rate limit of this key, the requests that remain in the window, and the seconds until the next window."""
 
     requests_per_minute: int
     remaining: int
@@ -60,14 +60,14 @@ class LimitsDocument(LazyModel):
 
 
 class QuotaDocument(LazyModel):
-    """`limit` is null where there is none."""
+    """A quota and its use. `limit` is null where there is no limit."""
 
     limit: int | None
     used: int | float
 
 
 class QuotasDocument(LazyModel):
-    """Of the account."""
+    """The quotas of the account."""
 
     concurrent_jobs: QuotaDocument
     minutes_per_month: QuotaDocument
@@ -75,7 +75,7 @@ class QuotasDocument(LazyModel):
 
 
 class Usage(LazyModel):
-    """`requests` and `limits` are this key's; minutes, storage and quotas its account's."""
+    """`requests` and `limits` are this key's; `minutes`, `storage` and `quotas` are its account's."""
 
     key_id: str
     account: str
@@ -87,14 +87,14 @@ class Usage(LazyModel):
 
 
 def requests_document(days: Iterable[Day]) -> RequestsDocument:
-    told = [_day_document(day) for day in sorted(days, key=lambda day: day.date)]
-    told = [day for day in told if day.total]
-    return RequestsDocument(total=sum(day.total for day in told), by_day=told)
+    documents = [_day_document(day) for day in sorted(days, key=lambda day: day.date)]
+    by_day = [document for document in documents if document.total]
+    return RequestsDocument(total=sum(document.total for document in by_day), by_day=by_day)
 
 
-def minutes_document(tally: Counts, month: Month) -> MinutesDocument:
-    """`tally`: the account's of this month."""
-    transcoded, transcribed = (minutes(tally.get(name, 0)) for name in ("transcoded_ms", "transcribed_ms"))
+def minutes_document(counts: Counts, month: Month) -> MinutesDocument:
+    """`counts`: the account's statistics of this month."""
+    transcoded, transcribed = (minutes(counts.get(name, 0)) for name in ("transcoded_ms", "transcribed_ms"))
     return MinutesDocument(month=month.name, transcoded=transcoded, transcribed=transcribed)
 
 
@@ -111,7 +111,7 @@ def quotas_document(quotas: Quotas, *, open_jobs: int, media_ms: int, stored: in
 
 
 def minutes(milliseconds: int) -> float:
-    """To two places."""
+    """Returns minutes with two decimal places."""
     return round(milliseconds / 60_000, 2)
 
 

@@ -1,6 +1,6 @@
-"""What a key asked for: requests by day, route and class of the answer.
+"""The requests of a key, by day, route and status class.
 
-A counter is an attribute of its own, as `u2#GET /jobs`: answers of 2xx to that route. Days are UTC.
+Each counter is an attribute, such as `u2#GET /jobs` for the 2xx answers of that route. Days are UTC.
 """
 
 from collections.abc import Mapping
@@ -16,26 +16,26 @@ _PREFIX = "u"
 
 @dataclass(frozen=True)
 class Day:
-    """`counts`: requests by counter."""
+    """The requests of a day, by counter."""
 
     date: str
     counts: Mapping[str, int]
 
 
 def counter(route: str, status: int) -> str:
-    """Of a route, as `GET /jobs`, and the class that the status is of."""
+    """Returns the counter of a route, such as `GET /jobs`, and of the class of a status."""
     return f"{_PREFIX}{status // 100}#{route}"
 
 
 def counter_for(counted: str, status: int) -> str:
-    """Where a request that was counted as `counted` belongs, now that its answer is known."""
+    """Returns the counter of the same route as `counted` for the status that was answered."""
     return counter(counted.partition("#")[2], status)
 
 
 def meaning(counter: str) -> tuple[str, str]:
-    """The class of the answers that it counts, as `2xx`, and their route."""
-    kind, _, route = counter.partition("#")
-    return f"{kind.removeprefix(_PREFIX)}xx", route
+    """Returns the status class of a counter, such as `2xx`, and its route."""
+    prefix, _, route = counter.partition("#")
+    return f"{prefix.removeprefix(_PREFIX)}xx", route
 
 
 def is_counter(attribute: str) -> bool:
@@ -43,10 +43,10 @@ def is_counter(attribute: str) -> bool:
 
 
 def date_of(moment: int) -> str:
-    """The day of a moment in ms since 1970; moments that no key has seen count as the first or last that one can."""
+    """Returns the day of a moment in ms since 1970. Moments outside 1970 to 9999 count as its first or last day."""
     return str(of_milliseconds(min(max(moment, 0), _LAST_DAY)))[:10]
 
 
 def day_of(row: Mapping[str, Any]) -> Day:
-    """Of a row with its counters beside its `day`."""
+    """Returns the day of a row that has `day` and counters as attributes."""
     return Day(row["day"], {name: int(value) for name, value in row.items() if is_counter(name)})

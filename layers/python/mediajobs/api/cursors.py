@@ -1,4 +1,5 @@
-"""Cursors: where a list goes on. Signed with the key of whoever got it, so nobody else can use or change it."""
+"""Cursors: positions in lists. Each is signed with the API key of its receiver, so no other key can use it, and nobody
+can change it."""
 
 import base64
 import binascii
@@ -11,28 +12,28 @@ _SIGNATURE_BYTES = 16
 
 
 class InvalidCursor(ValueError):
-    """It was changed, belongs to another key, or to a list with other filters."""
+    """The cursor was changed, or belongs to another key or to another list."""
 
 
-def encode(place: dict[str, Any], *, of: str, key: str) -> str:
-    """`place`: where to go on, as JSON data; `of`: the list that it belongs to."""
-    body = json.dumps(place, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+def encode(position: dict[str, Any], *, of: str, key: str) -> str:
+    """Returns a cursor. `position`: where the list goes on, as JSON data; `of`: the name of the list."""
+    body = json.dumps(position, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
     return _text(_sign(body, of, key) + body)
 
 
 def decode(cursor: str, *, of: str, key: str) -> dict[str, Any]:
-    """Raises BadCursor."""
+    """Returns the position. Raises InvalidCursor."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor from error
-    if cursor != _text(raw):  # the decoder passes over what it does not know
+    if cursor != _text(raw):  # the decoder ignores characters outside its alphabet
         raise InvalidCursor
     signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _sign(body, of, key)):
         raise InvalidCursor
-    place: dict[str, Any] = json.loads(body)
-    return place
+    position: dict[str, Any] = json.loads(body)
+    return position
 
 
 def _text(raw: bytes) -> str:

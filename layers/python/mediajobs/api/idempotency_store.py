@@ -1,6 +1,7 @@
-"""Answers that are given twice: a repeated request gets what the first one got, for a day.
+"""Answers under idempotency keys: for 24 hours, a repeated request gets the answer of the first one.
 
-Powertools' idempotency utility keeps them. Importing it takes a while: it is for requests that ask for it alone.
+Powertools' idempotency utility stores them. Its import takes long, so this module is imported only for requests with a
+key.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from mediajobs.aws.conditional_writes import update
 from mediajobs.aws.dynamodb import connection
 from mediajobs.settings import setting
 
-_SECONDS = 24 * 3600
+_RETENTION_SECONDS = 24 * 3600
 Answer = dict[str, Any]  # JSON
 
 
@@ -35,11 +36,12 @@ class OtherRequest(Exception):
 
 
 def once(key: Sequence[Any], request: Any, make: Callable[[], Answer], context: Any) -> tuple[Answer, bool]:
-    """The answer, and whether it is a replay. `key` and `request` are JSON: what the answer is found by, and what
-    has to be the same the second time.
+    """Returns the answer, and whether it is a replay.
 
-    Whatever `make` raises is raised again, and forgets the key. A process that dies while it makes the answer blocks
-    the key until Lambda's `context` would have ended it. Raises InFlight, OtherRequest and botocore's errors.
+    `key` and `request` are JSON data: the key that the answer is stored under, and the request that has to be the same
+    when the key is used again. An exception of `make` is raised again and releases the key. A process that dies while
+    it makes the answer blocks the key until the time-out of its Lambda `context`.
+    Raises InFlight, OtherRequest and botocore's errors.
     """
     made: list[Answer] = []
     replayed: list[Answer] = []
@@ -56,7 +58,7 @@ def once(key: Sequence[Any], request: Any, make: Callable[[], Answer], context: 
         event_key_jmespath="key",
         payload_validation_jmespath="request",
         hash_function="sha256",
-        expires_after_seconds=_SECONDS,
+        expires_after_seconds=_RETENTION_SECONDS,
         lambda_context=context,
         response_hook=replay,
     )
@@ -72,13 +74,16 @@ def once(key: Sequence[Any], request: Any, make: Callable[[], Answer], context: 
     except IdempotencyPersistenceLayerError as error:
         if not made:
             raise error.__cause__ or error from None
-        answer = made[0]  # it was done, and only could not be noted: saying so beats having it done again
+        answer = made[0]  # executed but not stored: after an error the client would have it executed again
     return answer, bool(replayed)
 
 
-def about_to_make(key: Sequence[Any], made: str, *, instead_of: str | None = None) -> str | None:
-    """Notes what a request is about to make, for a day. Gives what an earlier run of it was about to make, which stays
-    noted, but where it is `instead_of` that."""
+def note_creation(key: Sequence[Any], new_id: str, *, instead_of: str | None = None) -> str | None:
+    """Notes for 24 hours the id of what a request is about to create.
+
+    Returns the id that an earlier run of the request noted, which then stays noted; None where there was none or where
+    it was `instead_of`, which is replaced.
+    """
     now = clock.milliseconds() // 1000
     row, noted = update(
         setting("IDEMPOTENCY_TABLE"),
@@ -86,10 +91,10 @@ def about_to_make(key: Sequence[Any], made: str, *, instead_of: str | None = Non
         UpdateExpression="SET made = :made, expiration = :end",
         ConditionExpression="attribute_not_exists(id) OR expiration < :now OR made = :instead",
         ExpressionAttributeValues={
-            ":made": {"S": made},
-            ":instead": {"S": instead_of or made},
+            ":made": {"S": new_id},
+            ":instead": {"S": instead_of or new_id},
             ":now": {"N": str(now)},
-            ":end": {"N": str(now + _SECONDS)},
+            ":end": {"N": str(now + _RETENTION_SECONDS)},
         },
     )
     return None if noted else row["made"]

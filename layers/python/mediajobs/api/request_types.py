@@ -1,4 +1,4 @@
-"""What clients may send."""
+"""Types of values that requests of several packages have in common."""
 
 import re
 from datetime import UTC, datetime
@@ -12,34 +12,34 @@ from mediajobs.base_model import LazyModel
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?")
 _FROM = "Created then or later. RFC 3339; without an offset it is UTC, and a date alone is the day's beginning."
 _TO = "Created then or earlier. RFC 3339; without an offset it is UTC, and a date alone is the day's end."
-_PAGE = "Pages reach 10,000 jobs deep. Go on with `cursor` from there."
-_CURSOR = "The `next_cursor` of a page: goes on where that ended, at any depth. Same key, filters and order."
+_PAGE = "Pages reach 10,000 jobs deep. Continue with `cursor` from there."
+_CURSOR = "The `next_cursor` of a page: continues after that page, at any depth. Same key, filters and order."
 _FILE_NAME = Pattern(r"^[^\x00-\x1f\x7f/\\]+$", "write it without slashes, backslashes and control characters")
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), _FILE_NAME]
 
 
 def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 5.0 is 5. A string is none."""
+    """Accepts 5.0 as 5, because JSON has one kind of number. A string is not accepted as a number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 WHOLE = BeforeValidator(_whole)
 Priority = Annotated[int, Field(strict=True, ge=1, le=10, description="From 1, low, to 10, high."), WHOLE]
-BATCH_ID = r"^\.{0,2}[\w:-][\w.:-]{0,61}$"  # . and .. are no part of a path
+BATCH_ID = r"^\.{0,2}[\w:-][\w.:-]{0,61}$"  # . and .. cannot be segments of a path
 BatchId = Annotated[
     str,
-    Field(description="Jobs that belong together have the same.", examples=["2026-11"]),
+    Field(description="The same for all jobs of a batch.", examples=["2026-11"]),
     Pattern(BATCH_ID, "use 1 to 64 letters, digits, dots, colons, hyphens and underscores, and not dots alone"),
 ]
 
 
 def as_list(value: Any) -> Any:
-    """A parameter that may be repeated is a list also when it is not."""
+    """Returns a list for a parameter that may be repeated and was sent once."""
     return [value] if isinstance(value, str) else value
 
 
-def _written(value: Any) -> Any:
-    """RFC 3339, or a day: a bare number is no moment, though pydantic takes it for one."""
+def _check_moment_format(value: Any) -> Any:
+    """Accepts RFC 3339 and dates alone. Pydantic would also accept bare numbers."""
     if not isinstance(value, datetime) and not (isinstance(value, str) and _MOMENT.fullmatch(value)):
         raise ValueError("write it as 2026-11-23, or as 2026-11-23T15:04:05Z")
     return value
@@ -47,7 +47,7 @@ def _written(value: Any) -> Any:
 
 Moment = Annotated[
     datetime,
-    BeforeValidator(_written),
+    BeforeValidator(_check_moment_format),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
 ]
 
@@ -57,7 +57,7 @@ class Body(LazyModel):
 
 
 class Span(Body):
-    """Jobs created from `from_date` to `to_date`, both included; each may be left open.
+    """Jobs created from `from_date` to `to_date`, both included. Either may be omitted.
 
     RFC 3339; without an offset it is UTC, and a date alone is the whole day.
     """
@@ -82,7 +82,7 @@ class Span(Body):
 
 
 class Paged(Body):
-    """Which page. `cursor` goes on where one ended."""
+    """Selects a page, by number or by the cursor of the page before."""
 
     page: Annotated[int, Field(ge=1, description=_PAGE)] = 1
     per_page: Annotated[int, Field(ge=1, le=500, description="Jobs on a page.")] = 100
@@ -90,12 +90,12 @@ class Paged(Body):
 
 
 def days_beginning(value: Any) -> Any:
-    """A date alone as the moment at which it begins."""
+    """Returns the first moment of a date without a time; other values unchanged."""
     return f"{value}T00:00:00Z" if _is_day(value) else value
 
 
 def in_utc(value: datetime) -> datetime:
-    """Raises ValueError."""
+    """Returns the moment in UTC, which one without an offset is taken for. Raises ValueError."""
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError as error:

@@ -1,4 +1,4 @@
-"""Strings of a form: the schema has the pattern, for machines, and whoever sends another is told the cure in words."""
+"""Strings with a pattern, which the schema contains. The error of a string that does not match says what to write."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from pydantic_core import CoreSchema, core_schema
 
 @dataclass(frozen=True)
 class Pattern:
-    """Annotates a `str`, after its lengths. `text` is of the whole string; `cure` ends the sentence that names it."""
+    """Annotates a `str`, after its length limits.
+
+    `text` is the regular expression of the whole string, `cure` the error message: what to write instead.
+    """
 
     text: str
     cure: str

@@ -18,7 +18,7 @@ def enqueue_retry(walk: Any) -> None:
 
 
 def _send(chore: dict[str, Any]) -> None:
-    _client().send_message(QueueUrl=setting("CHORES_QUEUE"), MessageBody=json.dumps(chore))
+    _client().send_message(QueueUrl=setting("BACKGROUND_QUEUE"), MessageBody=json.dumps(chore))
 
 
 @cache

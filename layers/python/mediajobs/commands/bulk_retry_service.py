@@ -1,7 +1,7 @@
-"""Retries of many: a walk over what had failed or been cancelled when it was asked for.
+"""Retries of many jobs: a walk over the jobs that had failed or been cancelled at the time of the request.
 
-It goes through each status once, the oldest job first, and can be put down after any page. What ended later than the
-question is not meant, so a walk that is done twice retries nothing twice.
+The walk goes through each status once, the oldest job first, and can be interrupted after any page. It leaves out jobs
+that ended after the request, so a walk that is repeated retries no job twice.
 """
 
 from collections import Counter
@@ -20,29 +20,29 @@ from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.listing import page_query
 
-_PAGE = 25  # jobs between two looks at the time
-_QUICKER = "changed_meanwhile"
+_PAGE = 25  # jobs between two checks of the time
+_CHANGED = "changed_meanwhile"
 HasTime = Callable[[], bool]
 
 
 class Walk(BaseModel):
-    """What is left, as JSON: the first of `statuses` from `place` on, then the others."""
+    """What remains of a walk, as JSON: the first of `statuses` from `position` on, then the other statuses."""
 
     model_config = ConfigDict(frozen=True)
 
     account: str
-    wanted: RetryJobs
-    asked_at: str
+    request: RetryJobs
+    requested_at: str
     statuses: tuple[Status, ...]
     position: dict[str, Any] | None = None
 
 
 class Done(NamedTuple):
-    """How many were retried, how many refused for which reason, and the walk that is left."""
+    """How many jobs were retried, how many were refused by reason, and the walk that remains."""
 
     retried: int
     reasons: Counter[str]
-    left: Walk | None
+    remaining: Walk | None
 
     @property
     def document(self) -> RetriedJobs:
@@ -52,52 +52,59 @@ class Done(NamedTuple):
             retried=self.retried,
             refused=refused,
             reasons=dict(self.reasons),
-            continues=self.left is not None,
+            continues=self.remaining is not None,
         )
 
 
-def new(account: str, wanted: RetryJobs) -> Walk:
-    statuses = tuple(dict.fromkeys(wanted.filter.status)) or tuple(sorted(RETRYABLE))
-    return Walk(account=account, wanted=wanted, asked_at=clock.now(), statuses=statuses)
+def new(account: str, request: RetryJobs) -> Walk:
+    statuses = tuple(dict.fromkeys(request.filter.status)) or tuple(sorted(RETRYABLE))
+    return Walk(account=account, request=request, requested_at=clock.now(), statuses=statuses)
 
 
-def advance(walk: Walk, in_time: HasTime) -> Done:
-    """Retries to the end, or a page and as many more as `in_time()` allows."""
-    retried, reasons, left, going = 0, Counter[str](), walk, True
+def advance(walk: Walk, has_time: HasTime) -> Done:
+    """Retries to the end, or one page and as many more as `has_time()` allows."""
+    retried, reasons, remaining, going = 0, Counter[str](), walk, True
     while going:
         page = page_query.page(
-            left.account,
-            replace(left.wanted.filter.filters, statuses=left.statuses[:1]),
+            remaining.account,
+            replace(remaining.request.filter.filters, statuses=remaining.statuses[:1]),
             descending=False,
             limit=_PAGE,
-            place=left.position,
+            place=remaining.position,
         )
         for row in page.rows:
-            if row["completed_at"] <= left.asked_at:
-                reason = _retry(row["job_id"], left)
+            if row["completed_at"] <= remaining.requested_at:
+                reason = _retry(row["job_id"], remaining)
                 retried += reason is None
                 reasons.update([reason] if reason else [])
-        statuses = left.statuses if page.next_position else left.statuses[1:]
-        left = left.model_copy(update={"position": page.next_position, "statuses": statuses})
-        going = bool(statuses) and in_time()
-    return Done(retried, reasons, left if left.statuses else None)
+        statuses = remaining.statuses if page.next_position else remaining.statuses[1:]
+        remaining = remaining.model_copy(update={"position": page.next_position, "statuses": statuses})
+        going = bool(statuses) and has_time()
+    return Done(retried, reasons, remaining if remaining.statuses else None)
 
 
-def enqueue(walk: Walk) -> None:
-    background_queue.enqueue_retry(walk.model_dump(mode="json", by_alias=True))
+def advance_and_enqueue(walk: Walk, has_time: HasTime) -> Done:
+    """The same as `advance`; the walk that remains is handed to the background queue."""
+    done = advance(walk, has_time)
+    if done.remaining is not None:
+        background_queue.enqueue_retry(done.remaining.model_dump(mode="json", by_alias=True))
+    return done
 
 
 def _retry(job_id: str, walk: Walk) -> str | None:
-    """Why not, or None where it is done. The index may be a moment behind: the job itself is asked."""
+    """Retries a job. Returns the reason of a refusal, else None.
+
+    The job itself is read, because the index may be behind it.
+    """
     try:
         job = job_store.get(job_id)
-        if job.completed_at is None or job.completed_at > walk.asked_at:
-            return _QUICKER
-        service.retry(job, from_start=walk.wanted.origin == "start")
+        if job.completed_at is None or job.completed_at > walk.requested_at:
+            return _CHANGED
+        service.retry(job, from_start=walk.request.origin == "start")
     except RetryRefused as refusal:
         return refusal.reason
     except QuotaExceeded as refusal:
         return refusal.policy
     except (Conflict, Contention, NotFound):
-        return _QUICKER
+        return _CHANGED
     return None

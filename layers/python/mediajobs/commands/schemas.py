@@ -1,4 +1,4 @@
-"""Requests and documents of what owners do to jobs."""
+"""Requests and documents of the commands on jobs."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,11 +10,11 @@ from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.jobs.schemas import JobStatus
 from mediajobs.listing.schemas import JobFilters
 
-_ORIGIN = "`failed_task` keeps what finished tasks made; `start` makes everything anew."
+_ORIGIN = "`failed_task` keeps the outputs of completed tasks; `start` makes everything again."
 
 
 class RetryJob(Body):
-    """`POST /jobs/{id}/retry`: from the task that failed, or everything anew."""
+    """`POST /jobs/{id}/retry`: from the task that failed, or everything again."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"from": "failed_task"}]})
 
@@ -23,17 +23,17 @@ class RetryJob(Body):
     @model_validator(mode="before")
     @classmethod
     def _known_by_its_alias_alone(cls, value: Any) -> Any:
-        """As an object of Python: in JSON, pydantic takes `origin` for no unknown field, and drops it unread."""
+        """Has the body validated as a Python object: in JSON, pydantic ignores an unknown field `origin`."""
         return value
 
 
 class RetryFilter(JobFilters):
-    """Which failed and cancelled jobs are meant; without any wish, all of them."""
+    """Selects failed and cancelled jobs; without any filter, all of them."""
 
     status: Annotated[
         list[Status],
         BeforeValidator(as_list),
-        Field(description="One of these or both; without any, both."),
+        Field(description="One of these or both; by default both."),
         WithJsonSchema({"type": "array", "items": {"type": "string", "enum": sorted(RETRYABLE)}}),
     ] = []
     priority: Priority | None = None
@@ -47,7 +47,7 @@ class RetryFilter(JobFilters):
 
 
 class RetryJobs(RetryJob):
-    """`POST /jobs/retry`. `filter` has to be there; `{}` means every job that can be retried."""
+    """`POST /jobs/retry`. `filter` is required; `{}` selects every job that can be retried."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"filter": {"status": ["failed"], "from_date": "2026-11-01"}}]}
@@ -67,7 +67,7 @@ class ChangePriority(Body):
 class DeleteJob(Body):
     """The query of `DELETE /jobs/{id}`."""
 
-    delete_files: Annotated[bool, Field(description="Its source and its outputs too.")] = True
+    delete_files: Annotated[bool, Field(description="Whether to delete its source and its outputs too.")] = True
 
 
 class CancelledJob(JobStatus):
@@ -84,7 +84,7 @@ class PrioritisedJob(JobStatus):
 
 
 class DeletedJob(LazyModel):
-    """`files_deleted` counts objects: the source, and everything that was made of it."""
+    """`files_deleted` counts objects: the source and the outputs."""
 
     job_id: str
     deleted: bool = True
@@ -92,8 +92,8 @@ class DeletedJob(LazyModel):
 
 
 class RetriedJobs(LazyModel):
-    """What a retry of many has done. `refused` counts those that `reasons` tells of; where it `continues`, the rest
-    follows without another request."""
+    """The result of a retry of many jobs. `reasons` has the number of refused jobs by reason. Where `continues` is
+    true, the others follow without another request."""
 
     matched: int
     retried: int

@@ -1,4 +1,4 @@
-"""What owners do to their jobs: cancel, retry, delete. The job is given as it was just read."""
+"""Commands of owners on their jobs: cancel, retry, delete. Each takes the job as it was just read."""
 
 from typing import Any
 
@@ -17,36 +17,37 @@ _TRIES = 5
 
 
 def cancel(job: Job) -> job_store.TransitionResult:
-    """Ends the job, whatever it does. `illegal` where it had ended already; its tasks stop by the event of this."""
+    """Cancels the job. The result is ILLEGAL where it had ended. The event of the change stops its tasks."""
     outcome = job_store.transition(job.job_id, Status.CANCELLED, known=job)
     if outcome.transition is Transition.ALLOWED and job.status is Status.PENDING and job.upload_id is not None:
-        presigned_upload_store.abort(source_key(job.job_id), job.upload_id)
+        presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
     return outcome
 
 
 def retry(job: Job, *, from_start: bool) -> Job:
-    """Begins the next attempt. Raises Conflict where that cannot be: Refused, or somebody was quicker.
+    """Begins the next attempt. Raises RetryRefused, QuotaExceeded, and Conflict where the job has changed since.
 
-    What earlier attempts made is used again where it is whole; with `from_start` none of it counts.
+    Complete outputs of earlier attempts are used again; with `from_start` everything is made again.
     """
     if job.status not in RETRYABLE:
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
     if job.attempt >= MAX_ATTEMPTS:
         raise RetryRefused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
     quota = quota_store.check(job.account)
-    changes = _arrived(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
+    changes = _late_source(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
     outcome = job_store.transition(
         job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, known=job, quota=quota
     )
     if outcome.transition is not Transition.ALLOWED:
-        raise Conflict(f"Somebody else was quicker: this job is {outcome.job.status} in attempt {outcome.job.attempt}.")
+        raise Conflict(f"This job was changed meanwhile: it is {outcome.job.status} in attempt {outcome.job.attempt}.")
     return outcome.job
 
 
 def delete(job: Job, *, with_files: bool) -> int:
-    """Cancels the job if it runs, and removes it. Gives the number of objects that were deleted.
+    """Cancels the job if it has not ended, and removes it. Returns the number of deleted objects.
 
-    The files go first: if that fails, the job is still there to be deleted again. Raises NotFound, Contention.
+    The files are deleted first: if that fails, the job still exists and can be deleted again.
+    Raises NotFound, Contention.
     """
     for _ in backoff.attempts(_TRIES):
         if job.status not in TERMINAL:
@@ -59,7 +60,7 @@ def delete(job: Job, *, with_files: bool) -> int:
 
 
 def remove_files(job_id: str) -> int:
-    """Deletes everything of a job that lies in the bucket, half-made uploads too. Gives the number of objects."""
+    """Deletes all objects of a job, and aborts its unfinished uploads. Returns the number of deleted objects."""
     objects = MediaBucket.from_environment()
     count = 0
     for prefix in (source_prefix(job_id), output_prefix(job_id)):
@@ -69,7 +70,7 @@ def remove_files(job_id: str) -> int:
 
 
 def remove_leftovers() -> list[str]:
-    """Looks once more for files of deleted jobs. Gives the ids of those that had some."""
+    """Deletes files that were written after their job was deleted. Returns the ids of the jobs that had such files."""
     return [job_id for job_id, _ in run_each.run_each(cleanup_store.due(), _remove_leftovers)]
 
 
@@ -80,8 +81,8 @@ def _remove_leftovers(due: tuple[str, str]) -> bool:
     return found
 
 
-def _arrived(job: Job) -> dict[str, Any]:
-    """What is to be noted of a source that came after its job was cancelled. Raises Conflict where none ever came."""
+def _late_source(job: Job) -> dict[str, Any]:
+    """Returns the changes for a source that arrived after the cancellation. Raises RetryRefused without a source."""
     if job.source is not None or job.source_url is not None:
         return {}
     size = source_size(job.job_id)

@@ -1,4 +1,4 @@
-"""Exports: a list of jobs as one file, and how far one that takes long has come."""
+"""Exports: a list of jobs as one file, and the state of an export that takes long."""
 
 import csv
 import io
@@ -19,15 +19,15 @@ Format = Literal["csv", "json"]
 class ExportJobs(OrderedJobs):
     """`GET /jobs/export`."""
 
-    format: Annotated[Format, Field(description="A table, or the list's own documents.")] = "csv"
+    format: Annotated[Format, Field(description="`csv` is a table, `json` the documents of the list.")] = "csv"
 
 
 class ExportedJobs(RootModel[list[ListedJob]]):
-    """What a list says in pages, in one."""
+    """All documents of a list, in one array."""
 
 
 class RunningExport(LazyModel):
-    """An export that takes a while. It is `running`; when it is ready, its address leads to the file."""
+    """An export that is still made. Once it is ready, its address redirects to the file."""
 
     export_id: str
     status: Literal["running"] = "running"
@@ -35,18 +35,18 @@ class RunningExport(LazyModel):
 
 CONTENT_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = tuple(ListedJob.model_fields)
-INLINE = 5_000_000  # bytes; more is no answer but an object
-_LARGEST_ANSWER = 6_000_000  # bytes as JSON: Lambda gives at most 6 MiB, headers included
-# Spreadsheets run a cell that begins so. Where they split at semicolons, as in much of Europe, one begins after each;
-# quotes and blanks before it are taken off by some.
+MAX_INLINE_BYTES = 5_000_000  # a larger export is not answered inline but becomes an object
+_MAX_ANSWER_BYTES = 6_000_000  # as JSON: Lambda returns at most 6 MiB, headers included
+# Spreadsheets evaluate a cell that begins like this. Those that split at semicolons, as in much of Europe, begin a cell
+# after each semicolon. Some strip quotes and blanks at the beginning.
 _RUNS = re.compile(r'(?:^|(?<=[;\t]))(?=["\s]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - the full-width forms
 
 
 class Export(LazyModel):
-    """An export as JSON: everything that is needed to go on with it.
+    """The state of an export as JSON: everything that is needed to resume it.
 
-    `position`: where the list goes on. `parts`: what S3 has, as it wants them listed. `tail_key`: the key of an object
-    with what came after them.
+    `position`: where the list goes on. `parts`: the uploaded parts, as S3's CompleteMultipartUpload takes them.
+    `tail_key`: the key of an object with the bytes after these parts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,42 +67,45 @@ class Export(LazyModel):
 
     @property
     def key(self) -> str:
-        """Where the object will lie."""
+        """The key of the finished file."""
         return f"exports/{quote(self.account, safe='')}/{self.export_id}.{self.format}"
 
     @property
     def filename(self) -> str:
-        """`jobs-20260301-120000.csv`: when it was asked for, in UTC."""
+        """`jobs-20260301-120000.csv`, after the time of the request in UTC."""
         return f"jobs-{ULID.from_str(self.export_id).datetime:%Y%m%d-%H%M%S}.{self.format}"
 
 
-def format_header(form: Format) -> bytes:
-    return _lines([COLUMNS]) if form == "csv" else b"["
+def format_header(format_: Format) -> bytes:
+    return _lines([COLUMNS]) if format_ == "csv" else b"["
 
 
-def format_rows(form: Format, jobs: Sequence[ListedJob], *, first: bool) -> bytes:
-    """The jobs as they lie in the file; `first`: none are before them."""
-    if form == "csv":
+def format_rows(format_: Format, jobs: Sequence[ListedJob], *, first: bool) -> bytes:
+    """Returns the jobs as bytes of the file. `first`: whether they are the first jobs in it."""
+    if format_ == "csv":
         return _lines([_cells(job) for job in jobs])
     if not jobs:
         return b""
     return (b"" if first else b",") + ",".join(job.model_dump_json() for job in jobs).encode()
 
 
-def format_footer(form: Format) -> bytes:
-    return b"" if form == "csv" else b"]"
+def format_footer(format_: Format) -> bytes:
+    return b"" if format_ == "csv" else b"]"
 
 
 def fits(body: str) -> bool:
-    """Whether it can be answered as it is. A function's answer is JSON, in which every quote takes two bytes."""
+    """Returns whether the body can be answered inline.
+
+    Lambda encodes answers as JSON, in which quotes, backslashes and line ends take two bytes.
+    """
     size = len(body.encode())
-    if size > INLINE:
+    if size > MAX_INLINE_BYTES:
         return False
-    return size + body.count('"') + body.count("\\") + body.count("\n") + body.count("\r") <= _LARGEST_ANSWER
+    return size + body.count('"') + body.count("\\") + body.count("\n") + body.count("\r") <= _MAX_ANSWER_BYTES
 
 
 def escape_formula(cell: str) -> str:
-    """The cell with a `'` before whatever a spreadsheet would run."""
+    """Returns the cell with a `'` before everything that a spreadsheet would evaluate."""
     return _RUNS.sub("'", cell)
 
 
@@ -113,7 +116,7 @@ def _cells(job: ListedJob) -> list[Any]:
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> bytes:
-    """RFC 4180: commas, CRLF, quotes where they are needed. Null is an empty cell."""
-    made = io.StringIO(newline="")
-    csv.writer(made).writerows(rows)
-    return made.getvalue().encode()
+    """Returns CSV as of RFC 4180: commas, CRLF, quotes where needed. Null is an empty cell."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""Exports table: exports that outlived their request."""
+"""Exports table: exports that took longer than their request."""
 
 from typing import Any, Literal, cast
 
@@ -15,8 +15,8 @@ from mediajobs.exports.export import Export
 
 
 class ExportRow(TableModel):
-    """Exports table: one that outlived its request. Times are in seconds since 1970; until `held_until` the run that
-    `holder` names goes on with it, and nobody else."""
+    """A row of the table. Times are in seconds since 1970. Until `held_until`, only the run that `holder` names may
+    change the export. `heard_at` is the time of the last change."""
 
     class Meta:
         table_name = FromEnvironment("EXPORTS_TABLE")
@@ -32,37 +32,38 @@ class ExportRow(TableModel):
 
 
 RETENTION_SECONDS = 24 * 3600
-_SILENT_SECONDS = 2 * 3600  # longer than all tries of its message take
+_SILENT_SECONDS = 2 * 3600  # longer than all deliveries of its message take
 State = Literal["running", "ready", "failed"]
 
 
 class LockedElsewhere(Exception):
-    """Somebody else goes on with this export just now."""
+    """Another run holds the lease on this export."""
 
 
 def find(export_id: str, *, account: str) -> tuple[State, Export]:
-    """Raises NotFound, for somebody else's export too."""
+    """Returns the export and its state. Raises NotFound, also for an export of another account."""
     row = read(export_id)
     if row is None or row.account != account:
-        raise NotFound(export_id)
+        raise NotFound("export", export_id)
     return state_of(row), Export.model_validate(row.export)
 
 
 def lock(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[ExportRow, str] | None:
-    """The export for this run alone, and the run's name; None where it does not run (any more).
+    """Takes the lease on a running export for `seconds`. Returns the row, and the name that the lease is held by.
 
+    `from_anybody` takes it from another run, too. Returns None where the export is not running (any more).
     Raises LockedElsewhere.
     """
     holder, now = str(ULID()), clock.seconds()
-    row, free = ExportRow(export_id), ExportRow.status == "running"
+    row, condition = ExportRow(export_id), ExportRow.status == "running"
     if not from_anybody:
-        free &= ExportRow.held_until <= now
+        condition &= ExportRow.held_until <= now
     actions: list[Action] = [
         ExportRow.holder.set(holder),
         ExportRow.held_until.set(now + seconds),
         ExportRow.heard_at.set(now),
     ]
-    if write_if_allowed(lambda: row.update(actions, condition=free)):
+    if write_if_allowed(lambda: row.update(actions, condition=condition)):
         return row, holder
     found = read(export_id)
     if found is not None and found.status == "running":
@@ -71,12 +72,13 @@ def lock(export_id: str, seconds: int, *, from_anybody: bool = False) -> tuple[E
 
 
 def save(export: Export, holder: str, *, release: bool = False) -> None:
-    """Raises LockedElsewhere where another run has taken over."""
+    """Stores the state of an export; `release` gives the lease back. Raises LockedElsewhere without the lease."""
     actions = [ExportRow.export.set(export.model_dump(mode="json")), ExportRow.heard_at.set(clock.seconds())]
     _change(export, holder, [*actions, *([ExportRow.held_until.set(0)] if release else [])])
 
 
 def finish(export: Export, holder: str, state: State) -> None:
+    """Sets the final state, and gives the lease back. Raises LockedElsewhere without the lease."""
     _change(export, holder, [ExportRow.status.set(state), ExportRow.held_until.set(0)])
 
 
@@ -95,6 +97,6 @@ def read(export_id: str) -> ExportRow | None:
 
 
 def state_of(row: ExportRow) -> State:
-    """Nothing runs for ever: what is not heard of any more has failed."""
+    """Returns the state. A running export without a change for two hours has failed."""
     silent = clock.seconds() - row.heard_at > _SILENT_SECONDS
     return "failed" if row.status == "running" and silent else cast("State", row.status)

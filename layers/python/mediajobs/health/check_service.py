@@ -1,4 +1,4 @@
-"""What is behind the service, looked at from here: every part at once, each for a second at most."""
+"""Health checks of the parts that the service depends on: all at once, each with a limit of one second."""
 
 import shutil
 import tempfile
@@ -16,17 +16,17 @@ from mediajobs.health.report import CheckResult, Disk, Heartbeat, State, fullest
 from mediajobs.settings import setting
 
 LIMIT_SECONDS = 1.0
-_BATCH = ":batch:submitJob.sync"  # how a TASK_RESOURCE ends where Batch, and no worker, runs the tasks
+_BATCH = ":batch:submitJob.sync"  # the end of TASK_RESOURCE where Batch runs the tasks, not workers
 
 
 def run_checks() -> dict[str, CheckResult]:
-    """What was found, by part."""
-    _made()  # here: boto3 makes clients in one thread at a time
+    """Returns the results by part."""
+    _clients()  # before the threads start, because creating clients is not thread-safe in boto3
     pool = ThreadPoolExecutor(len(CHECKS))
     try:
-        asked = {name: pool.submit(_timed, check) for name, check in CHECKS.items()}
-        wait(asked.values(), timeout=LIMIT_SECONDS)
-        return {name: _result(future) for name, future in asked.items()}
+        futures = {name: pool.submit(_timed, check) for name, check in CHECKS.items()}
+        wait(futures.values(), timeout=LIMIT_SECONDS)
+        return {name: _result(future) for name, future in futures.items()}
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -34,10 +34,10 @@ def run_checks() -> dict[str, CheckResult]:
 def _timed(check: Callable[[], CheckResult]) -> CheckResult:
     began = clock.monotonic()
     try:
-        found = check()
-    except Exception as error:  # noqa: BLE001 - whatever keeps a part from being seen, the others are still told
-        found = CheckResult(State.UNHEALTHY, reason=repr(error))
-    return CheckResult(found.state, {"latency_ms": _latency_ms(began), **found.facts}, found.reason)
+        result = check()
+    except Exception as error:  # noqa: BLE001 - whatever fails here, the other parts are still reported
+        result = CheckResult(State.UNHEALTHY, reason=repr(error))
+    return CheckResult(result.state, {"latency_ms": _latency_ms(began), **result.facts}, result.reason)
 
 
 def _result(future: "Future[CheckResult]") -> CheckResult:
@@ -47,19 +47,19 @@ def _result(future: "Future[CheckResult]") -> CheckResult:
 
 
 def _dynamodb() -> CheckResult:
-    nothing = {"job_id": {"S": "health"}, "item": {"S": "health"}}
-    _made()["dynamodb"].get_item(TableName=setting("JOBS_TABLE"), Key=nothing)
+    missing_key = {"job_id": {"S": "health"}, "item": {"S": "health"}}
+    _clients()["dynamodb"].get_item(TableName=setting("JOBS_TABLE"), Key=missing_key)
     return CheckResult(State.HEALTHY)
 
 
 def _s3() -> CheckResult:
-    # HeadBucket would need the right to list all keys.
-    _made()["s3"].get_bucket_location(Bucket=setting("MEDIA_BUCKET"))
+    # HeadBucket would need the permission to list all keys.
+    _clients()["s3"].get_bucket_location(Bucket=setting("MEDIA_BUCKET"))
     return CheckResult(State.HEALTHY)
 
 
 def _stepfunctions() -> CheckResult:
-    state = _made()["stepfunctions"].describe_state_machine(stateMachineArn=setting("STATE_MACHINE"))["status"]
+    state = _clients()["stepfunctions"].describe_state_machine(stateMachineArn=setting("STATE_MACHINE"))["status"]
     return (
         CheckResult(State.HEALTHY)
         if state == "ACTIVE"
@@ -68,24 +68,24 @@ def _stepfunctions() -> CheckResult:
 
 
 def _eventbridge() -> CheckResult:
-    _made()["events"].describe_event_bus(Name=setting("BUS"))
+    _clients()["events"].describe_event_bus(Name=setting("EVENT_BUS"))
     return CheckResult(State.HEALTHY)
 
 
 def _webhooks() -> CheckResult:
-    """The queues that deliveries pass. Nothing should lie where these, and all other events, end after all retries."""
-    for variable in ("WEBHOOKS_QUEUE", "ATTEMPTS_QUEUE"):
+    """Checks the queues of deliveries. FAILED_EVENTS_QUEUE has the events of any kind that failed after all retries."""
+    for variable in ("WEBHOOK_EVENTS_QUEUE", "WEBHOOK_ATTEMPTS_QUEUE"):
         _messages(setting(variable))
-    if failed := _messages(setting("FAILED_EVENTS")):
+    if failed := _messages(setting("FAILED_EVENTS_QUEUE")):
         return CheckResult(State.WARNING, reason=f"{failed} events failed after all retries")
     return CheckResult(State.HEALTHY)
 
 
 def _messages(queue: str) -> int:
-    """About how many wait."""
-    wanted = "ApproximateNumberOfMessages"
-    answer = _made()["sqs"].get_queue_attributes(QueueUrl=queue, AttributeNames=[wanted])
-    return int(answer["Attributes"][wanted])
+    """Returns the approximate number of waiting messages."""
+    attribute = "ApproximateNumberOfMessages"
+    answer = _clients()["sqs"].get_queue_attributes(QueueUrl=queue, AttributeNames=[attribute])
+    return int(answer["Attributes"][attribute])
 
 
 def _compute() -> CheckResult:
@@ -93,24 +93,24 @@ def _compute() -> CheckResult:
         return _batch()
     try:
         alive = len(_workers())
-    except Exception as error:  # noqa: BLE001 - the table is another part: whether a worker lives is not known
-        return CheckResult(State.DEGRADED, reason=f"the workers' signs of life cannot be read: {error!r}")
+    except Exception as error:  # noqa: BLE001 - the table is another part; whether a worker is alive is unknown
+        return CheckResult(State.DEGRADED, reason=f"the workers' heartbeats cannot be read: {error!r}")
     return CheckResult(
-        State.HEALTHY if alive else State.UNHEALTHY, {"workers": alive}, None if alive else "no worker lives"
+        State.HEALTHY if alive else State.UNHEALTHY, {"workers": alive}, None if alive else "no worker is alive"
     )
 
 
 def _batch() -> CheckResult:
-    wanted = {setting("CPU_JOB_QUEUE"), setting("GPU_JOB_QUEUE")}
-    queues = _made()["batch"].describe_job_queues(jobQueues=sorted(wanted))["jobQueues"]
+    expected = {setting("CPU_JOB_QUEUE"), setting("GPU_JOB_QUEUE")}
+    queues = _clients()["batch"].describe_job_queues(jobQueues=sorted(expected))["jobQueues"]
     ready = [queue for queue in queues if (queue["state"], queue["status"]) == ("ENABLED", "VALID")]
-    if len(ready) == len(wanted):
+    if len(ready) == len(expected):
         return CheckResult(State.HEALTHY)
-    return CheckResult(State.UNHEALTHY, reason=f"{len(ready)} of {len(wanted)} job queues are ENABLED and VALID")
+    return CheckResult(State.UNHEALTHY, reason=f"{len(ready)} of {len(expected)} job queues are ENABLED and VALID")
 
 
 def _disk() -> CheckResult:
-    """The fullest of the workers'; where there are none, this function's own."""
+    """Checks the fullest disk of the workers; without workers, this function's own."""
     return (fullest(_workers_if_any()) or Disk(*shutil.disk_usage(tempfile.gettempdir()))).check_result()
 
 
@@ -119,15 +119,15 @@ def _workers_if_any() -> list[Heartbeat]:
         return []
     try:
         return _workers()
-    except Exception:  # noqa: BLE001 - `compute` tells of it
+    except Exception:  # noqa: BLE001 - the check of `compute` reports it
         return []
 
 
 def _workers() -> list[Heartbeat]:
-    return worker_store.alive(_made()["dynamodb"], clock.seconds())
+    return worker_store.alive(_clients()["dynamodb"], clock.seconds())
 
 
-# What a client sees -> what tells how it is.
+# The part's name in the document -> its check.
 CHECKS: dict[str, Callable[[], CheckResult]] = {
     "dynamodb": _dynamodb,
     "s3": _s3,
@@ -140,8 +140,8 @@ CHECKS: dict[str, Callable[[], CheckResult]] = {
 
 
 @cache
-def _made() -> dict[str, Any]:
-    """The clients: impatient, and asking once."""
+def _clients() -> dict[str, Any]:
+    """Returns the clients by service, with short time-outs and without retries."""
     config = Config(
         connect_timeout=0.3,
         read_timeout=0.6,

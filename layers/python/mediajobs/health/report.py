@@ -1,4 +1,4 @@
-"""How the parts of the service are, and what that says of the whole."""
+"""The states of the parts of the service, and the overall state that follows from them."""
 
 import json
 from collections.abc import Iterable
@@ -7,20 +7,20 @@ from enum import StrEnum
 from typing import Self
 
 LOW_DISK_PERCENT = 10
-_MISSED = 3  # so many signs in a row, and the worker counts as gone; this is also how far clocks may differ
-_FORGOTTEN = 30  # as many (300 s: AWS refuses clocks that differ by more), and its sign is cleared away
+_MAX_MISSED = 3  # missed heartbeats after which a worker counts as dead; clocks may differ by as much, too
+_EXPIRED = 30  # missed heartbeats after which one is deleted (300 s: AWS refuses clocks that differ by more)
 
 
 class State(StrEnum):
     HEALTHY = "healthy"
-    WARNING = "warning"  # all is well, and will not stay so
+    WARNING = "warning"  # it works, and may soon stop
     DEGRADED = "degraded"
     UNHEALTHY = "unhealthy"
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found. `facts` may be told to anybody; `reason` is for the log."""
+    """The result of a check. `facts` are public; `reason` is only for the log."""
 
     state: State
     facts: dict[str, float] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Disk:
-    """In bytes."""
+    """The space of a disk in bytes."""
 
     total: int
     used: int
@@ -49,17 +49,17 @@ class Disk:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A worker's sign of life: `seen` in seconds since 1970 by its clock, and every how many seconds it gives one."""
+    """A worker's heartbeat: `seen` in seconds since 1970 by its clock, sent every `every` seconds."""
 
     seen: float
     every: float
     disk: Disk
 
     def alive(self, now: float) -> bool:
-        return abs(now - self.seen) <= _MISSED * self.every
+        return abs(now - self.seen) <= _MAX_MISSED * self.every
 
     def is_expired(self, now: float) -> bool:
-        return now - self.seen > _FORGOTTEN * self.every
+        return now - self.seen > _EXPIRED * self.every
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -70,14 +70,14 @@ class Heartbeat:
         return cls(values["seen"], values["every"], Disk(**values["disk"]))
 
 
-def fullest(signs: Iterable[Heartbeat]) -> Disk | None:
-    """Of the workers' disks, the one with the least left."""
-    return min((sign.disk for sign in signs), key=lambda disk: disk.free_percent, default=None)
+def fullest(heartbeats: Iterable[Heartbeat]) -> Disk | None:
+    """Returns the workers' disk with the lowest percentage of free space; None without workers."""
+    return min((heartbeat.disk for heartbeat in heartbeats), key=lambda disk: disk.free_percent, default=None)
 
 
 def overall(states: Iterable[State]) -> State:
-    """`degraded` where a part does not work; else `warning` where one soon may not."""
-    found = set(states)
-    if found & {State.DEGRADED, State.UNHEALTHY}:
+    """Returns `degraded` where a part does not work, else `warning` where one may soon stop working."""
+    present = set(states)
+    if present & {State.DEGRADED, State.UNHEALTHY}:
         return State.DEGRADED
-    return State.WARNING if State.WARNING in found else State.HEALTHY
+    return State.WARNING if State.WARNING in present else State.HEALTHY

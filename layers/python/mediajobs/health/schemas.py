@@ -17,7 +17,8 @@ class Health(LazyModel):
 
 
 class ServiceHealth(LazyModel):
-    """How one part of the service is. `workers`: how many live, where workers and not Batch run the tasks."""
+    """The state of one part of the service. `workers`: the number of live workers, where workers run the tasks and not
+    Batch."""
 
     status: Literal["healthy", "warning", "degraded", "unhealthy"]
     latency_ms: float | None = omitted_when_none()
@@ -25,7 +26,7 @@ class ServiceHealth(LazyModel):
 
 
 class DiskHealth(ServiceHealth):
-    """The fullest of the workers' disks; where there are no workers, the function's own."""
+    """The fullest of the workers' disks; without workers, the function's own."""
 
     total_gb: float | None = omitted_when_none()
     used_gb: float | None = omitted_when_none()
@@ -44,7 +45,7 @@ class ServicesHealth(LazyModel):
 
 
 class DetailedHealth(LazyModel):
-    """`degraded` where a part does not work; else `warning` where one soon may not."""
+    """`overall` is `degraded` where a part does not work, else `warning` where one may soon stop working."""
 
     overall: Literal["healthy", "warning", "degraded"]
     services: ServicesHealth

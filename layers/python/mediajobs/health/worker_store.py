@@ -1,4 +1,4 @@
-"""The workers' signs of life: one item of the Counters table, an attribute for each worker."""
+"""The heartbeats of workers: one item of the Counters table, with an attribute for each worker."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from mediajobs.settings import setting
 _ITEM = {"name": {"S": "workers"}}
 
 
-def note(client: Any, worker: str, sign: Heartbeat) -> None:
-    """Gives the worker's sign, and clears away those of workers that are long gone."""
+def note(client: Any, worker: str, heartbeat: Heartbeat) -> None:
+    """Writes the worker's heartbeat, and deletes expired heartbeats of other workers."""
     answer = client.update_item(
         TableName=setting("COUNTERS_TABLE"),
         Key=_ITEM,
-        UpdateExpression="SET #worker = :sign",
+        UpdateExpression="SET #worker = :heartbeat",
         ExpressionAttributeNames={"#worker": worker},
-        ExpressionAttributeValues={":sign": {"S": sign.dump()}},
+        ExpressionAttributeValues={":heartbeat": {"S": heartbeat.dump()}},
         ReturnValues="ALL_NEW",
     )
     for other, text in _texts(answer["Attributes"]).items():
-        if other != worker and Heartbeat.load(text).is_expired(sign.seen):
-            _clear(client, other, text)
+        if other != worker and Heartbeat.load(text).is_expired(heartbeat.seen):
+            _delete_expired(client, other, text)
 
 
 def leave(client: Any, worker: str) -> None:
-    """Takes the worker's sign back."""
+    """Deletes the heartbeat of a worker that stops."""
     client.update_item(
         TableName=setting("COUNTERS_TABLE"),
         Key=_ITEM,
@@ -35,14 +35,14 @@ def leave(client: Any, worker: str) -> None:
 
 
 def alive(client: Any, now: float) -> list[Heartbeat]:
-    """Of the workers that live. `now` in seconds since 1970."""
+    """Returns the heartbeats of the workers that are alive. `now` in seconds since 1970."""
     answer = client.get_item(TableName=setting("COUNTERS_TABLE"), Key=_ITEM, ConsistentRead=True)
-    signs = map(Heartbeat.load, _texts(answer.get("Item", {})).values())
-    return [sign for sign in signs if sign.alive(now)]
+    heartbeats = map(Heartbeat.load, _texts(answer.get("Item", {})).values())
+    return [heartbeat for heartbeat in heartbeats if heartbeat.alive(now)]
 
 
-def _clear(client: Any, worker: str, text: str) -> None:
-    """Unless the worker has come back meanwhile."""
+def _delete_expired(client: Any, worker: str, text: str) -> None:
+    """Deletes an expired heartbeat, unless the worker has written a new one."""
     write_if_allowed(
         lambda: client.update_item(
             TableName=setting("COUNTERS_TABLE"),

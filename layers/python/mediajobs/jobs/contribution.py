@@ -4,6 +4,7 @@ from collections import Counter
 
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
+from mediajobs.media.outputs import RENDITIONS
 
 
 def counts_of(job: Job) -> Counter[str]:
@@ -15,7 +16,7 @@ def counts_of(job: Job) -> Counter[str]:
         media = round(1000 * job.source.duration_seconds)
         tally["processing_ms"] += round(1000 * job.processing_time.get("total_seconds", 0))
         tally["media_ms"] += media
-        tally["transcoded_ms"] += media if _made(job, "360p", "720p") else 0
+        tally["transcoded_ms"] += media if _made(job, *RENDITIONS) else 0
         tally["transcribed_ms"] += media if _made(job, "transcript_txt") else 0
     return tally
 

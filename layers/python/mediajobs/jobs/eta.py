@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterable
 
 from mediajobs.jobs.progress import TaskProgress
-from mediajobs.media.tasks import WEIGHTS
+from mediajobs.media.tasks import STAGES, WEIGHTS
 
 _FORGETTING = 0.2  # a new measurement's share in the mean
-_MEDIA = tuple(name for name in WEIGHTS if name not in ("validate_video", "store_source", "transcribe_video"))
 Rate = list[float]
 
 
@@ -33,7 +32,7 @@ def estimate(
     """(seconds left, low, high), or None where nothing is known of a stage that is still to do."""
     if duration is None:
         return None
-    left = {"media": _left(_MEDIA, tasks), f"transcribe#{model}": _left(("transcribe_video",), tasks)}
+    left = {"media": _left(STAGES["media"], tasks), f"transcribe#{model}": _left(STAGES["transcribe"], tasks)}
     ahead = {stage: share for stage, share in left.items() if share > 0}
     if not all(stage in rates for stage in ahead):
         return None

@@ -58,7 +58,7 @@ def get(job_id: str) -> Job:
     try:
         return as_job(JobRow.get(job_id, JOB, consistent_read=True))
     except DoesNotExist as error:
-        raise NotFound(job_id) from error
+        raise NotFound("job", job_id) from error
 
 
 def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
@@ -163,7 +163,7 @@ def _both(job_id: str) -> tuple[Job, Progress | None]:
     try:
         found = as_job(job.get())
     except DoesNotExist as error:
-        raise NotFound(job_id) from error
+        raise NotFound("job", job_id) from error
     try:
         return found, as_progress(progress.get())
     except DoesNotExist:

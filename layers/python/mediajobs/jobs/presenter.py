@@ -20,19 +20,11 @@ from mediajobs.jobs.schemas import (
     TaskDocument,
     TranscriptionDocument,
 )
-from mediajobs.media.options import RenditionName
-from mediajobs.media.tasks import tasks_for
+from mediajobs.media.options import Options
+from mediajobs.media.outputs import RENDITIONS, TRANSCRIPTS, documented_renditions
+from mediajobs.media.tasks import SECONDS_FIELDS, tasks_for
 
 _NOT_REQUESTED = "not requested"
-_FORMATS = ("txt", "srt", "vtt", "json")
-_TIMES = (
-    "validation_seconds",
-    "transcode_360p_seconds",
-    "transcode_720p_seconds",
-    "audio_extraction_seconds",
-    "transcription_seconds",
-    "total_seconds",
-)
 
 
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
@@ -51,7 +43,7 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         progress=_progress(job, tasks, current, queue_position, model),
         source=_source(job),
         outputs=_outputs(job),
-        processing_time={name: job.processing_time.get(name) for name in _TIMES},
+        processing_time=_processing_time(job),
         user_metadata=job.user_metadata,
         error=_error(job),
         earlier_attempts=[_earlier(attempt) for attempt in job.earlier],
@@ -150,17 +142,17 @@ def _source(job: Job) -> SourceDocument:
 
 
 def _outputs(job: Job) -> OutputsDocument:
+    renditions = documented_renditions(job.options.renditions)
     return OutputsDocument(
-        p360=_rendition(job, "360p"),
-        p720=_rendition(job, "720p"),
+        **{name: _rendition(job, name) for name in renditions},
         audio=_file(job, "audio", requested=job.options.audio),
         thumbnail=_file(job, "thumbnail", requested=job.options.thumbnail),
         transcription=_transcription(job),
-        hls=HlsDocument(p360=_playlist(job, "360p"), p720=_playlist(job, "720p"), master_url=_master(job)),
+        hls=HlsDocument(**{name: _playlist(job, name) for name in renditions}, master_url=_master(job)),
     )
 
 
-def _rendition(job: Job, name: RenditionName) -> RenditionDocument:
+def _rendition(job: Job, name: str) -> RenditionDocument:
     file = _file(job, name, requested=name in job.options.renditions)
     source_size = job.source.size_bytes if job.source else None
     ratio = round(source_size / file.size_bytes, 3) if source_size and file.size_bytes else None
@@ -182,22 +174,22 @@ def _transcription(job: Job) -> TranscriptionDocument:
     if summary is None or not summary.available:
         no_audio = wanted and job.source is not None and job.source.audio is None
         reason = "source has no audio" if no_audio else _why_not(summary, requested=wanted)
-        return TranscriptionDocument(available=False, formats=dict.fromkeys(_FORMATS), reason=reason)
+        return TranscriptionDocument(available=False, formats=dict.fromkeys(TRANSCRIPTS), reason=reason)
     facts = job.transcription
     return TranscriptionDocument(
         available=True,
         language=facts.get("language"),
         word_count=facts.get("word_count"),
         whisper_model=facts.get("model"),
-        formats={form: f"/jobs/{job.job_id}/download/transcript_{form}" for form in _FORMATS},
+        formats={form: f"/jobs/{job.job_id}/download/transcript_{form}" for form in TRANSCRIPTS},
     )
 
 
 def has_hls(job: Job) -> bool:
-    return job.options.hls and any(name in job.outputs and job.outputs[name].available for name in ("360p", "720p"))
+    return job.options.hls and any(name in job.outputs and job.outputs[name].available for name in RENDITIONS)
 
 
-def _playlist(job: Job, name: RenditionName) -> PlaylistDocument:
+def _playlist(job: Job, name: str) -> PlaylistDocument:
     summary = job.outputs.get(name)
     requested = job.options.hls and name in job.options.renditions
     if not requested or summary is None or not summary.available:
@@ -217,6 +209,13 @@ def _why_not(summary: OutputSummary | None, *, requested: bool) -> str | None:
     if not requested:
         return _NOT_REQUESTED
     return summary.reason if summary else None
+
+
+def _processing_time(job: Job) -> dict[str, float | None]:
+    """Seconds of the tasks that a job has by default or that this one asked for, and in all."""
+    documented = {*tasks_for(Options()), *tasks_for(job.options)}
+    fields = [field for task, field in SECONDS_FIELDS.items() if task in documented]
+    return {field: job.processing_time.get(field) for field in (*fields, "total_seconds")}
 
 
 def _error(job: Job) -> ErrorDocument | None:

@@ -11,6 +11,7 @@ from mediajobs.base_model import LazyModel, omitted_when_none
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.progress import TaskStatus
 from mediajobs.media.options import Options
+from mediajobs.media.rendition_fields import with_renditions
 from mediajobs.storage.upload_plan import UploadedPart
 
 _METADATA_BYTES = 16 * 1024
@@ -125,19 +126,11 @@ class PlaylistDocument(LazyModel):
     reason: str | None = None
 
 
-class HlsDocument(LazyModel):
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
-
-    p360: PlaylistDocument = Field(alias="360p")
-    p720: PlaylistDocument = Field(alias="720p")
+class HlsDocument(with_renditions(LazyModel, PlaylistDocument)):  # type: ignore[misc]
     master_url: str | None
 
 
-class OutputsDocument(LazyModel):
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
-
-    p360: RenditionDocument = Field(alias="360p")
-    p720: RenditionDocument = Field(alias="720p")
+class OutputsDocument(with_renditions(LazyModel, RenditionDocument)):  # type: ignore[misc]
     audio: FileDocument
     thumbnail: FileDocument
     transcription: TranscriptionDocument

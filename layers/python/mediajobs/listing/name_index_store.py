@@ -19,9 +19,9 @@ def follow(event: JobEvent) -> None:
     """Puts the entries of a new job, and takes away those of a deleted one."""
     keys = [_key(*entry) for entry in name_index.entries(event.account, event.job_id, folded(event.filename))]
     if event.is_first:
-        batch_items.write(setting("NAMES_TABLE"), ({"PutRequest": {"Item": key}} for key in keys))
+        batch_items.write(setting("NAME_INDEX_TABLE"), ({"PutRequest": {"Item": key}} for key in keys))
     if event.is_last or (event.is_first and not _is_there(event.job_id)):
-        batch_items.write(setting("NAMES_TABLE"), ({"DeleteRequest": {"Key": key}} for key in keys))
+        batch_items.write(setting("NAME_INDEX_TABLE"), ({"DeleteRequest": {"Key": key}} for key in keys))
 
 
 def jobs_with(account: str, word: str) -> set[str] | None:
@@ -32,7 +32,7 @@ def jobs_with(account: str, word: str) -> set[str] | None:
     if not name_index.is_possible(word):
         return set()
     answer = dynamodb.dynamodb().query(
-        TableName=setting("NAMES_TABLE"),
+        TableName=setting("NAME_INDEX_TABLE"),
         KeyConditionExpression="part = :part AND begins_with(entry, :word)",
         ExpressionAttributeValues={
             ":part": {"S": name_index.partition(account, word)},

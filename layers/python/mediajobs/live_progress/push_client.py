@@ -55,7 +55,7 @@ def close(connection_id: str) -> None:
 
 @cache
 def gateway() -> Any:
-    return clients.client("apigatewaymanagementapi", _PATIENCE, endpoint_url=setting("SOCKETS_URL"))
+    return clients.client("apigatewaymanagementapi", _PATIENCE, endpoint_url=setting("WEBSOCKET_URL"))
 
 
 def _post(connection_id: str, data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Indexes a fragmented MP4 while its bytes go by: where each fragment lies and how long it plays."""
+"""Indexes a fragmented MP4 as its bytes pass: the offset, size and duration of each fragment."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from mediajobs.media.iso_bmff import Track, box_header, read_spans, read_tracks
 from mediajobs.media.manifests import Fragment
 
-INDEXED_BOXES = {b"moov", b"moof"}  # the boxes that are read; all others are only counted
+INDEXED_BOXES = {b"moov", b"moof"}  # the boxes that are read; of all others only the size is used
 MAX_BOX_BYTES = 64 << 20  # bytes
 
 
-class _Piece(NamedTuple):
+class _TimedFragment(NamedTuple):
     offset: int
     size: int
     start: float  # of the leading track, seconds
@@ -18,34 +18,35 @@ class _Piece(NamedTuple):
 
 
 class FragmentIndex:
-    """Feed it the stream in pieces of any size, then read. It keeps one moov or moof in memory, never media.
+    """Feed it the stream in chunks of any size, then read the properties. It keeps at most one moov or moof in memory.
 
-    Times follow the leading track: the video, or the only one. Raises ValueError where the bytes are no such MP4.
+    Times are those of the leading track: the video, or the only track. Raises ValueError where the bytes are no
+    fragmented MP4.
     """
 
     def __init__(self) -> None:
         self.init_size = 0
         self.tracks: dict[int, Track] = {}
-        self._pieces: list[_Piece] = []
+        self._fragments: list[_TimedFragment] = []
         self._pending = bytearray()
         self._position = 0  # of the first pending byte
-        self._skip = 0  # bytes of the present box that are still to come and not read
-        self._begin = 0  # where the present fragment begins
-        self._times: tuple[float, float] | None = None  # of the moof whose mdat is still to come
+        self._skip = 0  # bytes of the current box that are still to come and are not read
+        self._start = 0  # offset of the current fragment
+        self._times: tuple[float, float] | None = None  # start and end of the moof whose mdat is still to come
 
     def feed(self, data: bytes) -> None:
         self._pending += data
-        while self._pending and self._step():
+        while self._pending and self._next_box():
             pass
 
     @property
     def count(self) -> int:
-        return len(self._pieces)
+        return len(self._fragments)
 
     @property
     def duration(self) -> float:
         """Seconds from the first to the last sample indexed so far."""
-        return self._pieces[-1].end - self._pieces[0].start if self._pieces else 0.0
+        return self._fragments[-1].end - self._fragments[0].start if self._fragments else 0.0
 
     @property
     def codecs(self) -> str:
@@ -54,15 +55,17 @@ class FragmentIndex:
 
     @property
     def fragments(self) -> list[Fragment]:
-        """The fragments so far: each plays until the next one starts, the last until its longest track ends."""
-        ends = [following.start for _, following in pairwise(self._pieces)] + [p.end for p in self._pieces[-1:]]
+        """The fragments so far. Each lasts until the next one starts, the last until its longest track ends."""
+        ends = [following.start for _, following in pairwise(self._fragments)] + [
+            last.end for last in self._fragments[-1:]
+        ]
         return [
-            Fragment(offset=piece.offset, size=piece.size, duration=round(end - piece.start, 6))
-            for piece, end in zip(self._pieces, ends, strict=True)
+            Fragment(offset=fragment.offset, size=fragment.size, duration=round(end - fragment.start, 6))
+            for fragment, end in zip(self._fragments, ends, strict=True)
         ]
 
-    def _step(self) -> bool:
-        """Take one whole box, or as much as is there of one that is only counted; False: more bytes are needed."""
+    def _next_box(self) -> bool:
+        """Reads one box, or skips bytes of a box that is not read. Returns False where more bytes are needed."""
         if self._skip:
             self._advance(min(self._skip, len(self._pending)))
             return not self._skip
@@ -74,7 +77,7 @@ class FragmentIndex:
         if size < header or (kind in INDEXED_BOXES and size > MAX_BOX_BYTES):
             raise ValueError(f"a {kind!r} box of {size} bytes at {self._position}")
         if kind not in INDEXED_BOXES:
-            self._count(kind, size)
+            self._begin_skip(kind, size)
             return True
         if len(self._pending) < size:
             return False
@@ -82,14 +85,14 @@ class FragmentIndex:
         del self._pending[:size]
         self._position += size
         if kind == b"moov":
-            self.init_size = self._begin = self._position
+            self.init_size = self._start = self._position
         return True
 
-    def _count(self, kind: bytes, size: int) -> None:
+    def _begin_skip(self, kind: bytes, size: int) -> None:
         if kind == b"mdat" and self._times is not None:
             end = self._position + size
-            self._pieces.append(_Piece(self._begin, end - self._begin, *self._times))
-            self._begin, self._times = end, None
+            self._fragments.append(_TimedFragment(self._start, end - self._start, *self._times))
+            self._start, self._times = end, None
         self._skip = size
 
     def _advance(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""HLS playlists as text (RFC 8216, version 7): a rendition is one fragmented MP4, its segments are byte ranges."""
+"""Writes HLS playlists (RFC 8216, version 7). A rendition is one fragmented MP4; its segments are byte ranges."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from mediajobs.media.manifests import Fragment, Output
 
 
 def master(renditions: Sequence[Output], uri: Callable[[str], str]) -> str:
-    """The master playlist; `uri` gives the address of the media playlist of a rendition, by its name."""
+    """The master playlist; `uri` returns the URI of a rendition's media playlist, by its name."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for rendition in renditions:
         lines += [f"#EXT-X-STREAM-INF:{_attributes(rendition)}", uri(rendition.name)]
@@ -15,7 +15,7 @@ def master(renditions: Sequence[Output], uri: Callable[[str], str]) -> str:
 
 
 def media(output: Output, url: str) -> str:
-    """The media playlist of one rendition; `url` is the address of its file."""
+    """The media playlist of one rendition; `url` is the URL of its file."""
     longest = max(fragment.duration for fragment in output.fragments)
     lines = [
         "#EXTM3U",
@@ -37,11 +37,11 @@ def media(output: Output, url: str) -> str:
 
 def average_bandwidth(fragments: Sequence[Fragment]) -> int:
     """bit/s over all fragments."""
-    return _bandwidth(sum(f.size for f in fragments), sum(f.duration for f in fragments))
+    return _bandwidth(sum(fragment.size for fragment in fragments), sum(fragment.duration for fragment in fragments))
 
 
 def peak_bandwidth(fragments: Sequence[Fragment]) -> int:
-    """bit/s, as RFC 8216 4.3.4.2 has it: the largest of any run that lasts 0.5 to 1.5 target durations."""
+    """bit/s by RFC 8216, 4.3.4.2: the largest of consecutive fragments that last 0.5 to 1.5 target durations."""
     target = max(fragment.duration for fragment in fragments)
     peaks = [average_bandwidth(fragments)]
     for first in range(len(fragments)):

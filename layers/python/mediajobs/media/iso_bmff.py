@@ -1,14 +1,19 @@
-"""Reads the boxes that an HLS index needs: tracks and codecs of a moov, times of a moof (ISO/IEC 14496-12)."""
+"""Reads what an HLS index needs: tracks and codecs from a moov, times from a moof (ISO/IEC 14496-12)."""
 
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-CONTAINERS = {b"stsd": 8, b"avc1": 78, b"mp4a": 28, b"esds": 4}  # bytes before the children of a box, or its payload
+CHILD_OFFSETS = {
+    b"stsd": 8,
+    b"avc1": 78,
+    b"mp4a": 28,
+    b"esds": 4,
+}  # bytes before the children or the payload
 
 
 class Track(NamedTuple):
-    """`kind` is the handler (`vide`, `soun`), `timescale` ticks a second, `codec` RFC 6381, default in ticks."""
+    """`kind` is the handler (`vide`, `soun`), `timescale` ticks per second, `codec` by RFC 6381, default in ticks."""
 
     track_id: int
     kind: str
@@ -18,7 +23,7 @@ class Track(NamedTuple):
 
 
 class Span(NamedTuple):
-    """When one track's samples in a fragment begin and end, in ticks of its timescale."""
+    """Start and end of one track's samples in a fragment, in ticks of its timescale."""
 
     track_id: int
     start: int
@@ -26,7 +31,7 @@ class Span(NamedTuple):
 
 
 def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, payload) of each box in `data`, one after the other."""
+    """Yields (type, payload) of each box in `data`."""
     position = 0
     while position + 8 <= len(data):
         header, size, kind = box_header(data[position : position + 16])
@@ -37,7 +42,7 @@ def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def box_header(data: bytes | bytearray) -> tuple[int, int, bytes]:
-    """(header size, box size, type) from the first 8 bytes of a box, 16 where the size is a long one."""
+    """(header size, box size, type) from the first 8 bytes of a box, 16 where the size has 64 bits."""
     size, kind = struct.unpack_from(">I4s", data)
     if size != 1:
         return 8, size, kind
@@ -48,16 +53,16 @@ def box_header(data: bytes | bytearray) -> tuple[int, int, bytes]:
 
 def find(data: bytes, path: str) -> bytes:
     """The payload of the first box at a path such as `mdia/minf/stbl`; raises ValueError where there is none."""
-    for wanted in path.encode().split(b"/"):
-        data = next((payload for kind, payload in children(data) if kind == wanted), b"")
-        data = data[CONTAINERS.get(wanted, 0) :]
+    for name in path.encode().split(b"/"):
+        data = next((payload for kind, payload in children(data) if kind == name), b"")
+        data = data[CHILD_OFFSETS.get(name, 0) :]
     if not data:
         raise ValueError(f"no {path} box")
     return data
 
 
 def read_tracks(moov: bytes) -> list[Track]:
-    """The tracks that the payload of a moov announces."""
+    """The tracks in the payload of a moov."""
     defaults = {}
     for kind, trex in children(find(moov, "mvex")):
         if kind == b"trex":
@@ -67,7 +72,7 @@ def read_tracks(moov: bytes) -> list[Track]:
 
 
 def read_spans(moof: bytes, tracks: dict[int, Track]) -> list[Span]:
-    """When each track's samples in the payload of a moof begin and end."""
+    """Start and end of each track's samples in the payload of a moof."""
     return [_span(traf, tracks) for kind, traf in children(moof) if kind == b"traf"]
 
 
@@ -101,7 +106,7 @@ def _descriptor(data: bytes, tag: int) -> bytes:
     if data[0] != tag:
         raise ValueError(f"descriptor {data[0]} where {tag} belongs")
     position = 1
-    while data[position] & 0x80:  # the size, seven bits a byte
+    while data[position] & 0x80:  # the size, seven bits in each byte
         position += 1
     return data[position + 1 :]
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from mediajobs.media.manifests import Absent
 from mediajobs.media.options import Options
+from mediajobs.media.outputs import RENDITIONS
 from mediajobs.media.source import SourceFacts, VideoFacts
 
 KEYFRAME_SECONDS = 4
@@ -12,18 +13,6 @@ LARGEST_FRAME_RATE = 60
 LARGEST_THUMBNAIL_WIDTH = 1280  # pixels
 NO_VIDEO = "source has no video"
 NO_AUDIO = "source has no audio"
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One step of the ladder: pixels of the short side, x264's CRF, the bitrate that caps it at up to 30 frames/s."""
-
-    short_side: int
-    crf: int
-    max_bitrate: int
-
-
-LADDER = {"360p": Rung(360, 23, 1_000_000), "720p": Rung(720, 23, 3_500_000)}
 
 
 @dataclass(frozen=True)
@@ -54,15 +43,17 @@ class TranscodePlan:
     absent: tuple[Absent, ...]
 
     @property
-    def empty(self) -> bool:
-        return not (self.renditions or self.audio or self.thumbnail)
+    def outputs(self) -> list[str]:
+        """Their names, and `hls`."""
+        others = {"audio": self.audio, "thumbnail": self.thumbnail, "hls": self.hls}
+        return [rendition.name for rendition in self.renditions] + [name for name, made in others.items() if made]
 
 
 def plan(source: SourceFacts, options: Options) -> TranscodePlan:
     """Everything that the options ask for and the source can give; what it cannot give is absent, with the reason."""
     frame_rate = constant_frame_rate(source.video) if source.video else None
     reasons: dict[str, str | None] = {name: _missing(name, source) for name in options.renditions}
-    names = sorted((n for n in LADDER if reasons.get(n, "") is None), key=lambda n: -LADDER[n].short_side)
+    names = sorted((n for n in RENDITIONS if reasons.get(n, "") is None), key=lambda n: -RENDITIONS[n].short_side)
     if options.hls and options.renditions and not names:
         reasons["hls"] = NO_VIDEO if source.video is None else "there is no rendition to stream"
     if options.audio:
@@ -88,16 +79,16 @@ def constant_frame_rate(video: VideoFacts) -> Fraction:
 def _missing(name: str, source: SourceFacts) -> str | None:
     if source.video is None:
         return NO_VIDEO
-    if min(source.video.width, source.video.height) < LADDER[name].short_side:
+    if min(source.video.width, source.video.height) < RENDITIONS[name].short_side:
         return f"source is smaller than {name}"
     return None
 
 
 def _rendition(name: str, video: VideoFacts, frame_rate: Fraction) -> Rendition:
-    step = LADDER[name]
+    rung = RENDITIONS[name]
     faster = 1.0 if frame_rate <= 30 else 1.5
-    scale = Fraction(step.short_side, min(video.width, video.height))
-    return Rendition(name, _scaled(video, scale), step.crf, round(step.max_bitrate * faster))
+    scale = Fraction(rung.short_side, min(video.width, video.height))
+    return Rendition(name, _scaled(video, scale), rung.crf, round(rung.max_bitrate * faster))
 
 
 def _thumbnail(video: VideoFacts) -> Size:

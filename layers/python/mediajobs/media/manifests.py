@@ -1,4 +1,4 @@
-"""What a task made: the proof of being complete that it writes last, and the index that HLS playlists are made from."""
+"""The manifest of a stage: written last, as the proof that it is complete, with the index for HLS playlists."""
 
 from pydantic import ConfigDict
 
@@ -40,14 +40,14 @@ class Output(_Entry):
 
 
 class Absent(_Entry):
-    """Asked for but not made, and why: `720p`, `source is smaller than 720p`."""
+    """An output that was requested but not made, and the reason: `720p`, `source is smaller than 720p`."""
 
     name: str
     reason: str
 
 
 class TaskManifest(_Entry):
-    """Everything that one task made. `seconds` is wall time by named task; `facts` what else is worth keeping."""
+    """Everything that one stage made. `task` is the stage, `seconds` wall time by task, `facts` other results."""
 
     task: str
     attempt: int

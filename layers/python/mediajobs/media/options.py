@@ -2,12 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, StrictBool
+from pydantic import ConfigDict, GetPydanticSchema, StrictBool
+from pydantic_core import core_schema
 
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel
+from mediajobs.media.outputs import DEFAULT_RENDITIONS, RENDITIONS
 
-RenditionName = Literal["360p", "720p"]
+# To pydantic a Literal of the names in the table; mypy takes no Literal that is computed.
+RenditionName = Annotated[str, GetPydanticSchema(lambda _type, _handler: core_schema.literal_schema(list(RENDITIONS)))]
 _LANGUAGE = Pattern(
     r"^[a-z]{2,3}$", "write its code of two or three small letters, such as en, or null: then it is found"
 )
@@ -30,7 +33,7 @@ class Transcription(_Closed):
 class Options(_Closed):
     """Everything by default. HLS is made of the renditions: without any there is none."""
 
-    renditions: list[RenditionName] = ["360p", "720p"]
+    renditions: list[RenditionName] = DEFAULT_RENDITIONS
     audio: StrictBool = True
     thumbnail: StrictBool = True
     hls: StrictBool = True

@@ -1,4 +1,4 @@
-"""What is known about a source once it has been validated."""
+"""The facts about a source after its validation."""
 
 from pydantic import ConfigDict
 
@@ -34,7 +34,7 @@ class AudioFacts(_Facts):
 
 
 class SourceFacts(_Facts):
-    """A source: at least one of `video` and `audio` is there. `sha256` is in hex."""
+    """A source. At least one of `video` and `audio` is not None. `sha256` is in hex."""
 
     container: str
     duration_seconds: float

@@ -10,6 +10,7 @@ from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
+from mediajobs.media.tasks import STAGES
 from mediajobs.pipeline import task_results
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key
@@ -38,7 +39,7 @@ def publish(job_id: str, attempt: int) -> None:
     if job.status is not Status.UPLOADING or job.attempt != attempt:
         return
     objects = MediaBucket.from_environment()
-    found = [_manifest(objects, job_id, task) for task in ("validate", "media", "transcribe")]
+    found = [_manifest(objects, job_id, stage) for stage in STAGES]
     manifests = [manifest for manifest in found if manifest is not None and manifest.attempt >= job.base_attempt]
     objects.write_json(manifest_key(job_id), task_results.job_manifest(job_id, job.source, manifests))
     try:

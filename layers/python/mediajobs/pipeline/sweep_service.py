@@ -69,5 +69,5 @@ def _expire(job_id: str) -> bool:
     except (Contention, NotFound):  # somebody does something with it just now
         return False
     if outcome.transition is Transition.ALLOWED and job.upload_id is not None:
-        presigned_upload_store.abort(source_key(job_id), job.upload_id)
+        presigned_upload_store.abort_multipart(source_key(job_id), job.upload_id)
     return outcome.transition is Transition.ALLOWED

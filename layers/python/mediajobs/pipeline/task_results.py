@@ -8,15 +8,8 @@ from mediajobs.jobs.progress import DONE, Progress
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
-from mediajobs.media.tasks import STAGES, WEIGHTS
+from mediajobs.media.tasks import SECONDS_FIELDS, STAGES, WEIGHTS, makes_media
 
-_SECONDS = {
-    "validate_video": "validation_seconds",
-    "transcode_360p": "transcode_360p_seconds",
-    "transcode_720p": "transcode_720p_seconds",
-    "extract_audio_mp3": "audio_extraction_seconds",
-    "transcribe_video": "transcription_seconds",
-}
 _STATE_MACHINE_ERRORS = {
     "States.Timeout": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
     "TIMED_OUT": ("timed_out", "The job took longer than a day and was stopped. Split the source and try again."),
@@ -30,7 +23,7 @@ _STATE_MACHINE_ERRORS = {
 def branches(options: Options, source: SourceFacts) -> dict[str, bool]:
     """Which branches of the pipeline this source needs."""
     return {
-        "media": bool(options.renditions) or options.audio or options.thumbnail,
+        "media": makes_media(options),
         "transcribe": source.audio is not None and options.transcription.enabled,
     }
 
@@ -51,7 +44,7 @@ def summarise(manifests: Iterable[TaskManifest]) -> dict[str, OutputSummary]:
 def processing_time(manifests: Iterable[TaskManifest], total: float) -> dict[str, float]:
     """Seconds by task, as the document names them, and in all."""
     seconds = {name: spent for manifest in manifests for name, spent in manifest.seconds.items()}
-    named = {_SECONDS[task]: round(spent, 3) for task, spent in seconds.items() if task in _SECONDS}
+    named = {SECONDS_FIELDS[task]: round(spent, 3) for task, spent in seconds.items() if task in SECONDS_FIELDS}
     return named | {"total_seconds": round(total, 3)}
 
 

@@ -71,12 +71,12 @@ def read(account: str, first: int, last: int) -> Counter[str]:
 def wanted(account: str, first: int, last: int) -> batch_items.BatchRead:
     """The same, to be read together with something else."""
     keys = [_block_key(account, name) for name in time_blocks.blocks_between(first, last)]
-    return batch_items.BatchRead(setting("TALLIES_TABLE"), keys)
+    return batch_items.BatchRead(setting("STATISTICS_TABLE"), keys)
 
 
 def wanted_of_batch(account: str, batch_id: str) -> batch_items.BatchRead:
     """The sums over all jobs of a batch: one item."""
-    return batch_items.BatchRead(setting("TALLIES_TABLE"), [_batch_key(account, batch_id)])
+    return batch_items.BatchRead(setting("STATISTICS_TABLE"), [_batch_key(account, batch_id)])
 
 
 def sums(images: Iterable[batch_items.Image]) -> Counter[str]:
@@ -87,7 +87,9 @@ def sums(images: Iterable[batch_items.Image]) -> Counter[str]:
 
 def _marker(job_id: str) -> _Marker | None:
     item = (
-        _client().get_item(TableName=setting("TALLIES_TABLE"), Key=_marker_key(job_id), ConsistentRead=True).get("Item")
+        _client()
+        .get_item(TableName=setting("STATISTICS_TABLE"), Key=_marker_key(job_id), ConsistentRead=True)
+        .get("Item")
     )
     if item is None:
         return None
@@ -148,7 +150,7 @@ def _put_marker(job_id: str, before: _Marker | None, after: _Marker) -> dict[str
     }
     if after.batch_id is not None:
         item["batch_id"] = {"S": after.batch_id}
-    put: dict[str, Any] = {"TableName": setting("TALLIES_TABLE"), "Item": item}
+    put: dict[str, Any] = {"TableName": setting("STATISTICS_TABLE"), "Item": item}
     if before is None:
         put["ConditionExpression"] = "attribute_not_exists(revision)"
     else:
@@ -161,7 +163,7 @@ def _add(key: batch_items.Image, delta: dict[str, int]) -> dict[str, Any]:
     places = {f"#{number}": name for number, name in enumerate(delta)}
     return {
         "Update": {
-            "TableName": setting("TALLIES_TABLE"),
+            "TableName": setting("STATISTICS_TABLE"),
             "Key": key,
             "UpdateExpression": "ADD " + ", ".join(f"{place} :{place[1:]}" for place in places),
             "ExpressionAttributeNames": places,

@@ -1,4 +1,4 @@
-"""The bucket: sources and outputs, read by range, written while they are made."""
+"""The media bucket: reads sources and outputs by range, and writes outputs while they are made."""
 
 import json
 from collections.abc import Iterator
@@ -12,52 +12,52 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from mediajobs.aws import backoff, clients
 from mediajobs.settings import setting
 from mediajobs.storage.object_keys import source_key
-from mediajobs.storage.streaming_upload_client import Stored, StreamingUpload
+from mediajobs.storage.streaming_upload_client import StoredObject, StreamingUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CHUNK = 8 << 20  # bytes
+CHUNK_BYTES = 8 << 20
 READ_ATTEMPTS = 4
 _READ_PAUSE, _MAX_READ_PAUSE = 1.0, 8.0  # seconds
-_MOST_DELETED = 1000  # in a call
-_BROKEN_READ = (HTTPClientError, IncompleteReadError)
+_MAX_DELETED = 1000  # in a call
+_READ_ERRORS = (HTTPClientError, IncompleteReadError)
 
 
 class MediaBucket:
-    """One S3 bucket. Its clients are made on first use: importing this costs no connection and no credentials."""
+    """One S3 bucket. Its clients are made on first use, so importing this module needs no connection or credentials."""
 
     def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
-        self.bucket = bucket
+        self.name = bucket
         if client is not None:
             self.client = self.metadata_client = client
 
     @staticmethod
     def from_environment() -> "MediaBucket":
-        """One for all requests: a client costs a connection, too."""
+        """The bucket MEDIA_BUCKET, one instance for all requests, because each client opens a connection."""
         return _bucket(setting("MEDIA_BUCKET"))
 
     @cached_property
     def client(self) -> "S3Client":
-        """For bodies and copies."""
+        """For object bodies and copies, with the longer time-outs."""
         return clients.s3(clients.TRANSFER)
 
     @cached_property
     def metadata_client(self) -> "S3Client":
-        """For all that S3 answers at once, however large the object is."""
+        """For calls that S3 answers at once, however large the object is."""
         return clients.s3()
 
     def presigned_get(self, key: str, *, expires: int = 3600, filename: str | None = None) -> str:
         """A URL that anybody may GET for `expires` seconds; with `filename` a browser saves it under that name."""
-        params = {"Bucket": self.bucket, "Key": key}
+        params = {"Bucket": self.name, "Key": key}
         if filename is not None:
-            params["ResponseContentDisposition"] = attachment(filename)
+            params["ResponseContentDisposition"] = content_disposition(filename)
         return self.metadata_client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
 
     def size(self, key: str) -> int | None:
         """Bytes, or None where there is no such object."""
         try:
-            return self.metadata_client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            return self.metadata_client.head_object(Bucket=self.name, Key=key)["ContentLength"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -66,7 +66,7 @@ class MediaBucket:
     def etag(self, key: str) -> str | None:
         """Changes with the object's content. None where there is no such object."""
         try:
-            return self.metadata_client.head_object(Bucket=self.bucket, Key=key)["ETag"]
+            return self.metadata_client.head_object(Bucket=self.name, Key=key)["ETag"]
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -75,7 +75,7 @@ class MediaBucket:
     def read_json(self, key: str) -> Any | None:
         """The parsed document, or None where there is no such object."""
         try:
-            body = self.metadata_client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            body = self.metadata_client.get_object(Bucket=self.name, Key=key)["Body"].read()
         except ClientError as error:
             if _is_missing(error):
                 return None
@@ -84,82 +84,82 @@ class MediaBucket:
 
     def write_json(self, key: str, value: Any) -> None:
         body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-        self.metadata_client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+        self.metadata_client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
 
     def read_range(self, key: str, offset: int, size: int, *, etag: str | None = None) -> bytes:
-        """`size` bytes from `offset`, fewer at the end of the object, none past it. Broken reads are tried again."""
+        """`size` bytes from `offset`, fewer at the object's end, none past it. Broken reads are retried."""
         condition: Any = {} if etag is None else {"IfMatch": etag}
         for attempt in backoff.attempts(READ_ATTEMPTS, first_pause=_READ_PAUSE, max_pause=_MAX_READ_PAUSE):
             try:
                 answer = self.client.get_object(
-                    Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + size - 1}", **condition
+                    Bucket=self.name, Key=key, Range=f"bytes={offset}-{offset + size - 1}", **condition
                 )
                 return answer["Body"].read()
             except ClientError as error:
                 if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
                     return b""
                 raise
-            except _BROKEN_READ:
+            except _READ_ERRORS:
                 if attempt == READ_ATTEMPTS - 1:
                     raise
         raise AssertionError("the loop returns or raises")
 
-    def read_chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
-        """The whole object in pieces; raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
-        head = self.metadata_client.head_object(Bucket=self.bucket, Key=key)
+    def read_chunks(self, key: str, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """Yields the object in chunks. Raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
+        head = self.metadata_client.head_object(Bucket=self.name, Key=key)
         for offset in range(0, head["ContentLength"], size):
             yield self.read_range(key, offset, size, etag=head["ETag"])
 
-    def upload_file(self, path: Path, key: str, content_type: str) -> Stored:
-        sink = self.streaming_upload(key, content_type)
+    def upload_file(self, path: Path, key: str, content_type: str) -> StoredObject:
+        upload = self.streaming_upload(key, content_type)
         try:
             with path.open("rb") as file:
-                while piece := file.read(CHUNK):
-                    sink.write(piece)
-            return sink.close()
-        except BaseException:  # a kill included: no half-made upload is paid for
-            sink.abort()
+                while chunk := file.read(CHUNK_BYTES):
+                    upload.write(chunk)
+            return upload.close()
+        except BaseException:  # also a kill: S3 charges for incomplete uploads
+            upload.abort()
             raise
 
     def streaming_upload(self, key: str, content_type: str) -> StreamingUpload:
-        """A streaming upload: write, then close (or abort, which leaves nothing)."""
-        return StreamingUpload(self.client, self.bucket, key, content_type)
+        """Starts a streaming upload: write, then close (or abort, which leaves nothing)."""
+        return StreamingUpload(self.client, self.name, key, content_type)
 
     def abort_uploads(self, prefix: str) -> None:
-        """Forget the half-made multipart uploads of an earlier run."""
-        pages = self.metadata_client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+        """Aborts the incomplete multipart uploads of an earlier run."""
+        pages = self.metadata_client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
             self.metadata_client.abort_multipart_upload(
-                Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]
             )
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes by key, of every object below a prefix."""
-        pages = self.metadata_client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        """Bytes by key, of every object with this prefix."""
+        pages = self.metadata_client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
 
     def delete_all(self, prefix: str) -> int:
-        """Deletes every object below a prefix, which should end with a slash. Gives their number."""
+        """Deletes every object with this prefix, which should end with a slash. Returns their number."""
         keys = list(self.sizes(prefix))
-        for start in range(0, len(keys), _MOST_DELETED):
-            wanted: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MOST_DELETED]], "Quiet": True}
-            answer: Any = self.metadata_client.delete_objects(Bucket=self.bucket, Delete=wanted)
+        for start in range(0, len(keys), _MAX_DELETED):
+            batch: Any = {"Objects": [{"Key": key} for key in keys[start : start + _MAX_DELETED]], "Quiet": True}
+            answer: Any = self.metadata_client.delete_objects(Bucket=self.name, Delete=batch)
             if errors := answer.get("Errors"):
                 raise ClientError({"Error": errors[0]}, "DeleteObjects")
         return len(keys)
 
     def delete(self, *keys: str) -> None:
         for key in keys:
-            self.metadata_client.delete_object(Bucket=self.bucket, Key=key)
+            self.metadata_client.delete_object(Bucket=self.name, Key=key)
 
 
 def source_size(job_id: str) -> int | None:
-    """Bytes of a job's source, None where it never came."""
+    """Bytes of a job's source, None where nothing was uploaded."""
     key = source_key(job_id)
     return MediaBucket.from_environment().sizes(key).get(key)
 
 
-def attachment(filename: str) -> str:
+def content_disposition(filename: str) -> str:
     """A Content-Disposition (RFC 6266) with a plain fallback and the exact name in UTF-8."""
     name = "".join(letter for letter in filename if letter.isprintable()) or "download"
     plain = "".join(letter if letter.isascii() and letter not in '"\\%;/' else "_" for letter in name)

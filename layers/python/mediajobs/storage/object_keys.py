@@ -2,6 +2,8 @@
 
 from pathlib import PurePosixPath
 
+from mediajobs.media.outputs import FILES, SOURCE
+
 
 def source_key(job_id: str) -> str:
     return f"sources/{job_id}/source"
@@ -26,25 +28,13 @@ def job_of_key(key: str) -> str | None:
     return parts[1] if len(parts) == 3 and parts[0] == "sources" and parts[2] == "source" else None
 
 
-# Name in the API -> key in the media bucket, of a job id.
-OUTPUT_KEYS = {
-    "360p": "outputs/{}/360p.mp4",
-    "720p": "outputs/{}/720p.mp4",
-    "audio": "outputs/{}/audio.mp3",
-    "thumbnail": "outputs/{}/thumbnail.jpg",
-    "transcript_txt": "outputs/{}/transcript.txt",
-    "transcript_srt": "outputs/{}/transcript.srt",
-    "transcript_vtt": "outputs/{}/transcript.vtt",
-    "transcript_json": "outputs/{}/transcript.json",
-    "source": "sources/{}/source",
-}
+def output_key(job_id: str, output: str) -> str:
+    """Where an output is, by its name in the API; the source counts as one."""
+    return source_key(job_id) if output == SOURCE else output_prefix(job_id) + FILES[output].name
 
 
 def download_name(filename: str, output: str) -> str:
     """`holiday.mov`, `360p` -> `holiday-360p.mp4`; the source keeps its own name."""
-    if output == "source":
+    if output == SOURCE:
         return filename
-    stem = PurePosixPath(filename).stem or "video"
-    suffix = PurePosixPath(OUTPUT_KEYS[output]).suffix
-    mark = f"-{output}" if output in ("360p", "720p", "thumbnail") else ""
-    return f"{stem}{mark}{suffix}"
+    return (PurePosixPath(filename).stem or "video") + FILES[output].download_suffix

@@ -1,4 +1,4 @@
-"""Presigned uploads of sources into the media bucket."""
+"""Creates, completes and aborts presigned uploads of sources into the media bucket."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,60 +11,60 @@ from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.errors import Conflict, JobError
 from mediajobs.settings import setting
-from mediajobs.storage.upload_plan import SECONDS_FOR_PARTS, SECONDS_FOR_SINGLE, Part, UploadedPart
+from mediajobs.storage.upload_plan import PART_URL_SECONDS, SINGLE_URL_SECONDS, Part, UploadedPart
 from mediajobs.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CLIENTS_FAULT = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
+_CLIENT_ERRORS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 
 
-def single(key: str, content_type: str | None) -> dict[str, Any]:
-    """The contract's `upload` for one PUT."""
-    # A source is written once: a second PUT to the same URL is refused with 412.
+def single_upload(key: str, content_type: str | None) -> dict[str, Any]:
+    """The `upload` of the API for a single PUT."""
+    # A source is written once: S3 refuses a second PUT to the same URL with 412.
     headers = {"Content-Type": content_type or "application/octet-stream", "If-None-Match": "*"}
     parameters = {"Bucket": setting("MEDIA_BUCKET"), "Key": key, "ContentType": headers["Content-Type"]}
     parameters["IfNoneMatch"] = headers["If-None-Match"]
-    url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=SECONDS_FOR_SINGLE, HttpMethod="PUT")
-    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _in(SECONDS_FOR_SINGLE)}
+    url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=SINGLE_URL_SECONDS, HttpMethod="PUT")
+    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _expiry(SINGLE_URL_SECONDS)}
 
 
-def begin(key: str, content_type: str | None) -> str:
-    """Begins a multipart upload and gives its id."""
+def create_multipart(key: str, content_type: str | None) -> str:
+    """Creates a multipart upload. Returns its id."""
     answer = _client().create_multipart_upload(
         Bucket=setting("MEDIA_BUCKET"), Key=key, ContentType=content_type or "application/octet-stream"
     )
     return str(answer["UploadId"])
 
 
-def in_parts(key: str, upload_id: str, parts: Iterable[Part], complete_url: str) -> dict[str, Any]:
-    """The contract's `upload` for a multipart upload."""
+def multipart_upload(key: str, upload_id: str, parts: Iterable[Part], complete_url: str) -> dict[str, Any]:
+    """The `upload` of the API for a multipart upload."""
     client, bucket = _client(), setting("MEDIA_BUCKET")
 
     def url(part: Part) -> str:
         parameters = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part.number}
-        return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=SECONDS_FOR_PARTS))
+        return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=PART_URL_SECONDS))
 
     return {
         "method": "PUT",
         "parts": [{"part_number": part.number, "url": url(part), "size": part.size} for part in parts],
         "complete_url": complete_url,
-        "expires_at": _in(SECONDS_FOR_PARTS),
+        "expires_at": _expiry(PART_URL_SECONDS),
     }
 
 
-def complete(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
-    """Joins the parts. Raises JobError(invalid_parts), and Conflict where the upload is already joined or gone."""
+def complete_multipart(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
+    """Completes the upload. Raises JobError(invalid_parts), and Conflict where it was completed or has expired."""
     ordered = sorted(parts, key=lambda part: part.part_number)
     listed: Any = [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]
     try:
-        _joining().complete_multipart_upload(
+        _transfer_client().complete_multipart_upload(
             Bucket=setting("MEDIA_BUCKET"), Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in _CLIENTS_FAULT:
+        if code in _CLIENT_ERRORS:
             message = f"S3 does not have the parts as listed ({code}). Upload what is missing and list every ETag."
             raise JobError("invalid_parts", message) from error
         if code == "NoSuchUpload":
@@ -72,8 +72,8 @@ def complete(key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
         raise
 
 
-def abort(key: str, upload_id: str) -> None:
-    """Forgets an upload in parts. One that is joined or gone is none to forget."""
+def abort_multipart(key: str, upload_id: str) -> None:
+    """Aborts the upload. Does nothing where it was completed or has expired."""
     try:
         _client().abort_multipart_upload(Bucket=setting("MEDIA_BUCKET"), Key=key, UploadId=upload_id)
     except ClientError as error:
@@ -81,7 +81,7 @@ def abort(key: str, upload_id: str) -> None:
             raise
 
 
-def _in(seconds: int) -> str:
+def _expiry(seconds: int) -> str:
     return rfc3339(clock.utc_now() + timedelta(seconds=seconds))
 
 
@@ -91,5 +91,5 @@ def _client() -> "S3Client":
 
 
 @cache
-def _joining() -> "S3Client":
+def _transfer_client() -> "S3Client":
     return clients.s3(clients.TRANSFER)

@@ -1,4 +1,4 @@
-"""A streaming upload to S3: parts go up in the background while the body is still being made."""
+"""A streaming upload to S3: parts are uploaded in the background while the body is still being produced."""
 
 import hashlib
 import threading
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART = 8 << 20  # bytes; S3 takes 10,000 parts, so 80 GB
+PART_BYTES = 8 << 20  # S3 takes 10,000 parts, so 80 GB
 WORKERS = 3
 
 
-class Stored(NamedTuple):
-    """An object as it lies in the bucket; `sha256` in hex."""
+class StoredObject(NamedTuple):
+    """An object as it is stored in the bucket; `sha256` in hex."""
 
     key: str
     size_bytes: int
@@ -24,10 +24,10 @@ class Stored(NamedTuple):
 
 
 class StreamingUpload:
-    """Write, then close or abort. At most WORKERS + 1 parts are in memory: write waits when S3 is slower.
+    """Write, then close or abort. At most WORKERS + 1 parts are in memory: write blocks while S3 is slower.
 
-    One thread writes; `uploaded` (bytes confirmed by S3) may be read from any. A failed part surfaces in the next
-    write or in close. A body smaller than a part is a single PUT.
+    One thread writes. `uploaded` (bytes confirmed by S3) may be read from any thread. The error of a failed part is
+    raised by the next write or by close. A body smaller than a part is a single PUT.
     """
 
     def __init__(self, client: "S3Client", bucket: str, key: str, content_type: str) -> None:
@@ -39,8 +39,8 @@ class StreamingUpload:
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[Future[CompletedPartTypeDef]] = []
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="sink")
-        self._room = threading.Semaphore(WORKERS)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
+        self._free_slots = threading.Semaphore(WORKERS)
         self._lock = threading.Lock()
         self._ended = False
 
@@ -50,35 +50,35 @@ class StreamingUpload:
         self._hash.update(data)
         self.size += len(data)
         self._buffer += data
-        while len(self._buffer) >= PART:
-            self._send(bytes(self._buffer[:PART]))
-            del self._buffer[:PART]
+        while len(self._buffer) >= PART_BYTES:
+            self._send(bytes(self._buffer[:PART_BYTES]))
+            del self._buffer[:PART_BYTES]
 
-    def close(self) -> Stored:
-        """Make the object appear, whole, at its key. What fails leaves no object and raises botocore's error."""
+    def close(self) -> StoredObject:
+        """Makes the complete object visible. A failure leaves no object and raises botocore's error."""
         try:
             self._finish()
-        except BaseException:  # a kill included: no half-made upload is paid for
+        except BaseException:  # also a kill: S3 charges for incomplete uploads
             self.abort()
             raise
         self._ended = True
         self._pool.shutdown()
-        return Stored(self.key, self.size, self._hash.hexdigest())
+        return StoredObject(self.key, self.size, self._hash.hexdigest())
 
     def abort(self) -> None:
-        """Leave nothing behind. May be called after close or twice: then it does nothing."""
+        """Aborts the upload and leaves nothing. Does nothing after close or when called again."""
         if self._ended:
             return
         self._ended = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._upload_id is not None:
-            self._forget(self._upload_id)
+            self._abort_multipart(self._upload_id)
 
-    def _forget(self, upload_id: str) -> None:
+    def _abort_multipart(self, upload_id: str) -> None:
         try:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=upload_id)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchUpload":  # somebody else has forgotten it: a later run
+            if error.response["Error"]["Code"] != "NoSuchUpload":  # a later run has aborted it
                 raise
 
     def _finish(self) -> None:
@@ -100,7 +100,7 @@ class StreamingUpload:
             self._upload_id = self._client.create_multipart_upload(
                 Bucket=self._bucket, Key=self.key, ContentType=self._content_type
             )["UploadId"]
-        self._room.acquire()  # bounded by the client's own time-outs
+        self._free_slots.acquire()  # waits no longer than the client's time-outs
         self._raise_failure()
         self._parts.append(self._pool.submit(self._upload_part, self._upload_id, len(self._parts) + 1, body))
 
@@ -110,10 +110,10 @@ class StreamingUpload:
                 Bucket=self._bucket, Key=self.key, UploadId=upload_id, PartNumber=number, Body=body
             )
         finally:
-            self._room.release()
+            self._free_slots.release()
         self._confirm(len(body))
         part: CompletedPartTypeDef = {"PartNumber": number, "ETag": answer["ETag"]}
-        # S3 wants the part's checksum again where the client sent one.
+        # S3 requires the part's checksum here where the client sent one.
         if "ChecksumCRC32" in answer:
             part["ChecksumCRC32"] = answer["ChecksumCRC32"]
         return part

@@ -1,4 +1,4 @@
-"""How a source is to be uploaded: in one piece, or in parts."""
+"""Plans the upload of a source: a single PUT, or the parts of a multipart upload."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +15,12 @@ class UploadedPart(Body):
     etag: Annotated[str, Field(min_length=1, max_length=128, description="As S3 answered the part's PUT.")]
 
 
-SINGLE_LIMIT = 100 * 10**6
-SECONDS_FOR_SINGLE = 3600  # how long its URL is good
-SECONDS_FOR_PARTS = 24 * 3600
-_TO_THE_END = timedelta(hours=1)  # of an upload that began at the last moment
-_SMALLEST_PART = 32 * 2**20
-_MOST_PARTS = 1000
+MAX_SINGLE_BYTES = 100 * 10**6
+SINGLE_URL_SECONDS = 3600  # validity of its URL
+PART_URL_SECONDS = 24 * 3600
+_TIME_TO_FINISH = timedelta(hours=1)  # for an upload that starts just before its URL expires
+_MIN_PART_BYTES = 32 * 2**20
+_MAX_PARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Part:
 
 
 def parts_for(size: int | None) -> list[Part]:
-    """The parts of a source of `size` bytes; none where a single upload does."""
-    if size is None or size <= SINGLE_LIMIT:
+    """The parts of a source of `size` bytes; none where a single PUT is enough."""
+    if size is None or size <= MAX_SINGLE_BYTES:
         return []
-    part_size = max(_SMALLEST_PART, -(-size // _MOST_PARTS))
+    part_size = max(_MIN_PART_BYTES, -(-size // _MAX_PARTS))
     count = -(-size // part_size)
     return [Part(number, min(part_size, size - (number - 1) * part_size)) for number in range(1, count + 1)]
 
 
 def upload_deadline(created_at: str, *, in_parts: bool) -> datetime:
-    """When the upload of a job that was created then has come, or does not come any more."""
-    seconds = SECONDS_FOR_PARTS if in_parts else SECONDS_FOR_SINGLE
-    return parse(created_at) + timedelta(seconds=seconds) + _TO_THE_END
+    """The time after which the upload of a job created at `created_at` can no longer arrive."""
+    seconds = PART_URL_SECONDS if in_parts else SINGLE_URL_SECONDS
+    return parse(created_at) + timedelta(seconds=seconds) + _TIME_TO_FINISH

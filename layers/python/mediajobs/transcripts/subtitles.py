@@ -1,4 +1,4 @@
-"""SubRip and WebVTT."""
+"""Writes a transcript as SubRip and WebVTT."""
 
 from collections.abc import Callable
 
@@ -9,24 +9,24 @@ _SRT_LOOK_ALIKES = str.maketrans("<>{}", "‹›()")  # noqa: RUF001
 
 
 def to_srt(transcript: Transcript) -> str:
-    """SubRip. It has no escapes: what a player would take for mark-up is written with look-alikes."""
+    """SubRip. It has no escapes, so characters that players read as mark-up are replaced by similar ones."""
     blocks = []
     for number, cue in enumerate(cues(transcript), 1):
-        times = f"{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}"
-        blocks.append(f"{number}\n{times}\n{_payload(cue, _srt_text)}\n")
+        times = f"{_timestamp(cue.start_ms, ',')} --> {_timestamp(cue.end_ms, ',')}"
+        blocks.append(f"{number}\n{times}\n{_cue_text(cue, _srt_text)}\n")
     return "\n".join(blocks)
 
 
 def to_vtt(transcript: Transcript) -> str:
     blocks = (
-        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_payload(cue, _vtt_text)}\n"
+        f"{_timestamp(cue.start_ms, '.')} --> {_timestamp(cue.end_ms, '.')}\n{_cue_text(cue, _vtt_text)}\n"
         for cue in cues(transcript)
     )
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def _payload(cue: Cue, written: Callable[[str], str]) -> str:
-    return "\n".join(map(written, cue.lines))
+def _cue_text(cue: Cue, escape: Callable[[str], str]) -> str:
+    return "\n".join(map(escape, cue.lines))
 
 
 def _srt_text(text: str) -> str:
@@ -37,7 +37,7 @@ def _vtt_text(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _clock(milliseconds: int, point: str) -> str:
+def _timestamp(milliseconds: int, point: str) -> str:
     seconds, fraction = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""A transcript as data, as text and as JSON."""
+"""The transcript as data, and its text and JSON formats."""
 
 import json
 import math
@@ -6,12 +6,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my"})  # written without blanks
+_UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})  # languages written without spaces
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word as the model spaces it: a leading blank says that it does not cling to the word before."""
+    """A word as the model returns it: without a leading space it continues the word before. Times in seconds."""
 
     text: str
     start: float
@@ -29,7 +29,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """`language` is None where nobody spoke, its probability where it was not measured. `duration` is in seconds."""
+    """`language` is None without speech, `language_probability` where it was not measured. `duration` is in seconds."""
 
     segments: tuple[Segment, ...]
     language: str | None
@@ -40,12 +40,12 @@ class Transcript:
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line a segment."""
+    """Plain text, one line for each segment."""
     return "".join(f"{line}\n" for line in map(_clean_text, transcript.segments) if line)
 
 
 def to_json(transcript: Transcript) -> str:
-    """Everything that is known, the words with their times included. Valid JSON always: what is no number is null."""
+    """The transcript as JSON, with the words and their times. NaN and infinity become null, so that it is valid."""
     document = {
         "language": transcript.language,
         "language_probability": _number(transcript.language_probability),
@@ -64,31 +64,31 @@ def word_count(transcript: Transcript) -> int:
 
 
 def words_of(segment: Segment, transcript: Transcript) -> list[Word]:
-    """What reads as words: where blanks part them, a `-hearted` that clings to `cold` belongs to it.
+    """The words of a segment. In a language with spaces, `cold` and `-hearted` without a space between are one word.
 
-    A translation is into English, although the model parts its words as the language it comes from would have it.
+    A translation is in English, although the model splits its words by the rules of the original language.
     """
-    words = segment.words or _evenly(segment)
-    if transcript.language in _UNSPACED and transcript.task != "translate":
+    words = segment.words or _estimated_words(segment)
+    if transcript.language in _UNSPACED_LANGUAGES and transcript.task != "translate":
         return list(words)
-    whole: list[Word] = []
+    joined: list[Word] = []
     for word in words:
-        if whole and not word.text[:1].isspace():
-            first = whole.pop()
+        if joined and not word.text[:1].isspace():
+            first = joined.pop()
             word = Word(first.text + word.text, first.start, word.end, min(first.probability, word.probability))
-        whole.append(word)
-    return whole
+        joined.append(word)
+    return joined
 
 
-def _evenly(segment: Segment) -> list[Word]:
-    """Without word times every character takes as long as any other."""
+def _estimated_words(segment: Segment) -> list[Word]:
+    """Words with estimated times, for a segment without word times: every character takes equally long."""
     words = clean(segment.text).split()
     letters = sum(map(len, words)) or 1
-    pace = (segment.end - segment.start) / letters
+    seconds_per_letter = (segment.end - segment.start) / letters
     timed, start = [], segment.start
     for word in words:
-        timed.append(Word(f" {word}", start, start + pace * len(word)))
-        start += pace * len(word)
+        timed.append(Word(f" {word}", start, start + seconds_per_letter * len(word)))
+        start += seconds_per_letter * len(word)
     return timed
 
 
@@ -97,7 +97,7 @@ def _clean_text(segment: Segment) -> str:
 
 
 def clean(text: str) -> str:
-    """One line without control characters, lone surrogates and double blanks."""
+    """The text on one line, without control characters, lone surrogates and repeated spaces."""
     kept = (" " if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
     return " ".join("".join(kept).split())
 

@@ -27,7 +27,7 @@ def send(hints: Sequence[DeliveryReference], *, delay: float = 0) -> None:
             {"Id": str(number), "MessageBody": json.dumps(hint._asdict()), "DelaySeconds": seconds}
             for number, hint in enumerate(hints[start : start + A_CALL])
         ]
-        answer = _client().send_message_batch(QueueUrl=setting("ATTEMPTS_QUEUE"), Entries=entries)
+        answer = _client().send_message_batch(QueueUrl=setting("WEBHOOK_ATTEMPTS_QUEUE"), Entries=entries)
         if answer.get("Failed"):
             raise RuntimeError(f"the queue refused a hint: {answer['Failed'][0].get('Code')}")
 
@@ -39,7 +39,7 @@ def read(body: str) -> DeliveryReference:
 def hand_on_recovery(webhook_id: str, since: str, place: dict[str, Any]) -> None:
     """What `deliveries.recover` has left to do, for whoever reads the queue of events. `since` in RFC 3339."""
     walk = {"webhook_id": webhook_id, "since": since, "place": place}
-    _client().send_message(QueueUrl=setting("WEBHOOKS_QUEUE"), MessageBody=json.dumps({"recover": walk}))
+    _client().send_message(QueueUrl=setting("WEBHOOK_EVENTS_QUEUE"), MessageBody=json.dumps({"recover": walk}))
 
 
 @cache

@@ -119,7 +119,7 @@ def _is_open(webhook_id: str) -> bool:
 
 @cache
 def _circuits() -> Any:
-    return CircuitBreakerDynamoDBPersistence(setting("CIRCUITS_TABLE"), boto3_client=clients.client("dynamodb"))
+    return CircuitBreakerDynamoDBPersistence(setting("CIRCUIT_BREAKERS_TABLE"), boto3_client=clients.client("dynamodb"))
 
 
 def _latency_ms(began: float) -> int:

@@ -81,7 +81,7 @@ def get(webhook_id: str, delivery_id: str) -> Delivery:
         TableName=setting("DELIVERIES_TABLE"), Key=key(webhook_id, delivery_id), ConsistentRead=True
     )
     if "Item" not in answer:
-        raise NotFound(delivery_id)
+        raise NotFound("delivery", delivery_id)
     return as_delivery(from_item(answer["Item"]))
 
 

@@ -61,7 +61,7 @@ def get(account: str, webhook_id: str) -> Endpoint:
     """Raises NotFound."""
     item = _client().get_item(TableName=setting("WEBHOOKS_TABLE"), Key=key(account, webhook_id), ConsistentRead=True)
     if "Item" not in item or not webhook_id.startswith("wh_"):
-        raise NotFound(webhook_id)
+        raise NotFound("webhook", webhook_id)
     return endpoint_of(from_item(item["Item"]))
 
 
@@ -95,7 +95,7 @@ def delete(account: str, webhook_id: str) -> None:
     }
     gone = {"TableName": setting("WEBHOOKS_TABLE"), "Key": key(account, webhook_id)}
     if not _with_roster(account, count, {"Delete": {**gone, "ConditionExpression": "attribute_exists(webhook_id)"}}):
-        raise NotFound(webhook_id)
+        raise NotFound("webhook", webhook_id)
 
 
 def rotate(account: str, webhook_id: str, now: datetime) -> Endpoint:
@@ -146,7 +146,7 @@ def _write(account: str, webhook_id: str, values: Mapping[str, Any], gone: list[
         },
     )
     if not done:
-        raise NotFound(webhook_id)
+        raise NotFound("webhook", webhook_id)
     return endpoint_of(row)
 
 

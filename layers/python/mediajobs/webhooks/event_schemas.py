@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from mediajobs.base_model import LazyModel
+from mediajobs.media.rendition_fields import with_renditions
 
 
 class _EventModel(LazyModel):
@@ -18,11 +19,9 @@ class TranscriptPaths(_EventModel):
     as_json: str | None = Field(alias="json")
 
 
-class OutputPaths(_EventModel):
+class OutputPaths(with_renditions(_EventModel, str | None)):  # type: ignore[misc]
     """Paths below this API's root; null for what was not made."""
 
-    p360: str | None = Field(alias="360p")
-    p720: str | None = Field(alias="720p")
     audio: str | None
     thumbnail: str | None
     transcription: TranscriptPaths | None

@@ -10,12 +10,11 @@ from ulid import ULID
 
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status
+from mediajobs.media.outputs import MEDIA_FILES, RENDITIONS, TRANSCRIPTS, documented_renditions
 from mediajobs.timestamps import rfc3339
 
 COMPLETED, FAILED, PROGRESS, CANCELLED = "job.completed", "job.failed", "job.progress", "job.cancelled"
 TEST = "webhook.test"
-_TRANSCRIPTS = ("txt", "srt", "vtt", "json")
-_FILES = ("360p", "720p", "audio", "thumbnail")
 
 
 def event_name(status: str) -> str | None:
@@ -74,14 +73,15 @@ def first_delivery_id(moment: datetime) -> str:
 
 
 def _outputs(event: JobEvent) -> dict[str, Any]:
-    """Paths of this API; null for what was not made."""
+    """Paths of this API; null for what was not made. One that is not made by default is there if it was made."""
 
     def path(name: str) -> str | None:
         return f"/jobs/{event.job_id}/download/{name}" if name in event.outputs else None
 
-    transcripts = {form: path(f"transcript_{form}") for form in _TRANSCRIPTS}
+    transcripts = {form: path(f"transcript_{form}") for form in TRANSCRIPTS}
     return {
-        **{name: path(name) for name in _FILES},
+        **{name: path(name) for name in documented_renditions(event.outputs)},
+        **{name: path(name) for name in MEDIA_FILES if name not in RENDITIONS},
         "transcription": transcripts if any(transcripts.values()) else None,
     }
 

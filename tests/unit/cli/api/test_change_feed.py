@@ -70,13 +70,13 @@ def socket(*says: str, stays: bool = False) -> Iterator[tuple[str, list[Any]]]:
 
 
 def hear(client: Client, count: int) -> int:
-    with closing(change_feed.ticks(client, JOB)) as ticks:
+    with closing(change_feed.change_signals(client, JOB)) as ticks:
         return len(list(islice(ticks, count)))
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_feed, "PACE", 0.01)
+    monkeypatch.setattr(change_feed, "POLL_SECONDS", 0.01)
 
 
 def test_first_its_socket_then_events_then_every_second() -> None:
@@ -109,7 +109,7 @@ def test_a_socket_that_says_something_else_is_a_reason_to_look() -> None:
 
 
 def test_after_a_long_silence_one_looks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_feed, "LONGEST_SILENCE", 0.02)
+    monkeypatch.setattr(change_feed, "MAX_SILENCE_SECONDS", 0.02)
     with socket(stays=True) as (ws_url, _), api() as (url, asked):
         assert hear(Client(url, "mj_k", ws_url), 3) == 3
     assert asked == []

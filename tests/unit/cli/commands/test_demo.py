@@ -32,14 +32,14 @@ def stack(api: "PlayedApi", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         happened.append("up")
         return PlayedStack(api.url)
 
-    monkeypatch.setattr("infra.cli.commands.demo.bring_up", bring_up)
-    monkeypatch.setattr("infra.cli.commands.demo.bring_down", lambda _: happened.append("down"))
-    monkeypatch.setattr("infra.cli.commands.demo.fetch", lambda name, **_: happened.append(f"model {name}"))
+    monkeypatch.setattr("infra.cli.commands.demo.start_stack", bring_up)
+    monkeypatch.setattr("infra.cli.commands.demo.stop_stack", lambda _: happened.append("down"))
+    monkeypatch.setattr("infra.cli.commands.demo.download_model", lambda name, **_: happened.append(f"model {name}"))
     speech, said = tmp_path / "speech.mp4", tmp_path / "speech.transcript.txt"
     speech.write_bytes(b"film")
     said.write_text("Ask not what your country can do for you.")
     monkeypatch.setattr("infra.cli.commands.demo.SPEECH", speech)
-    monkeypatch.setattr("infra.cli.commands.demo.SAID", said)
+    monkeypatch.setattr("infra.cli.commands.demo.EXPECTED_TRANSCRIPT", said)
     return happened
 
 
@@ -97,7 +97,7 @@ def test_a_failed_job_fails_the_demo_which_says_where_the_logs_are(
 def test_a_signal_brings_the_stack_down_before_the_demo_ends(
     stack: list[str], api: "PlayedApi", number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.cli.commands.demo.watched", _killed_by(number))
+    monkeypatch.setattr("infra.cli.commands.demo.watch_job", _killed_by(number))
     before = signal.getsignal(signal.SIGTERM)
 
     result = run()

@@ -9,8 +9,8 @@ import sys
 import pytest
 from typer.testing import CliRunner, Result
 
-from infra.cli import target
 from infra.cli.main import app
+from infra.paths import ROOT
 from tests.unit.cli.conftest import JOB_ID, PlayedApi
 
 runner = CliRunner()
@@ -85,7 +85,7 @@ def test_at_a_terminal_one_is_asked(api: PlayedApi, answer: bytes, code: int) ->
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", "from infra.cli.main import app; app()", "delete", JOB_ID]
     with subprocess.Popen(
-        ["setsid", "--ctty", *command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=target.ROOT
+        ["setsid", "--ctty", *command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT
     ) as process:
         os.close(theirs)
         told = b""

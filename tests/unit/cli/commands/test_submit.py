@@ -148,7 +148,7 @@ def test_a_failed_job_gives_its_code_message_and_task_and_exit_code_1(
 def test_ctrl_c_in_the_upload_cancels_the_job_that_nobody_could_finish(
     api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.cli.job_run.upload", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("infra.cli.job_workflow.upload", lambda *_: signal.raise_signal(signal.SIGINT))
 
     result = run("submit", talk)
 
@@ -161,7 +161,7 @@ def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
     api: "PlayedApi", talk: Path, states: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.states = [states("transcoding", 40)]
-    monkeypatch.setattr("infra.cli.api.watch.time.sleep", lambda _: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("infra.cli.api.job_watch.time.sleep", lambda _: signal.raise_signal(signal.SIGINT))
 
     result = run("submit", talk, "--watch")
 

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from infra.cli.api.documents import Job
-from infra.cli.terminal.bars import Bars
-from infra.cli.terminal.durations import duration, remaining
+from infra.cli.terminal.durations import format_duration, format_remaining
 from infra.cli.terminal.log_lines import LogLines
+from infra.cli.terminal.progress_bars import ProgressBars
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -31,8 +31,8 @@ def test_a_bar_for_the_upload_each_task_and_the_whole_fits_80_columns(terminal: 
     job["progress"]["tasks"]["transcode_720p"] = {"status": "skipped", "note": "source is smaller than 720p"}
     job["progress"]["eta_range"] = [10, 20]
 
-    with Bars(terminal) as bars:
-        bars.begin("upload", 3_000_000)
+    with ProgressBars(terminal) as bars:
+        bars.begin_transfer("upload", 3_000_000)
         bars.advance(1_000_000)
         bars.show(Job.read(job))
 
@@ -58,7 +58,7 @@ def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int,
         "generate_thumbnail": {"status": "running", "progress": 7},  # the longest name
     }
 
-    with Bars(narrow) as bars:
+    with ProgressBars(narrow) as bars:
         bars.show(Job.read(job))
 
     picture = shown(narrow)[-7:]
@@ -76,11 +76,11 @@ def test_on_a_narrow_screen_the_bar_gives_way_and_not_the_percentage(width: int,
 
 def test_how_long_a_job_took_is_told_by_who_looked_on(terminal: Console, states: Any) -> None:
     done = Job.read(states("completed", 100))
-    with Bars(terminal) as bars:
+    with ProgressBars(terminal) as bars:
         bars.show(done)
     assert shown(terminal)[-1].rstrip().endswith("100 %")
 
-    with Bars(terminal) as bars:
+    with ProgressBars(terminal) as bars:
         bars.show(Job.read(states("queued", 0)))
         bars.show(done)
     assert re.search(r"100 % in \d", shown(terminal)[-1])
@@ -106,10 +106,10 @@ def test_a_log_tells_only_what_is_new(states: Any) -> None:
 
 def test_a_log_is_not_silent_for_long_while_something_moves(states: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Console(file=io.StringIO(), width=80, highlight=False)
-    monkeypatch.setattr("infra.cli.terminal.log_lines.QUIET_SECONDS", -1)
+    monkeypatch.setattr("infra.cli.terminal.log_lines.MAX_SILENCE_SECONDS", -1)
 
     with LogLines(log) as lines:
-        lines.begin("upload", 3_000_000)
+        lines.begin_transfer("upload", 3_000_000)
         lines.advance(1_000_000)
         for percent in (40, 50):
             lines.show(Job.read(states("transcoding", percent)))
@@ -122,12 +122,12 @@ def test_a_waiting_job_shows_its_place_and_a_finished_one_nothing(states: Any) -
     waiting = states("queued", 0)
     waiting["progress"]["queue_position"] = 3
 
-    assert remaining(Job.read(waiting)) == "place 3"
-    assert remaining(Job.read(states("completed", 100))) == ""
+    assert format_remaining(Job.read(waiting)) == "place 3"
+    assert format_remaining(Job.read(states("completed", 100))) == ""
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.44, "0.4 s"), (9.96, "10 s"), (99.6, "1:40 min"), (200, "3:20 min"), (3725, "1:02 h")]
 )
 def test_durations_read_well(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words

@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infra.cli.main import app
-from infra.cli.terminal.columns import show_rows
+from infra.cli.terminal.columns import print_rows
 from tests.unit.cli.conftest import JOB_ID, PlayedApi
 
 NAME = "a-very-long-name-without-any-space-" * 6 + ".mp4"
@@ -45,6 +45,6 @@ def test_of_no_jobs_there_is_but_the_count(api: PlayedApi) -> None:
 
 def test_columns_that_give_way_are_folded_and_the_others_are_longer_than_the_screen() -> None:
     out = Console(file=io.StringIO(), width=20)
-    show_rows(out, [("1" * 26, "abcdefghij")], gives={1: 4})
+    print_rows(out, [("1" * 26, "abcdefghij")], min_widths={1: 4})
     told: Any = out.file
     assert [line.split() for line in told.getvalue().splitlines()] == [["1" * 26, "abcd"], ["efgh"], ["ij"]]

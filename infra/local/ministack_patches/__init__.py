@@ -1,0 +1,1 @@
+"""Patches of MiniStack's behaviour where it differs from AWS. They run in MiniStack's process."""

@@ -1,0 +1,71 @@
+"""Creates jobs.
+
+A job's id is made by `prepare`, before anything is stored, so that a caller can note it under an idempotency key first.
+"""
+
+from ulid import ULID
+
+from mediajobs import clock
+from mediajobs.accounts import quota_store
+from mediajobs.errors import QuotaExceeded
+from mediajobs.jobs import job_store
+from mediajobs.jobs.lifecycle import Status
+from mediajobs.jobs.model import Job
+from mediajobs.jobs.schemas import CreateJob
+from mediajobs.settings import is_on, setting
+from mediajobs.storage import presigned_upload_store
+from mediajobs.storage.object_keys import source_key
+from mediajobs.storage.upload_plan import parts_for
+from mediajobs.timestamps import milliseconds, parse
+
+
+class RefusedSourceUrl(ValueError):
+    """The service may not fetch from this `source_url`. The message says what would be accepted."""
+
+
+def prepare(account: str, request: CreateJob) -> Job:
+    """Returns the job that a request describes. Nothing is stored yet. Raises RefusedSourceUrl."""
+    _check_source_url(request.source_url)
+    now = clock.now()
+    return Job(
+        # The id has the same millisecond as created_at, because filters by date use either of them.
+        job_id=str(ULID.from_timestamp(milliseconds(parse(now)))),
+        account=account,
+        status=Status.QUEUED if request.source_url else Status.PENDING,
+        created_at=now,
+        updated_at=now,
+        **request.model_dump(exclude={"options"}),
+        options=request.options,
+    )
+
+
+def create(job: Job) -> Job:
+    """Stores a prepared job, and begins its multipart upload if it needs one. Raises QuotaExceeded, Conflict."""
+    quota = quota_store.check(job.account, announced=job.size_bytes or 0)
+    if not job.source_url and parts_for(job.size_bytes):
+        job = job.model_copy(
+            update={"upload_id": presigned_upload_store.create_multipart(source_key(job.job_id), job.content_type)}
+        )
+    try:
+        job_store.create(job, quota=quota)
+    except QuotaExceeded:  # other requests filled the quota after the check
+        if job.upload_id is not None:
+            presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
+        raise
+    return job
+
+
+def _check_source_url(url: str | None) -> None:
+    """Checks scheme and bucket only. The task that fetches the source checks the addresses it connects to."""
+    if url is None:
+        return
+    scheme, _, location = url.partition("://")
+    if scheme == "s3":
+        if location.partition("/")[0] not in _readable_buckets():
+            raise RefusedSourceUrl("source_url names a bucket that this service may not read.")
+    elif scheme != "https" and not is_on("ALLOW_PRIVATE_URLS"):
+        raise RefusedSourceUrl("source_url must begin with https:// or s3://.")
+
+
+def _readable_buckets() -> list[str]:
+    return [bucket for bucket in setting("SOURCE_BUCKETS").split(",") if bucket]

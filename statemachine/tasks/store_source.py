@@ -1,0 +1,106 @@
+"""The task store_source: stores the whole source in the media bucket, and computes its SHA-256 and size."""
+
+import hashlib
+import os
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from mediajobs.errors import JobError
+from mediajobs.jobs.schemas import LARGEST_SOURCE
+from mediajobs.storage.object_keys import source_key
+from mediajobs.storage.streaming_upload_client import StoredObject
+from statemachine.tasks.context import TaskContext
+from statemachine.tasks.source_download import download
+
+_TASK = "store_source"
+_COPY_CONFIG = TransferConfig(
+    multipart_threshold=1 << 30, multipart_chunksize=256 << 20
+)  # bytes; S3 copies up to 5 GB at once
+_NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchBucket", "AccessDenied", "NotFound", "Forbidden"})
+
+
+def store(context: TaskContext) -> StoredObject:
+    """Downloads or copies the source where that is asked for and not done yet. Returns its key, size and SHA-256.
+
+    An object at the key is complete, because S3 shows none before its upload has ended. So the object that an earlier
+    attempt stored is used again. Raises JobError with the codes of `source_download.download`, and Stopped.
+    """
+    key = source_key(context.job_id)
+    url = context.source_url
+    if url is None or context.bucket.size(key) is not None:
+        stored = _hash_stored(context, key)
+    elif url.startswith("s3://"):
+        _copy_from_s3(context, url, key)
+        stored = _hash_stored(context, key)
+    else:
+        stored = _download(context, url, key)
+    context.reporter.finish(_TASK)
+    return stored
+
+
+def _hash_stored(context: TaskContext, key: str) -> StoredObject:
+    size = context.bucket.size(key)
+    if size is None:
+        raise JobError("source_not_found", "Nothing was uploaded for this job. Upload the file to its URL.", task=_TASK)
+    _check_size(size)
+    digest, read_bytes = hashlib.sha256(), 0
+    for chunk in context.bucket.read_chunks(key):
+        digest.update(chunk)
+        read_bytes += len(chunk)
+        context.reporter.update(store_source=100 * read_bytes / size)
+    return StoredObject(key, read_bytes, digest.hexdigest())
+
+
+def _download(context: TaskContext, url: str, key: str) -> StoredObject:
+    context.bucket.abort_uploads(key)
+    upload = context.bucket.streaming_upload(key, "application/octet-stream")
+    try:
+        download(
+            url,
+            upload.write,
+            max_bytes=_max_bytes(),
+            on_progress=lambda percent: context.reporter.update(store_source=percent),
+        )
+        return upload.close()
+    except BaseException:  # also Stopped and a kill: S3 charges for incomplete uploads
+        upload.abort()
+        raise
+
+
+def _copy_from_s3(context: TaskContext, url: str, key: str) -> None:
+    """S3 copies the object itself: the bytes do not pass through this process."""
+    bucket, _, source = url.removeprefix("s3://").partition("/")
+    # The media bucket holds the sources of every account.
+    if bucket == context.bucket.name or bucket not in _allowed_buckets():
+        raise JobError(
+            "source_forbidden_address",
+            f"The bucket {bucket!r} is not among those that sources are taken from (SOURCE_BUCKETS).",
+            task=_TASK,
+        )
+    client = context.bucket.client
+    try:
+        _check_size(client.head_object(Bucket=bucket, Key=source)["ContentLength"])
+        client.copy({"Bucket": bucket, "Key": source}, context.bucket.name, key, Config=_COPY_CONFIG)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
+            raise
+        raise JobError(
+            "source_not_found",
+            f"There is no object at {url}, or the service may not read it. Check the key and the bucket's policy.",
+            task=_TASK,
+        ) from error
+
+
+def _allowed_buckets() -> list[str]:
+    return [name.strip() for name in os.environ.get("SOURCE_BUCKETS", "").split(",") if name.strip()]
+
+
+def _check_size(size: int) -> None:
+    if size > _max_bytes():
+        message = f"The source has {size} bytes; at most {_max_bytes()} are taken."
+        raise JobError("source_too_large", message, task=_TASK)
+
+
+def _max_bytes() -> int:
+    return int(os.environ.get("MAX_SOURCE_BYTES", LARGEST_SOURCE))

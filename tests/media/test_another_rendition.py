@@ -1,0 +1,10 @@
+"""ffmpeg makes a rendition that the table of outputs has, whichever it is."""
+
+from pathlib import Path
+
+from tests.support import another_rendition
+
+
+def test_one_entry_is_all_that_a_rendition_needs(tmp_path: Path) -> None:
+    rung = 'Rung("240p", short_side=240, crf=23, max_bitrate=500_000)'
+    another_rendition.run(Path(__file__).with_name("with_240p.py"), rung, tmp_path)
