@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 from infra.local import Stack, down, up
+from tests.support.waiting import HANG_SECONDS
 
-PATIENCE = 120.0  # seconds for a short job on a busy machine
 DEMO = Path(__file__).parents[1] / "media" / "demo" / "speech.mp4"
 TERMINAL = ("completed", "failed", "cancelled")
 
@@ -38,7 +38,9 @@ class Api:
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"X-API-Key": self.key} | options.pop("headers", {})
-        return requests.request(method, self.url + path, headers=headers, timeout=30, allow_redirects=False, **options)
+        return requests.request(
+            method, self.url + path, headers=headers, timeout=HANG_SECONDS, allow_redirects=False, **options
+        )
 
     def create(self, **fields: Any) -> dict[str, Any]:
         answer = self.ask("POST", "/jobs", json=fields)
@@ -49,11 +51,14 @@ class Api:
     def submit(self, path: Path, **fields: Any) -> str:
         """Uploads a file as the answer says, and gives the job's id."""
         created = self.create(filename=path.name, size_bytes=path.stat().st_size, **fields)
+        self.upload(path, created)
+        return str(created["job_id"])
+
+    def upload(self, path: Path, created: dict[str, Any]) -> None:
         upload = created["upload"]
         with path.open("rb") as body:
-            answer = requests.put(upload["url"], data=body, headers=upload["headers"], timeout=60)
+            answer = requests.put(upload["url"], data=body, headers=upload["headers"], timeout=HANG_SECONDS)
         assert answer.ok, answer.text
-        return str(created["job_id"])
 
     def document(self, job_id: str) -> dict[str, Any]:
         answer = self.ask("GET", f"/jobs/{job_id}")
@@ -62,7 +67,7 @@ class Api:
         return document
 
     def watch(
-        self, job_id: str, until: Callable[[dict[str, Any]], bool] | None = None, seconds: float = PATIENCE
+        self, job_id: str, until: Callable[[dict[str, Any]], bool] | None = None, seconds: float = HANG_SECONDS
     ) -> list[dict[str, Any]]:
         """Every different document up to the one that is wanted, or else the last."""
         wanted = until or (lambda document: document["status"] in TERMINAL)
@@ -86,14 +91,21 @@ class Api:
     def download(self, job_id: str, output: str) -> bytes:
         answer = self.ask("GET", f"/jobs/{job_id}/download/{output}")
         assert answer.status_code == 302, answer.text
-        return requests.get(answer.headers["Location"], timeout=30).content
+        return requests.get(answer.headers["Location"], timeout=HANG_SECONDS).content
 
 
 def caller(stack: Stack, account: str, limit: int = 10_000) -> Api:
     """Somebody of this account, with a key of their own for `limit` requests a minute."""
-    code = f"from mediajobs.stores import keys; print(keys.create({account!r}, requests_per_minute={limit}))"
+    code = (
+        f"from mediajobs.accounts import key_store; print(key_store.create({account!r}, requests_per_minute={limit}))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=stack.environment, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HANG_SECONDS,
     )
     return Api(stack.api_url, done.stdout.strip())
 

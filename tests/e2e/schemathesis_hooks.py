@@ -9,6 +9,8 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.support.waiting import HANG_SECONDS
+
 # Fine by the schema, refused for what only the service knows: cursors are signed, `page` times `per_page` is bounded.
 # And a job that has ended cannot be cancelled, which is 400 as in the paper.
 ONLY_THE_SERVICE_KNOWS = ("cursor-of-another-list", "page-too-deep", "job-has-ended", "idempotency-key-reused")
@@ -45,7 +47,7 @@ def after_call(context: HookContext, case: Case[Any], response: Response) -> Non
         _webhooks.append(address)
         if len(_webhooks) > KEPT:
             key = {"X-API-Key": response.request.headers["X-API-Key"]}
-            requests.delete(_webhooks.pop(0), headers=key, timeout=30)
+            requests.delete(_webhooks.pop(0), headers=key, timeout=HANG_SECONDS)
 
 
 @schemathesis.hook

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from infra.local import Stack
-from tests.e2e.conftest import DEMO, PATIENCE, TERMINAL, Api
+from tests.e2e.conftest import DEMO, TERMINAL, Api
+from tests.support.waiting import HANG_SECONDS, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH (apt-get install chromium)")
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200 if self.path == "/" else 404, "text/html", self.server.page.encode())
             return
         headers = {name: value for name, value in self.headers.items() if name == "Last-Event-ID"}
-        answer = requests.get(self.server.api_url + self.path, headers=headers, timeout=30)
+        answer = requests.get(self.server.api_url + self.path, headers=headers, timeout=HANG_SECONDS)
         self.server.answers.append(answer.status_code)
         self._answer(answer.status_code, answer.headers.get("Content-Type", ""), answer.content)
 
@@ -119,23 +120,20 @@ def visited(script: str, stack: Stack, api: Api, job_id: str, profile: Path) -> 
         yield site
     finally:
         browser.terminate()
-        browser.wait(20)
+        browser.wait(HANG_SECONDS)
         site.shutdown()
         site.server_close()
 
 
-def until(site: Site, text: str) -> list[str]:
-    deadline = time.monotonic() + PATIENCE
-    while text not in site.told:
-        assert time.monotonic() < deadline, site.told
-        time.sleep(0.05)
+def told_up_to(site: Site, text: str) -> list[str]:
+    until(lambda: text in site.told, lambda: site.told)
     return site.told
 
 
 def test_the_papers_page_follows_a_real_job_to_its_end_and_asks_no_more(stack: Stack, api: Api, tmp_path: Path) -> None:
     job_id = api.submit(DEMO, options=QUICK)
     with visited(PAPER, stack, api, job_id, tmp_path) as site:
-        told = until(site, "Job completed")
+        told = told_up_to(site, "Job completed")
         asked = len(site.answers)
         time.sleep(2.5)  # longer than `retry`
         assert len(site.answers) == asked
@@ -149,14 +147,14 @@ def test_a_page_that_never_closes_is_sent_away(stack: Stack, api: Api, tmp_path:
     job_id = api.create(filename="a.mp4")["job_id"]
     api.ask("POST", f"/jobs/{job_id}/cancel", json={})
     with visited(STUBBORN, stack, api, job_id, tmp_path) as site:
-        until(site, "closed")
+        told_up_to(site, "closed")
     assert site.told.count("Job cancelled") == 1
 
 
 def test_a_page_with_a_socket_follows_a_real_job_to_its_end(stack: Stack, api: Api, tmp_path: Path) -> None:
     job_id = api.submit(DEMO, options=QUICK)
     with visited(SOCKET, stack, api, job_id, tmp_path) as site:
-        told = until(site, "Job completed")
+        told = told_up_to(site, "Job completed")
     frames = [line.split() for line in told if line.startswith(("progress", "complete"))]
     assert [event for event, _ in frames][-1] == "complete"
     assert len(frames) > 2

@@ -12,6 +12,7 @@ import requests
 
 from infra.local import Stack
 from tests.e2e.conftest import Api, caller
+from tests.support.waiting import HANG_SECONDS
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -19,7 +20,9 @@ UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 def keys(stack: Stack, *arguments: str) -> str:
     """What `mediajobs keys …` prints."""
     command = [sys.executable, "-c", "from infra.cli.main import app; app()", "keys", *arguments]
-    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, env=stack.environment, capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
     return done.stdout
 
 
@@ -82,7 +85,7 @@ def test_a_preflight_from_another_origin_passes(api: Api) -> None:
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,idempotency-key,x-api-key",
     }
-    answer = requests.options(f"{api.url}/jobs", headers=asked, timeout=30)
+    answer = requests.options(f"{api.url}/jobs", headers=asked, timeout=HANG_SECONDS)
     assert answer.ok
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
@@ -95,7 +98,7 @@ def test_a_preflight_from_another_origin_passes(api: Api) -> None:
     [("/health", 200, None), ("/jobs", 405, "GET, POST"), ("/", 405, "GET"), ("/nowhere", 404, None)],
 )
 def test_head_is_answered_without_a_body(api: Api, path: str, status: int, allowed: str | None) -> None:
-    answer = requests.head(f"{api.url}{path}", timeout=30)
+    answer = requests.head(f"{api.url}{path}", timeout=HANG_SECONDS)
     assert (answer.status_code, answer.headers.get("Allow"), answer.content) == (status, allowed, b"")
     assert answer.headers["X-Request-Id"]
 
@@ -111,7 +114,7 @@ def raw(api: Api, path: str, accept_encoding: str) -> tuple[dict[str, str], byte
     """Headers, in lower case, and body as they came, without a client that unpacks."""
     place = urlsplit(api.url)
     assert place.hostname is not None
-    connection = HTTPConnection(place.hostname, place.port, timeout=30)
+    connection = HTTPConnection(place.hostname, place.port, timeout=HANG_SECONDS)
     connection.request("GET", place.path + path, headers={"X-API-Key": api.key, "Accept-Encoding": accept_encoding})
     answer = connection.getresponse()
     headers, body = {name.lower(): value for name, value in answer.getheaders()}, answer.read()

@@ -2,31 +2,32 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from infra.local import Stack
+from tests.support.waiting import HANG_SECONDS, until
 
 PARTS = {"dynamodb", "s3", "stepfunctions", "eventbridge", "compute", "webhooks", "disk"}
 
 
 def health(stack: Stack) -> dict[str, Any]:
-    answer = requests.get(f"{stack.api_url}/health/detailed", timeout=30)
+    answer = requests.get(f"{stack.api_url}/health/detailed", timeout=HANG_SECONDS)
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
     return document
 
 
-def until(stack: Stack, wanted: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
+def document_that(stack: Stack, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first document that is so."""
-    deadline = time.monotonic() + seconds
-    while not wanted(document := health(stack)):
-        assert time.monotonic() < deadline, document
-        time.sleep(0.2)
-    return document
+
+    def look() -> dict[str, Any] | None:
+        document = health(stack)
+        return document if is_so(document) else None
+
+    return until(look, lambda: health(stack)) or {}
 
 
 def worker(stack: Stack) -> int:
@@ -43,7 +44,7 @@ def well(document: dict[str, Any]) -> bool:
 
 
 def test_every_part_of_the_stack_is_well(stack: Stack) -> None:
-    services = until(stack, well)["services"]
+    services = document_that(stack, well)["services"]
     assert set(services) == PARTS
     told = {name: service["status"] for name, service in services.items() if name not in ("webhooks", "disk")}
     assert set(told.values()) == {"healthy"}
@@ -52,19 +53,19 @@ def test_every_part_of_the_stack_is_well(stack: Stack) -> None:
 
 
 def test_a_worker_that_stands_still_degrades_the_service_until_it_goes_on(stack: Stack) -> None:
-    until(stack, well)
+    document_that(stack, well)
     os.kill(worker(stack), signal.SIGSTOP)
     try:
-        document = until(stack, lambda found: not lives(found))
+        document = document_that(stack, lambda found: not lives(found))
         assert document["overall"] == "degraded"
         assert document["services"]["compute"]["workers"] == 0
     finally:
         os.kill(worker(stack), signal.SIGCONT)
-    assert lives(until(stack, well))
+    assert lives(document_that(stack, well))
 
 
 def test_what_the_gateway_refuses_has_a_request_id_too(stack: Stack) -> None:
-    answer = requests.request("TRACE", f"{stack.api_url}/health", timeout=30)
+    answer = requests.request("TRACE", f"{stack.api_url}/health", timeout=HANG_SECONDS)
     assert answer.status_code == 404
     assert answer.json()["status"] == 404
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -1,12 +1,11 @@
 """Lists and statistics on the deployed stack, by HTTP and on the command line."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import PATIENCE, Api
+from tests.e2e.conftest import Api
+from tests.support.waiting import until
 
 BATCH = "lists"
 
@@ -25,19 +24,11 @@ def ids_of(api: Api, query: str) -> list[str]:
     return [job["job_id"] for job in answer.json()["jobs"]]
 
 
-def soon(is_true: Callable[[], bool]) -> None:
-    """What follows the jobs' events takes a moment."""
-    deadline = time.monotonic() + PATIENCE
-    while not is_true():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.2)
-
-
 def test_jobs_are_listed_filtered_sorted_and_paged(api: Api, created: list[str]) -> None:
     assert ids_of(api, "") == created[::-1]
     assert ids_of(api, "&sort_by=filename&sort_order=asc") == created
     assert ids_of(api, "&status=cancelled") == [created[1]]
-    soon(lambda: ids_of(api, "&status=cancelled&status=pending&search=EA") == [created[1]])
+    until(lambda: ids_of(api, "&status=cancelled&status=pending&search=EA") == [created[1]])
     first = api.ask("GET", f"/jobs?batch_id={BATCH}&per_page=2")
     rest = api.ask("GET", first.headers["Link"].split(">")[0].removeprefix("<"))
     assert [job["job_id"] for job in first.json()["jobs"] + rest.json()["jobs"]] == created[::-1]
@@ -51,7 +42,7 @@ def test_statistics_follow_the_jobs(api: Api, created: list[str]) -> None:
         found = api.ask("GET", f"/jobs/stats?from_date={times[0]}&to_date={times[-1]}").json()
         return {status: number for status, number in found["status_breakdown"].items() if number}
 
-    soon(lambda: counts() == {"pending": 2, "cancelled": 1})
+    until(lambda: counts() == {"pending": 2, "cancelled": 1})
 
 
 def test_a_part_of_a_name_is_found_until_its_job_is_deleted(api: Api) -> None:
@@ -60,7 +51,7 @@ def test_a_part_of_a_name_is_found_until_its_job_is_deleted(api: Api) -> None:
     def found(word: str) -> Any:
         return api.ask("GET", "/jobs", params={"search": word, "sort_by": "filename"}).json()
 
-    soon(lambda: found("ÜRICH~z")["total"] == 1)
+    until(lambda: found("ÜRICH~z")["total"] == 1)
     assert [job["job_id"] for job in found("h~Z")["jobs"]] == [job_id]
     assert api.ask("DELETE", f"/jobs/{job_id}").status_code == 200
     assert found("ÜRICH~z")["jobs"] == []
@@ -80,7 +71,7 @@ def test_a_batch_tells_how_it_is(api: Api, created: list[str], command_line: Any
     def batch() -> Any:
         return api.ask("GET", f"/batches/{BATCH}?per_page=2").json()
 
-    soon(lambda: batch()["total"] == 3)
+    until(lambda: batch()["total"] == 3)
     found = batch()
     assert {status: n for status, n in found["status_breakdown"].items() if n} == {"pending": 2, "cancelled": 1}
     assert [job["job_id"] for job in found["jobs"]] == [created[2], created[1]]
@@ -97,7 +88,7 @@ def test_counters_follow_another_priority(api: Api) -> None:
         assert api.ask("PATCH", f"/jobs/{job_id}/priority", json={"priority": 8}).status_code == 200
     # With a status in it, the total of a list that goes on is the counters' alone.
     counted = "/jobs?per_page=1&status=pending&batch_id=moved&priority=8"
-    soon(lambda: bool(api.ask("GET", counted).json()["total"] == 3))
+    until(lambda: bool(api.ask("GET", counted).json()["total"] == 3))
 
 
 def test_the_command_line_lists_and_counts(command_line: Any, created: list[str]) -> None:

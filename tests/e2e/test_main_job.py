@@ -16,6 +16,7 @@ import webvtt
 
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api
+from tests.support.waiting import HANG_SECONDS
 
 TRANSCRIPT = DEMO.with_suffix(".transcript.txt")
 
@@ -46,7 +47,9 @@ def files(api: Api, done: dict[str, Any], tmp_path_factory: pytest.TempPathFacto
 
 def probe(path: Path | str, *options: str) -> dict[str, Any]:
     command = ["ffprobe", "-v", "error", "-of", "json", *options, str(path)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, check=True, timeout=HANG_SECONDS).stdout
+    )
     return found
 
 
@@ -141,12 +144,12 @@ def test_independent_parsers_accept_the_subtitles(files: dict[str, Path]) -> Non
 
 def test_hls_plays_from_the_master_playlist_to_the_last_frame(api: Api, done: dict[str, Any]) -> None:
     url = f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}"
-    master = m3u8.loads(requests.get(url, timeout=30).text, uri=url)
+    master = m3u8.loads(requests.get(url, timeout=HANG_SECONDS).text, uri=url)
     assert [variant.stream_info.resolution for variant in master.playlists] == [(640, 360), (1280, 720)]
     for variant in master.playlists:
         assert variant.stream_info.codecs.startswith("avc1.")
         assert "mp4a.40.2" in variant.stream_info.codecs
-        playlist = m3u8.loads(requests.get(variant.absolute_uri, timeout=30).text)
+        playlist = m3u8.loads(requests.get(variant.absolute_uri, timeout=HANG_SECONDS).text)
         name = f"{variant.stream_info.resolution[1]}p"
         assert len(playlist.segments) == done["outputs"]["hls"][name]["segments_count"]
         assert variant.stream_info.bandwidth >= variant.stream_info.average_bandwidth

@@ -12,6 +12,7 @@ import requests
 
 from infra.local import Stack
 from tests.e2e.conftest import Api, caller
+from tests.support.waiting import HANG_SECONDS
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 SERVICES = {"dynamodb", "s3", "stepfunctions", "eventbridge", "compute", "webhooks", "disk"}
@@ -174,13 +175,13 @@ def test_statistics_are_refused(client: Api, stranger: Api, filled: list[str]) -
 
 
 def test_health_check(stack: Stack) -> None:
-    response = requests.get(f"{stack.api_url}/health", timeout=30)
+    response = requests.get(f"{stack.api_url}/health", timeout=HANG_SECONDS)
     assert response.status_code == 200
     assert response.json() == {"status": "healthy"}
 
 
 def test_detailed_health_check(stack: Stack) -> None:
-    response = requests.get(f"{stack.api_url}/health/detailed", timeout=30)
+    response = requests.get(f"{stack.api_url}/health/detailed", timeout=HANG_SECONDS)
     assert response.status_code == 200
     data = response.json()
     assert data["overall"] in ("healthy", "degraded", "warning", "unhealthy")
@@ -188,6 +189,6 @@ def test_detailed_health_check(stack: Stack) -> None:
 
 
 def test_health_takes_nothing_but_get(stack: Stack) -> None:
-    answer = requests.post(f"{stack.api_url}/health", timeout=30)
+    answer = requests.post(f"{stack.api_url}/health", timeout=HANG_SECONDS)
     refused(answer, 405)
     assert answer.headers["Allow"] == "GET, HEAD"

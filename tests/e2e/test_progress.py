@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,7 +12,8 @@ from websockets.exceptions import InvalidStatus
 
 from infra.local import Stack, emulator
 from tests.e2e.conftest import DEMO, Api
-from tests.support.live_listeners import hear, hear_to_the_end, listener, say, silent
+from tests.support.live_listeners import hear, hear_to_the_end, is_silent, listener, say
+from tests.support.waiting import HANG_SECONDS, until
 
 CROWD = 200
 QUICK = {"renditions": ["360p"], "audio": False, "thumbnail": False, "hls": False, "transcription": {"enabled": False}}
@@ -43,7 +43,7 @@ def test_two_hundred_listeners_each_see_a_job_grow_and_end_once(stack: Stack, ap
             rest = asyncio.gather(*map(hear_to_the_end, staying))
             await asyncio.to_thread(put, created)
             told = await rest
-            assert all(await asyncio.gather(*map(silent, staying)))
+            assert all(await asyncio.gather(*map(is_silent, staying)))
             kept = [frame for number, frame in enumerate(first) if number % 10]
             return [[one, *more] for one, more in zip(kept, told, strict=True)], job_id
 
@@ -68,10 +68,11 @@ def test_two_hundred_listeners_each_see_a_job_grow_and_end_once(stack: Stack, ap
 def test_gone_connections_are_forgotten(stack: Stack, api: Api) -> None:
     job_id = api.create(filename="b.mp4")["job_id"]
     asyncio.run(come_and_go(stack, api, job_id))
-    deadline = time.monotonic() + 30
-    while left_of(stack, "jobs_table", job_id) - {"job", "last_sent"} or connections(stack):
-        assert time.monotonic() < deadline, (left_of(stack, "jobs_table", job_id), connections(stack))
-        time.sleep(0.1)
+
+    def items() -> tuple[set[str], list[Any]]:
+        return left_of(stack, "jobs_table", job_id) - {"job", "last_sent"}, connections(stack)
+
+    until(lambda: not any(items()), items)
 
 
 async def come_and_go(stack: Stack, api: Api, job_id: str) -> None:
@@ -129,25 +130,25 @@ def test_all_is_every_job_of_the_account(stack: Stack, api: Api) -> None:
 def test_server_sent_events_through_the_gateway(stack: Stack, api: Api) -> None:
     job_id = api.create(filename="d.mp4")["job_id"]
     url = f"{api.url}/events/{job_id}/progress?api_key={api.key}"
-    first = requests.get(url, timeout=30)
+    first = requests.get(url, timeout=HANG_SECONDS)
     assert (first.status_code, first.headers["Content-Type"]) == (200, "text/event-stream")
     assert first.headers["Access-Control-Allow-Origin"] == "*"
     retry, number, event, data = first.text.strip().splitlines()
     assert (retry, event) == ("retry: 2000", "event: progress")
     assert json.loads(data.removeprefix("data: "))["status"] == "pending"
     seen = {"Last-Event-ID": number.removeprefix("id: ")}
-    assert requests.get(url, headers=seen, timeout=30).text == "retry: 2000\n\n"
+    assert requests.get(url, headers=seen, timeout=HANG_SECONDS).text == "retry: 2000\n\n"
     api.ask("POST", f"/jobs/{job_id}/cancel", json={})
-    last = requests.get(url, headers=seen, timeout=30).text
+    last = requests.get(url, headers=seen, timeout=HANG_SECONDS).text
     assert [line for line in last.splitlines() if line.startswith("event")] == ["event: progress", "event: complete"]
     seen = {"Last-Event-ID": last.partition("id: ")[2].splitlines()[0]}
-    assert requests.get(url, headers=seen, timeout=30).status_code == 204
+    assert requests.get(url, headers=seen, timeout=HANG_SECONDS).status_code == 204
 
 
 def put(created: dict[str, Any]) -> None:
     upload = created["upload"]
     with DEMO.open("rb") as body:
-        assert requests.put(upload["url"], data=body, headers=upload["headers"], timeout=60).ok
+        assert requests.put(upload["url"], data=body, headers=upload["headers"], timeout=HANG_SECONDS).ok
 
 
 def left_of(stack: Stack, table: str, job_id: str) -> set[str]:

@@ -4,8 +4,8 @@ import http.server
 import os
 import signal
 import threading
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from infra.local import Stack, up
-from tests.e2e.conftest import DEMO, TERMINAL, Api, caller
+from tests.e2e.conftest import DEMO, Api, caller
 from tests.support import media_samples
+from tests.support.waiting import HANG_SECONDS, until
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 SPEECHLESS = {"transcription": {"enabled": False}}
@@ -48,16 +49,9 @@ def test_a_worker_killed_in_the_middle_loses_nothing(stack: Stack, api: Api, tmp
     source = media_samples.clip(tmp_path / "long.mp4", "1280x720", 20)
     job_id = api.submit(source, options=SPEECHLESS)
 
-    def encoding(document: dict[str, Any]) -> bool:
-        return bool(5 < document["progress"]["tasks"]["transcode_720p"]["progress"] < 90)
-
-    api.watch(job_id, until=encoding)
-    assert processes_of(job_id)
+    until(lambda: hold_encoding(job_id), lambda: api.document(job_id))
     os.killpg(os.getpgid(stack.processes["worker"]["pid"]), signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while processes_of(job_id) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_of(job_id) == [], "its tasks outlived the worker"
+    until(lambda: not processes_of(job_id), "its tasks outlive the worker")
 
     up(0, Path(stack.home))
     seen = api.watch(job_id)
@@ -77,7 +71,38 @@ def command_of(pid: int) -> list[str]:
     try:
         return (Path("/proc") / str(pid) / "cmdline").read_text().split("\0")
     except OSError:  # it ended meanwhile
-        return []
+        return [""]
+
+
+def hold_encoding(job_id: str) -> list[int]:
+    """Stops the job's encoders where they are, by SIGSTOP; gives those that there are."""
+    encoders = [pid for pid in processes_of(job_id) if Path(command_of(pid)[0]).name == "ffmpeg"]
+    for pid in encoders:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    return encoders
+
+
+@contextmanager
+def killing(stages: dict[str, str]) -> Iterator[None]:
+    """Kills each task of a job's stage long before the task has loaded its libraries. `stages` is by job and grows."""
+    over = threading.Event()
+
+    def kill_until_over() -> None:
+        while not over.wait(0.01):
+            for job_id, stage in list(stages.items()):
+                for pid in processes_of(job_id):
+                    if stage in command_of(pid):
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_until_over)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join(HANG_SECONDS)
 
 
 MEDIA = {"generate_thumbnail", "transcode_360p", "transcode_720p", "extract_audio_mp3", "prepare_hls", "upload_outputs"}
@@ -85,18 +110,15 @@ MEDIA = {"generate_thumbnail", "transcode_360p", "transcode_720p", "extract_audi
 
 def test_a_task_that_is_killed_whenever_it_begins_is_named(api: Api) -> None:
     stages = {"validate": {"validate_video", "store_source"}, "media": MEDIA, "transcribe": {"transcribe_video"}}
-    killed = {api.submit(DEMO): stage for stage in stages}
-
-    def ended(document: dict[str, Any]) -> bool:
-        for job_id, stage in killed.items():
-            for pid in processes_of(job_id):
-                if stage in command_of(pid):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-        return document["status"] in TERMINAL
-
+    killed: dict[str, str] = {}
+    with killing(killed):
+        for stage in stages:  # a job waits for its source, so it is known before its first task begins
+            created = api.create(filename=DEMO.name, size_bytes=DEMO.stat().st_size)
+            killed[created["job_id"]] = stage
+            api.upload(DEMO, created)
+        documents = {job_id: api.watch(job_id)[-1] for job_id in killed}
     for job_id, stage in killed.items():
-        document = api.watch(job_id, until=ended)[-1]
+        document = documents[job_id]
         error, told = document["error"], document["progress"]["tasks"]
         assert (document["status"], error["code"]) == ("failed", "task_crashed")
         assert error["failed_task"] in stages[stage]
@@ -162,7 +184,7 @@ def test_a_large_source_goes_up_in_parts(api: Api, tmp_path: Path) -> None:
     parts = []
     with path.open("rb") as file:
         for part in created["upload"]["parts"]:
-            answer = requests.put(part["url"], data=file.read(part["size"]), timeout=60)
+            answer = requests.put(part["url"], data=file.read(part["size"]), timeout=HANG_SECONDS)
             parts.append({"part_number": part["part_number"], "etag": answer.headers["ETag"]})
     assert len(parts) > 1
     for _ in range(2):  # the second is a repetition and changes nothing
@@ -173,8 +195,8 @@ def test_a_large_source_goes_up_in_parts(api: Api, tmp_path: Path) -> None:
 
 def test_a_source_is_written_once(api: Api) -> None:
     upload = api.create(filename="a.mp4")["upload"]
-    first = requests.put(upload["url"], data=b"first", headers=upload["headers"], timeout=30)
-    second = requests.put(upload["url"], data=b"other", headers=upload["headers"], timeout=30)
+    first = requests.put(upload["url"], data=b"first", headers=upload["headers"], timeout=HANG_SECONDS)
+    second = requests.put(upload["url"], data=b"other", headers=upload["headers"], timeout=HANG_SECONDS)
     assert (first.status_code, second.status_code) == (200, 412)
 
 
@@ -189,10 +211,10 @@ def test_tenants_never_meet(api: Api, stranger: Api) -> None:
     for path in ("", "/download/360p", "/download/source"):
         problem(stranger.ask("GET", f"/jobs/{job_id}{path}"), 403)
         problem(stranger.ask("GET", f"/jobs/{UNKNOWN}{path}"), 404)
-        problem(requests.get(f"{api.url}/jobs/{job_id}{path}", timeout=30), 401)
+        problem(requests.get(f"{api.url}/jobs/{job_id}{path}", timeout=HANG_SECONDS), 401)
     for path in ("master.m3u8", "360p/playlist.m3u8"):
         problem(stranger.ask("GET", f"/stream/{job_id}/{path}"), 403)
-        problem(requests.get(f"{api.url}/stream/{job_id}/{path}", timeout=30), 401)
+        problem(requests.get(f"{api.url}/stream/{job_id}/{path}", timeout=HANG_SECONDS), 401)
 
 
 @pytest.mark.parametrize(
@@ -208,5 +230,5 @@ def test_bad_bodies_are_refused_with_the_reason(api: Api) -> None:
 
 
 def test_health_is_open(api: Api) -> None:
-    answer = requests.get(f"{api.url}/health", timeout=30)
+    answer = requests.get(f"{api.url}/health", timeout=HANG_SECONDS)
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})

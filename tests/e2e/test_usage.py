@@ -10,6 +10,7 @@ import pytest
 
 from infra.local import Stack
 from tests.e2e.conftest import Api
+from tests.support.waiting import HANG_SECONDS
 
 ACCOUNT = "thrifty"
 Command = Callable[..., str]
@@ -23,7 +24,7 @@ def mediajobs(stack: Stack) -> Command:
             env={**os.environ, **stack.environment, "COLUMNS": "200", **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

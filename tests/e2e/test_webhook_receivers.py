@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from typer.testing import CliRunner
 from infra.cli.main import app
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api, caller
+from tests.support.waiting import HANG_SECONDS, until
 from tests.support.webhook_receivers import Receiver, answer, receiver
 
-PATIENCE = 60.0
 EVENTS = ["job.completed", "job.failed", "job.cancelled"]
 AUDIO = {"renditions": [], "thumbnail": False, "hls": False, "transcription": {"enabled": False}}
 NODE = Path(__file__).with_name("receiver.cjs")
@@ -64,15 +63,6 @@ def path(webhook: Hook, rest: str = "") -> str:
     return f"/webhooks/{webhook['webhook_id']}{rest}"
 
 
-def until(done: Callable[[], Any]) -> Any:
-    """What it gives, once that is something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := done()):
-        assert time.monotonic() < deadline, "not within the time that a busy machine may take"
-        time.sleep(0.1)
-    return found
-
-
 def ended(client: Api, webhook: Hook, delivery_id: str, attempts: int = 1) -> dict[str, Any]:
     """The delivery, when so many attempts were made and it ended."""
 
@@ -80,8 +70,7 @@ def ended(client: Api, webhook: Hook, delivery_id: str, attempts: int = 1) -> di
         found: dict[str, Any] = client.ask("GET", path(webhook, f"/deliveries/{delivery_id}")).json()
         return found if found["attempt_count"] >= attempts and found["status"] != "pending" else None
 
-    found: dict[str, Any] = until(look)
-    return found
+    return until(look) or {}
 
 
 def verified(secret: str, site: Receiver, number: int = -1) -> dict[str, Any] | None:
@@ -192,7 +181,9 @@ def node() -> str:
     found = shutil.which("node")
     if found is None:
         pytest.skip("there is no node")
-    if subprocess.run([found, "-e", "require('standardwebhooks')"], capture_output=True, timeout=60).returncode:
+    if subprocess.run(
+        [found, "-e", "require('standardwebhooks')"], capture_output=True, timeout=HANG_SECONDS
+    ).returncode:
         pytest.skip("node has no package standardwebhooks: npm install it, and set NODE_PATH to its node_modules")
     return found
 
@@ -219,7 +210,9 @@ def test_the_javascript_library_takes_it_and_nothing_that_was_changed(
             headers, body = came["headers"], came["body"]
             old = headers | {"webhook-timestamp": str(int(headers["webhook-timestamp"]) - 3600)}
             shown = [(headers, body), (headers, body.replace("test", "tost", 1)), (old, body)]
-            answers = [requests.post(url, data=text, headers=head, timeout=10).status_code for head, text in shown]
+            answers = [
+                requests.post(url, data=text, headers=head, timeout=HANG_SECONDS).status_code for head, text in shown
+            ]
             assert answers == [204, 400, 400]
         finally:
             run.terminate()

@@ -1,7 +1,5 @@
 """Webhooks on the deployed stack: told by the bus, signed, logged, and told again by a replay."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +14,9 @@ from mediajobs.webhooks import delivery_store, endpoint_store
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.endpoints import EVENTS
 from tests.e2e.conftest import caller
+from tests.support.waiting import until
 from tests.support.webhook_receivers import answer, receiver
 
-PATIENCE = 30.0
 ACCOUNT = "told"  # of jobs that no other test ends
 
 
@@ -38,13 +36,6 @@ def there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     client = found.client("dynamodb", config=CLIENT_CONFIG)
     monkeypatch.setattr(dynamodb, "client", lambda: client)
     return found
-
-
-def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < deadline, "not within the time that a busy machine may take"
-        time.sleep(0.1)
 
 
 def test_the_end_of_a_job_is_told_and_a_replay_tells_nobody_twice(stack: Stack, there: Any) -> None:

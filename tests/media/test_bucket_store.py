@@ -3,7 +3,6 @@
 import hashlib
 import random
 import threading
-import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from mediajobs.storage import bucket_store, streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import StoredObject
+from tests.support.waiting import HANG_SECONDS, until
 
 BODY = random.Random(1).randbytes(17 << 20)  # two parts and a bit  # noqa: S311
 
@@ -57,8 +57,7 @@ def test_an_aborted_upload_leaves_nothing(bucket: MediaBucket) -> None:
 def test_an_upload_that_a_later_run_has_forgotten_can_be_aborted(bucket: MediaBucket) -> None:
     upload = bucket.streaming_upload("forgotten", "video/mp4")
     upload.write(BODY[: streaming_upload_client.PART_BYTES])
-    while upload.uploaded < streaming_upload_client.PART_BYTES:
-        time.sleep(0.01)
+    until(lambda: upload.uploaded == streaming_upload_client.PART_BYTES)
     bucket.abort_uploads("forgotten")
     upload.abort()
     assert bucket.size("forgotten") is None
@@ -77,18 +76,34 @@ def test_a_part_that_fails_is_told_and_leaves_nothing(bucket: MediaBucket, monke
     assert "Uploads" not in bucket.client.list_multipart_uploads(Bucket=bucket.name, Prefix="failed")
 
 
+class Slots(threading.Semaphore):
+    """Says when somebody has to wait."""
+
+    def __init__(self, is_full: threading.Event) -> None:
+        super().__init__(streaming_upload_client.WORKERS)
+        self._is_full = is_full
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:  # noqa: FBT001, FBT002 - as there
+        if super().acquire(blocking=False):
+            return True
+        self._is_full.set()
+        return super().acquire(blocking, timeout)
+
+
 def test_writing_waits_while_the_storage_is_slow(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming_upload_client, "PART_BYTES", 1 << 10)
     gate = threading.Event()
-    monkeypatch.setattr(bucket.client, "upload_part", lambda **_: (gate.wait(10), {"ETag": "x"})[1])
+    monkeypatch.setattr(bucket.client, "upload_part", lambda **_: (gate.wait(), {"ETag": "x"})[1])
     upload = bucket.streaming_upload("waiting", "video/mp4")
+    is_full = threading.Event()
+    upload._free_slots = Slots(is_full)
     writer = threading.Thread(target=upload.write, args=(bytes(1 << 20),), daemon=True)
     writer.start()
-    writer.join(0.3)
+    until(lambda: is_full.is_set() or not writer.is_alive())
     assert writer.is_alive()
     assert len(upload._parts) == streaming_upload_client.WORKERS
     gate.set()
-    writer.join(10)
+    writer.join(HANG_SECONDS)
     assert not writer.is_alive()
     upload.abort()
 
@@ -135,7 +150,7 @@ def test_a_file_is_uploaded_with_its_hash(bucket: MediaBucket, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["Überraschung.mp4", 'a"b\\c.mp4', "a;b=c.mp4", "line\r\nbreak.mp4", "100%.mp4"])
 def test_a_presigned_url_saves_under_the_right_name(bucket: MediaBucket, name: str) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key="named", Body=b"x")
-    answer = requests.get(bucket.presigned_get("named", filename=name), timeout=10)
+    answer = requests.get(bucket.presigned_get("named", filename=name), timeout=HANG_SECONDS)
     plain, _, exact = answer.headers["Content-Disposition"].partition("; filename*=UTF-8''")
     assert answer.content == b"x"
     assert unquote(exact) == name.replace("\r\n", "")

@@ -10,6 +10,7 @@ from mediajobs.media import hls_playlists
 from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples
 from tests.support.task_context import Made
+from tests.support.waiting import HANG_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: Made, m
         "framecrc",
         "-",
     ]
-    played = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    played = subprocess.run(command, check=True, capture_output=True, text=True, timeout=HANG_SECONDS)
     frames = [line for line in played.stdout.splitlines() if line.startswith("0,")]
     assert len(frames) == len(media_samples.read(whole.url("360p"), "packet=flags", "-select_streams", "v")) == 135
     assert played.stderr == ""

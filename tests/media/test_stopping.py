@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,22 +16,29 @@ from mediajobs.storage import streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import ffprobe, limits, media, process_runner
 from statemachine.tasks.context import TaskContext
-from tests.support import media_samples, task_context
+from tests.support import http_sites, media_samples, task_context
+from tests.support.waiting import HANG_SECONDS
 
 FENCE = process_runner.ProcessLimits(cpu_seconds=60, memory_bytes=8 << 30)
 
 
 @pytest.fixture(scope="module")
-def twelve_seconds(bucket: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> TaskContext:
-    source = tmp_path_factory.mktemp("slow") / "clip.mp4"
-    return task_context.validated(task_context.job(bucket, media_samples.clip(source, "640x360", 12, "10")))
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 frames, many more than the codecs hold back. Its index comes first: ffmpeg reads it from front to back."""
+    path = tmp_path_factory.mktemp("held") / "clip.mp4"
+    return media_samples.clip(path, "640x360", 24, "10", ["-movflags", "faststart"])
 
 
 @pytest.fixture
-def slow(twelve_seconds: TaskContext, monkeypatch: pytest.MonkeyPatch) -> TaskContext:
-    """A validated job whose transcode takes two seconds even on a fast machine."""
-    monkeypatch.setitem(ffprobe.DECODE_OPTIONS, "readrate", 6)
-    return twelve_seconds
+def half_sent(bucket: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskContext]:
+    """A validated job whose transcode has made something but cannot end: the rest of its source never comes."""
+    context = task_context.validated(task_context.job(bucket, clip))
+    content, ended = clip.read_bytes(), threading.Event()
+    monkeypatch.setitem(ffprobe.DECODE_OPTIONS, "rw_timeout", 3600_000_000)  # microseconds: it waits for the rest
+    with http_sites.site({"/clip": http_sites.held(content, len(content) * 9 // 10, ended)}) as site:
+        monkeypatch.setattr(MediaBucket, "presigned_get", lambda *_, **__: f"{site.url}/clip")
+        yield context
+        ended.set()
 
 
 def children(name: str) -> list[int]:
@@ -41,7 +48,8 @@ def children(name: str) -> list[int]:
 
 
 def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool]:
-    return lambda percent: percent.get("transcode_360p", 0) > 60 and then()
+    """Calls `then` as soon as ffmpeg has made a first segment."""
+    return lambda percent: percent.get("prepare_hls", 0) > 0 and then()
 
 
 def run_with(context: TaskContext, stop: Callable[[dict[str, float]], bool]) -> task_context.Recorder:
@@ -50,20 +58,21 @@ def run_with(context: TaskContext, stop: Callable[[dict[str, float]], bool]) -> 
     return recorder
 
 
-def test_a_cancelled_job_leaves_no_process_and_no_object(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_job_leaves_no_process_and_no_object(
+    half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(streaming_upload_client, "PART_BYTES", 16 << 10)  # so that parts are up by then
     seen: list[str] = []
 
-    def look() -> bool:
-        seen.extend([*map(str, children("ffmpeg")), *task_context.keys(slow)])
-        return True
+    def cancel_once_a_part_is_stored() -> bool:
+        seen[:] = [*map(str, children("ffmpeg")), *task_context.keys(half_sent)]
+        return any(key.startswith("half-made") for key in seen)
 
     with pytest.raises(Stopped):
-        run_with(slow, in_the_middle(look))
+        run_with(half_sent, in_the_middle(cancel_once_a_part_is_stored))
     assert seen[0].isdigit()
-    assert any(key.startswith("half-made") for key in seen)
     assert children("ffmpeg") == []
-    assert task_context.keys(slow) == []
+    assert task_context.keys(half_sent) == []
 
 
 def test_a_job_cancelled_while_it_is_published_leaves_no_object(bucket: MediaBucket, small: Path) -> None:
@@ -73,45 +82,45 @@ def test_a_job_cancelled_while_it_is_published_leaves_no_object(bucket: MediaBuc
     assert task_context.keys(context) == []
 
 
-def test_a_killed_ffmpeg_is_named_and_worth_a_retry(slow: TaskContext) -> None:
+def test_a_killed_ffmpeg_is_named_and_worth_a_retry(half_sent: TaskContext) -> None:
     def kill() -> bool:
         for process in children("ffmpeg"):
             os.kill(process, signal.SIGKILL)
         return False
 
     with pytest.raises(JobError) as caught:
-        run_with(slow, in_the_middle(kill))
+        run_with(half_sent, in_the_middle(kill))
     assert (caught.value.code, caught.value.retryable) == ("ffmpeg_killed", True)
     assert caught.value.task == "transcode_360p"
-    assert task_context.keys(slow) == []
+    assert task_context.keys(half_sent) == []
 
 
-def test_a_stalled_ffmpeg_is_named_and_killed(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "STALL_SECONDS", 4)  # a busy machine may take a second for the first byte
-    stopped: list[int] = []
-
-    def freeze() -> bool:
-        stopped.extend(children("ffmpeg"))
-        for process in stopped:
-            os.kill(process, signal.SIGSTOP)
-        return False
-
+def test_an_ffmpeg_that_makes_nothing_any_more_is_named_and_killed(
+    half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STALL_SECONDS", 1)
     with pytest.raises(JobError) as caught:
-        run_with(slow, in_the_middle(freeze))
+        run_with(half_sent, lambda _: False)
     assert (caught.value.code, caught.value.retryable) == ("stalled", True)
-    assert stopped
     assert children("ffmpeg") == []
 
 
-def test_a_storage_that_fails_ends_ffmpeg_and_is_told(slow: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_is_frozen_is_killed_too() -> None:
+    with pytest.raises(JobError) as caught:
+        process_runner.run(lambda _: ["sh", "-c", "kill -STOP $$"], {}, limits=FENCE, stall_seconds=0.1)
+    assert caught.value.code == "stalled"
+    assert children("sh") == []
+
+
+def test_a_storage_that_fails_ends_ffmpeg_and_is_told(half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ConnectionError("no storage")
 
     monkeypatch.setattr(streaming_upload_client.StreamingUpload, "write", fail)
     with pytest.raises(ConnectionError):
-        run_with(slow, lambda _: False)
+        run_with(half_sent, lambda _: False)
     assert children("ffmpeg") == []
-    assert task_context.keys(slow) == []
+    assert task_context.keys(half_sent) == []
 
 
 def test_a_source_that_vanishes_is_named_and_worth_a_retry(bucket: MediaBucket, small: Path) -> None:
@@ -148,29 +157,26 @@ def test_outputs_that_are_not_whole_any_more_are_made_again(bucket: MediaBucket,
     assert f"outputs/{context.job_id}/audio.mp3" in task_context.keys(context)
 
 
-def test_a_killed_task_takes_its_ffmpeg_along() -> None:
-    code = "from statemachine.tasks import process_runner as r; r.run(lambda _: ['sleep', '987.25'], {}, "
-    code += "limits=r.ProcessLimits(60, 8 << 30), stall_seconds=60)"
-    task = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 20
-    while not sleepers() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert sleepers()
-    task.kill()
-    task.wait(10)
-    while sleepers() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not sleepers()
-
-
-def sleepers() -> str:
-    return subprocess.run(["pgrep", "-f", "^sleep 987.25"], capture_output=True, text=True, check=False).stdout
+def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
+    held = tmp_path / "held"  # by the child, as long as it lives
+    os.mkfifo(held)
+    child = ["sh", "-c", f"exec >{held}; echo running; exec sleep 3600"]
+    code = (
+        "from statemachine.tasks import process_runner as r\n"
+        f"r.run(lambda _: {child!r}, {{}}, limits=r.ProcessLimits(60, 8 << 30))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as task, held.open() as lines:
+        assert lines.readline() == "running\n"
+        task.kill()
+        assert lines.read() == ""
 
 
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     seen = bytearray()
-    process_runner.run(lambda _: ["env"], {process_runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=10)
+    process_runner.run(
+        lambda _: ["env"], {process_runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=HANG_SECONDS
+    )
     names = {line.partition("=")[0] for line in seen.decode().splitlines()}
     assert names <= {"PATH", "LANG", "PWD", "SHLVL", "_"}
 
@@ -179,5 +185,7 @@ def test_a_child_has_limits() -> None:
     seen = bytearray()
     fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
     command = ["sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c"]
-    process_runner.run(lambda _: command, {process_runner.STDOUT: seen.extend}, limits=fence, stall_seconds=10)
+    process_runner.run(
+        lambda _: command, {process_runner.STDOUT: seen.extend}, limits=fence, stall_seconds=HANG_SECONDS
+    )
     assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]

@@ -27,13 +27,12 @@ from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.pipeline import admission_service
 from mediajobs.storage.object_keys import source_key
-from mediajobs.timestamps import of_milliseconds
+from tests.support.clocks import Clock
 from tests.support.functions import load
 from tests.support.template import SETTINGS, make_tables
 
 BUS, QUEUE = "mediajobs", "bus"
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:pipeline"
-START = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 
 
 @dataclass(frozen=True)
@@ -41,18 +40,6 @@ class Answer:
     status: int
     body: Any  # the JSON, or text where it is none
     headers: dict[str, str]
-
-
-class Clock:
-    """What time it is for the jobs. It stands still until it is turned."""
-
-    def __init__(self) -> None:
-        self.milliseconds = START
-
-    def now(self) -> str:
-        moment = of_milliseconds(self.milliseconds)
-        assert moment is not None
-        return moment
 
 
 class World:
@@ -63,8 +50,7 @@ class World:
         self.open = ExitStack()
         self.open.enter_context(mock_aws())
         self.open.enter_context(patch.dict(os.environ, SETTINGS | _names()))
-        self.open.enter_context(patch.object(clock, "now", self.clock.now))
-        self.open.enter_context(patch.object(clock, "milliseconds", lambda: self.clock.milliseconds))
+        self.open.enter_context(patch.object(clock, "milliseconds", self.clock))
         make_tables(boto3.client("dynamodb"))
         _make_the_rest()
         self.stream = Stream("JobsTable")

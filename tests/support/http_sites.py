@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.waiting import HANG_SECONDS
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -55,7 +57,7 @@ def site(answers: Mapping[str, Answer], *, host: str = "127.0.0.1", certificate:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(HANG_SECONDS)
 
 
 def body(content: bytes, *, length: int | None = None, status: int = 200) -> Answer:
@@ -65,6 +67,19 @@ def body(content: bytes, *, length: int | None = None, status: int = 200) -> Ans
         request.end_headers()
         request.wfile.write(content)
         request.close_connection = True
+
+    return answer
+
+
+def held(content: bytes, until: int, ended: threading.Event) -> Answer:
+    """The first `until` bytes, and no more before `ended`."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content[:until])
+        ended.wait()
 
     return answer
 

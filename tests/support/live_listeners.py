@@ -8,7 +8,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 60.0  # seconds for one frame on a busy machine
+from tests.support.waiting import HANG_SECONDS
+
 Frame = dict[str, Any]
 
 
@@ -16,7 +17,7 @@ Frame = dict[str, Any]
 async def listener(ws_url: str, key: str, *, in_query: bool = False) -> AsyncIterator[ClientConnection]:
     url, headers = (f"{ws_url}?api_key={key}", {}) if in_query else (ws_url, {"X-API-Key": key})
     async with connect(
-        url, additional_headers=headers, proxy=None, open_timeout=PATIENCE, ping_interval=None
+        url, additional_headers=headers, proxy=None, open_timeout=HANG_SECONDS, ping_interval=None
     ) as socket:
         yield socket
 
@@ -26,7 +27,7 @@ async def say(socket: ClientConnection, **message: Any) -> None:
 
 
 async def hear(socket: ClientConnection) -> Frame:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         frame: Frame = json.loads(await socket.recv())
     return frame
 
@@ -39,10 +40,7 @@ async def hear_to_the_end(socket: ClientConnection) -> list[Frame]:
     return frames
 
 
-async def silent(socket: ClientConnection, seconds: float = 0.5) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await socket.recv()
-    except TimeoutError:
-        return True
-    return False
+async def is_silent(socket: ClientConnection) -> bool:
+    """Nothing was sent before the answer to a ping."""
+    await say(socket, action="ping")
+    return bool((await hear(socket))["event"] == "pong")

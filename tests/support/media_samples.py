@@ -5,6 +5,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from tests.support.waiting import HANG_SECONDS
+
 VIDEO = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
 AUDIO = ["-c:a", "aac", "-b:a", "64k"]
 
@@ -16,7 +18,7 @@ def ffmpeg(*arguments: str | Path) -> None:
 def output(*arguments: str | Path) -> bytes:
     """What ffmpeg writes to its standard output."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
-    return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE).stdout
+    return subprocess.run(command, check=True, timeout=HANG_SECONDS, stdout=subprocess.PIPE).stdout
 
 
 def picture(size: str, seconds: float, rate: str = "25") -> list[str]:
@@ -58,7 +60,7 @@ def turned(plain: Path, path: Path) -> Path:
 def read(path: Path | str, entries: str, *options: str) -> list[list[str]]:
     """What ffprobe says of a file or URL: a row for each section, its values in ffprobe's order."""
     command = ["ffprobe", "-v", "error", *options, "-show_entries", entries, "-of", "csv=p=0", str(path)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=HANG_SECONDS).stdout
     return [line.strip(",").split(",") for line in output.splitlines() if line]
 
 

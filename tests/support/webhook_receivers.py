@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.waiting import HANG_SECONDS
+
 
 @dataclass(frozen=True)
 class Request:
@@ -64,7 +66,7 @@ def receiver(*behaviours: Behaviour, host: str = "127.0.0.1", certificate: Path 
         for each in open_sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(HANG_SECONDS)
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:

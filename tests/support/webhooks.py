@@ -20,25 +20,13 @@ from mediajobs.timestamps import rfc3339
 from mediajobs.webhooks import attempt_queue, delivery_store, endpoint_store
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.endpoints import EVENTS, Endpoint
+from tests.support.clocks import Clock, stop_clock
 from tests.support.functions import load
 
 MINUTE = timedelta(minutes=1)
 TICK: dict[str, Any] = {"detail": {}, "resources": []} | dict.fromkeys(
     ("version", "account", "region", "detail-type", "source", "time", "id"), ""
 )
-
-
-class Clock:
-    """Stands still until it is turned."""
-
-    def __init__(self, now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)) -> None:
-        self.now = now
-
-    def __call__(self, _zone: Any = None) -> datetime:
-        return self.now
-
-    def turn(self, to: datetime) -> None:
-        self.now = max(self.now, to)
 
 
 @dataclass
@@ -50,7 +38,7 @@ class Queues:
     shuffle: random.Random | None = None
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:  # noqa: N803
-        at = self.clock() + timedelta(seconds=DelaySeconds)
+        at = self.clock.utc_now() + timedelta(seconds=DelaySeconds)
         copies = 2 if self.shuffle and self.shuffle.random() < 0.3 else 1
         self.messages.setdefault(QueueUrl, []).extend([(at, MessageBody)] * copies)
         return {}
@@ -64,7 +52,7 @@ class Queues:
 
     def take(self, queue: str) -> str | None:
         """A message whose time has come; it is gone from the queue until it is put back."""
-        ready = [each for each in self.messages.get(queue, []) if each[0] <= self.clock()]
+        ready = [each for each in self.messages.get(queue, []) if each[0] <= self.clock.utc_now()]
         if not ready:
             return None
         chosen = self.shuffle.choice(ready) if self.shuffle else min(ready)
@@ -82,11 +70,11 @@ class Room:
         self.app, self.clock, self.queues = app, clock, queues
 
     def endpoint(self, url: str, account: str = "acme", events: tuple[str, ...] = EVENTS) -> Endpoint:
-        return endpoint_store.create(account, url=url, events=events, now=self.clock())
+        return endpoint_store.create(account, url=url, events=events, now=self.clock.utc_now())
 
     def event(self, job_id: str = "J", status: str = "completed", version: int = 6, **more: Any) -> JobEvent:
         fields: dict[str, Any] = {"account": "acme", "attempt": 1, "priority": 5, "filename": "a.mp4", "batch_id": None}
-        fields |= {"event_id": f"{job_id}-{version}", "updated_at": rfc3339(self.clock()), "version": version}
+        fields |= {"event_id": f"{job_id}-{version}", "updated_at": rfc3339(self.clock.utc_now()), "version": version}
         return JobEvent(job_id=job_id, status=status, **fields | more)
 
     def tell(self, event: JobEvent) -> None:
@@ -111,13 +99,13 @@ class Room:
 
     def pass_time(self, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
         """From one moment at which something may happen to the next, the sweep's minutes among them."""
-        end = self.clock() + span
+        end = self.clock.utc_now() + span
         self.work()
-        while self.clock() < end and not until():
+        while self.clock.utc_now() < end and not until():
             sweep = self._due()
             moments = [moment for moment in (self.queues.next(), sweep) if moment is not None]
             self.clock.turn(min([*moments, end]))
-            if sweep is not None and sweep <= self.clock():
+            if sweep is not None and sweep <= self.clock.utc_now():
                 self.look()
             self.work()
 
@@ -149,7 +137,7 @@ class Room:
         if not moments:
             return None
         first = datetime.fromtimestamp(min(moments), UTC)
-        return max(first.replace(second=0, microsecond=0) + MINUTE, self.clock())
+        return max(first.replace(second=0, microsecond=0) + MINUTE, self.clock.utc_now())
 
 
 def message(body: str, message_id: str = "M") -> dict[str, Any]:
@@ -160,14 +148,14 @@ def message(body: str, message_id: str = "M") -> dict[str, Any]:
 
 def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     """In a `cloud`, with receivers on the loopback allowed."""
-    clock = Clock()
+    clock = stop_clock(monkeypatch)
     queues = Queues(clock)
     app = load("webhooks")
     monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
     monkeypatch.setenv("WEBHOOK_EVENTS_QUEUE", "webhooks")
     monkeypatch.setenv("WEBHOOK_ATTEMPTS_QUEUE", "attempts")
-    monkeypatch.setattr(app, "clock", SimpleNamespace(utc_now=clock))
+    monkeypatch.setattr(app, "clock", clock.utc_now)
     monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):
-        monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock)))
+        monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock.utc_now)))
     return Room(app, clock, queues)

@@ -11,6 +11,7 @@ from infra.cli.job_filters import Batch, From, Priority, Search, Statuses, To, q
 from infra.cli.job_workflow import show_result, watch_job
 from infra.cli.output import console, print_result
 from infra.cli.shared_options import ApiKey, ApiUrl, AsJson, JobId, Watch, connect
+from infra.cli.terminal.confirmation import confirm
 from infra.cli.terminal.job_display import display_for
 from infra.cli.text_format import pluralize
 
@@ -94,8 +95,8 @@ def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask at.", hints=["Pass --yes to delete without being asked."])
     try:
-        confirmed = typer.confirm(question)
-    except typer.Abort:  # Ctrl-C, or the end of the input
+        confirmed = confirm(question)
+    except (KeyboardInterrupt, EOFError):
         typer.echo(err=True)
         raise StoppedError("Nothing was deleted.") from None
     if not confirmed:

@@ -1,19 +1,17 @@
 """Quotas through the API's real handler: exact for open jobs, clear where one is used up, and without a leak."""
 
-import json
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from chalice.test import Client, HTTPResponse
+from chalice.test import HTTPResponse
 from moto.dynamodb.exceptions import TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
 
 from mediajobs import clock, timestamps
-from mediajobs.accounts import key_store, quota_store
+from mediajobs.accounts import quota_store
 from mediajobs.commands import service
 from mediajobs.errors import QuotaExceeded
 from mediajobs.jobs import job_store, transition_store
@@ -24,31 +22,14 @@ from mediajobs.media.source import SourceFacts
 from mediajobs.pipeline import admission_service
 from mediajobs.statistics import counter_store
 from tests.support.aws_calls import atomic_writes, calls
-from tests.support.functions import load
+from tests.support.http_api import Ask
 
 pytestmark = pytest.mark.usefixtures("cloud")
 TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-Ask = Callable[..., HTTPResponse]
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask("POST /path", body): the caller is the account `acme`."""
-    key = key_store.create("acme", requests_per_minute=10_000)
-    with Client(load("api").app) as client:
-
-        def send(what: str, body: Any = None) -> HTTPResponse:
-            method, _, path = what.partition(" ")
-            content = b"" if body is None else json.dumps(body).encode()
-            headers = {"X-API-Key": key, "Content-Type": "application/json"}
-            return client.http.request(method, path, headers=headers, body=content)
-
-        yield send
-
 
 def create(ask: Ask, **fields: Any) -> HTTPResponse:
-    return ask("POST /jobs", {"filename": "a.mp4"} | fields)
+    return ask("POST", "/jobs", {"filename": "a.mp4"} | fields)
 
 
 def created(ask: Ask, **fields: Any) -> str:
@@ -112,13 +93,13 @@ def test_one_job_too_many_waits_until_another_ends(ask: Ask) -> None:
     for end in (
         lambda: run(first, *TO_THE_END),
         lambda: run(second, Status.FAILED),
-        lambda: ask(f"POST /jobs/{third}/cancel"),
+        lambda: ask("POST", f"/jobs/{third}/cancel"),
     ):
         end()
         fresh = created(ask)
         assert create(ask).status_code == 429
         assert fresh in ids()
-    assert ask(f"DELETE /jobs/{fresh}").status_code == 200
+    assert ask("DELETE", f"/jobs/{fresh}").status_code == 200
     assert len(ids()) == 2
     created(ask)
 
@@ -177,12 +158,12 @@ def test_the_upload_of_one_who_came_too_late_is_forgotten(ask: Ask, monkeypatch:
 def test_a_retry_takes_a_place_too_or_leaves_the_job_as_it_was(ask: Ask) -> None:
     quota_store.change("acme", {"concurrent_jobs": 1})
     retried = created(ask, source_url="https://example.com/a.mp4")
-    ask(f"POST /jobs/{retried}/cancel")
+    ask("POST", f"/jobs/{retried}/cancel")
     other = created(ask)
-    refusal(ask(f"POST /jobs/{retried}/retry"), 429, "concurrent-jobs")
+    refusal(ask("POST", f"/jobs/{retried}/retry"), 429, "concurrent-jobs")
     assert job_store.get(retried).status is Status.CANCELLED
-    ask(f"POST /jobs/{other}/cancel")
-    assert ask(f"POST /jobs/{retried}/retry").status_code == 202
+    ask("POST", f"/jobs/{other}/cancel")
+    assert ask("POST", f"/jobs/{retried}/retry").status_code == 202
     assert ids() == {retried}
     assert create(ask).status_code == 429
 
@@ -190,7 +171,7 @@ def test_a_retry_takes_a_place_too_or_leaves_the_job_as_it_was(ask: Ask) -> None
 def test_a_retry_that_loses_the_last_place_to_another_is_refused(ask: Ask) -> None:
     quota_store.change("acme", {"concurrent_jobs": 1})
     retried = created(ask, source_url="https://example.com/a.mp4")
-    ask(f"POST /jobs/{retried}/cancel")
+    ask("POST", f"/jobs/{retried}/cancel")
     created(ask)
     with pytest.raises(QuotaExceeded):
         transition_store.transition(retried, Status.QUEUED, retry=True, quota=1)
@@ -206,7 +187,7 @@ def test_a_quota_counts_the_jobs_that_are_open_when_it_is_set_and_forgets_none(a
     assert ids() == {pending, queued, running}
     assert create(ask).status_code == 429
     for job_id in (pending, queued, running):
-        ask(f"POST /jobs/{job_id}/cancel")
+        ask("POST", f"/jobs/{job_id}/cancel")
     assert ids() == set()
 
 
@@ -232,7 +213,7 @@ def test_a_quota_that_is_lifted_holds_nobody_and_one_that_comes_back_counts_righ
     first = created(ask)
     quota_store.change("acme", {"concurrent_jobs": 0})
     second = created(ask)
-    ask(f"POST /jobs/{first}/cancel")
+    ask("POST", f"/jobs/{first}/cancel")
     assert ids() == set()
     quota_store.change("acme", {"concurrent_jobs": 2})
     assert ids() == {second}
@@ -249,12 +230,12 @@ def test_minutes_that_are_used_up_come_back_with_the_month(ask: Ask, monkeypatch
     assert "2 minutes" in refusal(answer, 429, "minutes-per-month")["detail"]
     now = datetime.now(UTC)
     assert 0 < int(answer.headers["Retry-After"]) <= 31 * 86_400 - (now.day - 1) * 86_400
-    refusal(ask(f"POST /jobs/{failed}/retry"), 429, "minutes-per-month")
-    used = ask("GET /usage").json_body
+    refusal(ask("POST", f"/jobs/{failed}/retry"), 429, "minutes-per-month")
+    used = ask("GET", "/usage").json_body
     assert used["quotas"]["minutes_per_month"] == {"limit": 2, "used": 2.98}
     monkeypatch.setattr(clock, "milliseconds", lambda: timestamps.milliseconds(now) + 31 * 86_400_000)
     created(ask)
-    assert ask("GET /usage").json_body["quotas"]["minutes_per_month"]["used"] == 0
+    assert ask("GET", "/usage").json_body["quotas"]["minutes_per_month"]["used"] == 0
 
 
 def test_bytes_that_do_not_fit_are_refused_with_what_to_do(ask: Ask) -> None:
@@ -265,8 +246,8 @@ def test_bytes_that_do_not_fit_are_refused_with_what_to_do(ask: Ask) -> None:
     assert "DELETE" in document["detail"]
     created(ask, size_bytes=300)
     created(ask)
-    assert ask("GET /usage").json_body["quotas"]["stored_bytes"] == {"limit": 1000, "used": 700}
-    ask(f"DELETE /jobs/{kept}")
+    assert ask("GET", "/usage").json_body["quotas"]["stored_bytes"] == {"limit": 1000, "used": 700}
+    ask("DELETE", f"/jobs/{kept}")
     counter_store.update_counters(kept)
     created(ask, size_bytes=1000)
 
@@ -275,13 +256,13 @@ def test_bytes_are_no_reason_to_refuse_a_retry(ask: Ask) -> None:
     stored = created(ask, size_bytes=700, source_url="https://example.com/a.mp4")
     run(stored, Status.TRANSCODING, Status.FAILED)
     quota_store.change("acme", {"stored_bytes": 1})
-    assert ask(f"POST /jobs/{stored}/retry").status_code == 202
+    assert ask("POST", f"/jobs/{stored}/retry").status_code == 202
 
 
 def test_usage_tells_quotas_with_or_without_a_limit(ask: Ask) -> None:
     for _ in range(2):
         counter_store.update_counters(created(ask))
-    unlimited = ask("GET /usage").json_body["quotas"]
+    unlimited = ask("GET", "/usage").json_body["quotas"]
     assert unlimited == {
         "concurrent_jobs": {"limit": None, "used": 2},
         "minutes_per_month": {"limit": None, "used": 0.0},
@@ -289,8 +270,8 @@ def test_usage_tells_quotas_with_or_without_a_limit(ask: Ask) -> None:
     }
     quota_store.change("acme", {"concurrent_jobs": 9})
     created(ask)  # known at once, without the bus
-    assert ask("GET /usage").json_body["quotas"]["concurrent_jobs"] == {"limit": 9, "used": 3}
-    assert ask("GET /usage").json_body["storage"] == {"used_bytes": 0, "source_bytes": 0, "output_bytes": 0}
+    assert ask("GET", "/usage").json_body["quotas"]["concurrent_jobs"] == {"limit": 9, "used": 3}
+    assert ask("GET", "/usage").json_body["storage"] == {"used_bytes": 0, "source_bytes": 0, "output_bytes": 0}
 
 
 def test_a_refused_retry_is_a_conflict_to_whoever_knows_no_quotas(ask: Ask) -> None:

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 import pytest
 from chalice.test import Client
 
-from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.aws import backoff
 from mediajobs.errors import Contention
 from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
 from statemachine.tasks.progress_reporter import StoreReporter
 from tests.support.functions import load
+from tests.support.jobs import create_job
 from tests.support.refused_writes import CONFLICT, refused
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -32,10 +31,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def running() -> str:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     assert admission_service.admit("acme") == ["J"]
     return "J"
 

@@ -21,6 +21,7 @@ from mediajobs.jobs.progress import TaskProgress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.source import SourceFacts
 from mediajobs.pipeline import admission_service
+from tests.support.jobs import create_job
 from tests.support.refused_writes import CANCELLED, CONFLICT, refused
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -30,10 +31,7 @@ FACTS = SourceFacts(container="mp4", duration_seconds=10, size_bytes=9, sha256="
 
 @pytest.fixture
 def running() -> str:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     assert admission_service.admit("acme") == ["J"]
     return "J"
 

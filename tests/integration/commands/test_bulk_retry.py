@@ -1,16 +1,11 @@
 """Retries of many: every job that matches, once, with the reasons of those that cannot be."""
 
-import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
 from chalice.test import Client, HTTPResponse
-from ulid import ULID
 
-from mediajobs import clock
-from mediajobs.accounts import key_store
 from mediajobs.commands import bulk_retry_service, service
 from mediajobs.commands.bulk_retry_service import Walk
 from mediajobs.commands.schemas import RetryJobs
@@ -22,33 +17,17 @@ from mediajobs.jobs.tables import JOB, JobRow
 from mediajobs.storage.object_keys import source_key
 from tests.support.aws_calls import calls
 from tests.support.functions import load
+from tests.support.http_api import Ask
+from tests.support.jobs import create_job
 from tests.support.template import SETTINGS
 
-pytestmark = pytest.mark.usefixtures("cloud")
-
-Ask = Callable[..., HTTPResponse]
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask(body): POST /jobs/retry by the account `acme`."""
-    key = key_store.create("acme", requests_per_minute=100_000)
-    boto3.client("sqs").create_queue(QueueName="background")
-    with Client(load("api").app) as client:
-
-        def send(body: Any, **headers: str) -> HTTPResponse:
-            told = {"X-API-Key": key, "Content-Type": "application/json"} | headers
-            return client.http.post("/jobs/retry", headers=told, body=json.dumps(body).encode())
-
-        yield send
+pytestmark = pytest.mark.usefixtures("cloud", "background_queue")
 
 
 def ended(status: Status, *, with_source: bool = True, account: str = "acme", **fields: Any) -> str:
     """The id of a job that ended in this status."""
-    moment = clock.now()
-    values = {"filename": "talk.mp4", "priority": 5, "created_at": moment, "updated_at": moment} | fields
-    job = Job.model_validate({"job_id": str(ULID()), "account": account, "status": Status.PENDING} | values)
-    job_store.create(job)
+    values: dict[str, Any] = {"account": account, "filename": "talk.mp4"} | fields
+    job = create_job(**values)
     if with_source:
         boto3.client("s3").put_object(Bucket="media", Key=source_key(job.job_id), Body=b"some bytes")
     transition_store.transition(job.job_id, status)
@@ -98,9 +77,9 @@ def walk(**wanted: Any) -> Walk:
 def test_an_empty_filter_means_every_job_that_failed_or_was_cancelled(ask: Ask) -> None:
     mine = [ended(Status.FAILED), ended(Status.CANCELLED)]
     others = [ended(Status.QUEUED), ended(Status.FAILED, account="stranger")]
-    assert counts(ask({"filter": {}})) == done(2)
+    assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(2)
     assert statuses(*mine, *others) == [Status.QUEUED, Status.QUEUED, Status.QUEUED, Status.FAILED]
-    assert counts(ask({"filter": {}})) == done(0)
+    assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(0)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +99,13 @@ def test_a_filter_says_which(ask: Ask, wanted: dict[str, Any], expected: list[in
         ended(Status.FAILED, priority=9),
         ended(Status.CANCELLED, priority=9, batch_id="b1"),
     ]
-    assert counts(ask({"filter": wanted})) == done(len(expected))
+    assert counts(ask("POST", "/jobs/retry", {"filter": wanted})) == done(len(expected))
     assert [number for number, status in enumerate(statuses(*made)) if status is Status.QUEUED] == expected
 
 
 def test_from_the_start_is_for_all_of_them(ask: Ask) -> None:
     job_id = ended(Status.FAILED)
-    assert counts(ask({"filter": {}, "from": "start"})) == done(1)
+    assert counts(ask("POST", "/jobs/retry", {"filter": {}, "from": "start"})) == done(1)
     assert job_store.get(job_id).base_attempt == 2
 
 
@@ -134,7 +113,7 @@ def test_what_cannot_be_retried_is_counted_with_its_reason(ask: Ask) -> None:
     ended(Status.CANCELLED, with_source=False)
     JobRow(ended(Status.FAILED), JOB).update([JobRow.attempt.set(MAX_ATTEMPTS)])
     ended(Status.FAILED)
-    assert counts(ask({"filter": {}})) == done(1, attempts_used=1, source_never_uploaded=1)
+    assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(1, attempts_used=1, source_never_uploaded=1)
 
 
 def test_whoever_is_quicker_is_counted(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +124,7 @@ def test_whoever_is_quicker_is_counted(ask: Ask, monkeypatch: pytest.MonkeyPatch
         return retry(job, from_start=from_start)
 
     monkeypatch.setattr(service, "retry", late)
-    assert counts(ask({"filter": {}})) == done(0, changed_meanwhile=1)
+    assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(0, changed_meanwhile=1)
     with pytest.raises(Conflict):
         retry(job_store.get(job_id), from_start=False)
 
@@ -155,18 +134,18 @@ def test_whoever_is_quicker_is_counted(ask: Ask, monkeypatch: pytest.MonkeyPatch
 )
 def test_what_it_does_not_know_it_refuses_and_does_nothing(ask: Ask, body: dict[str, Any]) -> None:
     job_id = ended(Status.FAILED)
-    answer = ask(body)
+    answer = ask("POST", "/jobs/retry", body)
     assert answer.status_code == 422
     assert statuses(job_id) == [Status.FAILED]
 
 
 def test_another_status_is_told_what_can_be_retried(ask: Ask) -> None:
-    assert "failed or cancelled" in ask({"filter": {"status": "completed"}}).json_body["detail"]
+    assert "failed or cancelled" in ask("POST", "/jobs/retry", {"filter": {"status": "completed"}}).json_body["detail"]
 
 
 def test_a_repeated_request_gets_the_first_answer(ask: Ask) -> None:
     ended(Status.FAILED)
-    first, second = (ask({"filter": {}}, **{"Idempotency-Key": "once"}) for _ in range(2))
+    first, second = (ask("POST", "/jobs/retry", {"filter": {}}, headers={"Idempotency-Key": "once"}) for _ in range(2))
     assert counts(first) == counts(second) == done(1)
     assert second.headers["Idempotency-Replayed"] == "true"
 
@@ -183,7 +162,7 @@ class TestManyMore:
 
     def test_what_is_left_follows_by_itself(self, ask: Ask) -> None:
         made = [ended(status) for status in (Status.FAILED, Status.CANCELLED) for _ in range(3)]
-        assert counts(ask({"filter": {}})) == done(2, continues=True)
+        assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(2, continues=True)
         assert work_off(messages()) > 1
         assert statuses(*made) == [Status.QUEUED] * 6
 
@@ -199,7 +178,7 @@ class TestManyMore:
 
     def test_a_second_copy_of_the_message_retries_nothing_twice(self, ask: Ask) -> None:
         made = [ended(Status.FAILED) for _ in range(4)]
-        ask({"filter": {}})
+        ask("POST", "/jobs/retry", {"filter": {}})
         told = messages()
         assert work_off(told) > 1
         for job_id in made:

@@ -1,14 +1,13 @@
 """Cancel, retry, reorder, delete and batch status: through the API's real handler, and in the stores behind it."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from chalice.test import Client, HTTPResponse
+from chalice.test import HTTPResponse
 
 from mediajobs.accounts import key_store
 from mediajobs.commands import service
@@ -25,29 +24,13 @@ from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix, source_key
 from mediajobs.timestamps import parse
 from tests.support.aws_calls import calls
-from tests.support.functions import load
+from tests.support.http_api import Ask
 
 pytestmark = pytest.mark.usefixtures("cloud")
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 SOUND = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
 FACTS = SourceFacts(container="mp4", duration_seconds=8, size_bytes=9, sha256="0" * 64, video=None, audio=SOUND)
 FAILURE = {"code": "undecodable", "message": "Export the file again.", "task": "transcode_360p"}
-
-Ask = Callable[..., HTTPResponse]
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask(method, path, body, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = key_store.create("acme")
-    with Client(load("api").app) as client:
-
-        def send(method: str, path: str, body: Any = None, key: str = mine) -> HTTPResponse:
-            content = b"" if body is None else json.dumps(body).encode()
-            headers = {"X-API-Key": key, "Content-Type": "application/json"}
-            return client.http.request(method, path, headers=headers, body=content)
-
-        yield send
 
 
 def detail(answer: HTTPResponse, status: int) -> str:

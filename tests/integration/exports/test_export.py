@@ -5,10 +5,9 @@ import hashlib
 import io
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -16,16 +15,14 @@ import requests
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
-from ulid import ULID
 
 from mediajobs.accounts import key_store
 from mediajobs.exports import export, export_service, export_store
 from mediajobs.exports.export import ExportedJobs, ExportJobs
 from mediajobs.exports.export_store import ExportRow
-from mediajobs.jobs import job_store, transition_store
+from mediajobs.jobs import transition_store
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.listing import index_query, name_index_store, page_query
 from mediajobs.listing.index_query import Page
 from mediajobs.listing.schemas import ListedJob
@@ -33,9 +30,12 @@ from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
+from tests.support.http_api import Ask
+from tests.support.jobs import create_job
 from tests.support.template import SETTINGS, template
+from tests.support.waiting import HANG_SECONDS
 
-pytestmark = pytest.mark.usefixtures("cloud")
+pytestmark = pytest.mark.usefixtures("cloud", "background_queue")
 START = 1_772_000_000_000
 NAMES = ["Alps.mp4", "=1+1.mov", "Über, uns.mp4", 'a "b"&c.mp4', "＝x.mp4"]  # noqa: RUF001 - full-width on purpose
 QUERIES: list[dict[str, Any]] = [
@@ -45,22 +45,6 @@ QUERIES: list[dict[str, Any]] = [
     {"batch_id": "b1", "sort_order": "asc"},
     {"priority": 2, "from_date": of_milliseconds(START + 3000)},
 ]
-
-Ask = Callable[..., HTTPResponse]
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask(path, query, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = key_store.create("acme", requests_per_minute=100_000)
-    boto3.client("sqs").create_queue(QueueName="background")
-    with Client(load("api").app) as client:
-
-        def send(path: str, query: dict[str, Any] | None = None, key: str = mine) -> HTTPResponse:
-            text = f"?{urlencode(query, doseq=True)}" if query else ""
-            return client.http.get(path + text, headers={"X-API-Key": key})
-
-        yield send
 
 
 @pytest.fixture
@@ -82,20 +66,13 @@ def no_time(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def create(count: int = 12, account: str = "acme") -> None:
     for number in range(count):
-        moment = of_milliseconds(START + 1000 * number)
-        job = Job.model_validate(
-            {
-                "job_id": str(ULID.from_timestamp((START + 1000 * number) / 1000)),
-                "account": account,
-                "status": Status.PENDING,
-                "created_at": moment,
-                "updated_at": moment,
-                "filename": NAMES[number % 5],
-                "priority": 1 + number % 3,
-                "batch_id": f"b{number % 2}",
-            }
+        job = create_job(
+            at=START + 1000 * number,
+            account=account,
+            filename=NAMES[number % 5],
+            priority=1 + number % 3,
+            batch_id=f"b{number % 2}",
         )
-        job_store.create(job)
         name_index_store.follow(
             JobEvent.model_validate(job.model_dump() | {"event_id": "", "version": 1, "outputs": []})
         )
@@ -108,7 +85,7 @@ def listed(ask: Ask, query: dict[str, Any]) -> str:
     pages: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = ask("/jobs", {**query, **cursor, "per_page": 5})
+        answer = ask("GET", "/jobs", query={**query, **cursor, "per_page": 5})
         assert answer.status_code == 200, answer.body
         text = answer.body.decode()
         pages.append(text[text.index('"jobs":[') + 8 : text.rindex('],"next_cursor"')])
@@ -120,7 +97,7 @@ def listed(ask: Ask, query: dict[str, Any]) -> str:
 def fetch(answer: HTTPResponse) -> bytes:
     """What a redirect leads to."""
     assert answer.status_code == 303, answer.body
-    found = requests.get(answer.headers["Location"], timeout=10)
+    found = requests.get(answer.headers["Location"], timeout=HANG_SECONDS)
     assert found.status_code == 200, found.text
     return found.content
 
@@ -176,27 +153,27 @@ class TestInTheAnswer:
         create()
         create(3, "stranger")
         expected = listed(ask, query)
-        answer = ask("/jobs/export", {**query, "format": "json"})
+        answer = ask("GET", "/jobs/export", query={**query, "format": "json"})
         assert (answer.status_code, answer.body.decode()) == (200, expected)
         assert len(json.loads(expected)) > 1
         assert answer.headers["Content-Type"] == "application/json"
-        assert rows(ask("/jobs/export", {**query, "format": "csv"}).body) == as_rows(expected)
+        assert rows(ask("GET", "/jobs/export", query={**query, "format": "csv"}).body) == as_rows(expected)
 
     def test_it_is_a_download(self, ask: Ask) -> None:
         create(1)
-        answer = ask("/jobs/export")
+        answer = ask("GET", "/jobs/export")
         assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
         name = answer.headers["Content-Disposition"]
         assert name.startswith('attachment; filename="jobs-20')
         assert '.csv"' in name
 
     def test_no_jobs_are_an_empty_file(self, ask: Ask) -> None:
-        assert ask("/jobs/export", {"format": "json"}).body == b"[]"
-        assert rows(ask("/jobs/export").body) == [list(ListedJob.model_fields)]
+        assert ask("GET", "/jobs/export", query={"format": "json"}).body == b"[]"
+        assert rows(ask("GET", "/jobs/export").body) == [list(ListedJob.model_fields)]
 
     @pytest.mark.parametrize("query", [{"format": "xlsx"}, {"status": "done"}, {"page": 1}], ids=str)
     def test_what_it_does_not_know_it_refuses(self, ask: Ask, query: dict[str, Any]) -> None:
-        assert ask("/jobs/export", query).status_code == 422
+        assert ask("GET", "/jobs/export", query=query).status_code == 422
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -205,14 +182,14 @@ class TestInTheBucket:
     def test_what_is_too_large_for_an_answer_is_an_object(self, ask: Ask, query: dict[str, Any]) -> None:
         create()
         expected = listed(ask, query)
-        answer = ask("/jobs/export", {**query, "format": "json"})
+        answer = ask("GET", "/jobs/export", query={**query, "format": "json"})
         assert fetch(answer).decode() == expected
         assert "response-content-disposition=attachment" in answer.headers["Location"]
-        assert rows(fetch(ask("/jobs/export", query))) == as_rows(expected)
+        assert rows(fetch(ask("GET", "/jobs/export", query=query))) == as_rows(expected)
 
     def test_it_lies_below_its_account_and_nothing_else_is_left(self, ask: Ask) -> None:
         create()
-        fetch(ask("/jobs/export"))
+        fetch(ask("GET", "/jobs/export"))
         (key,) = MediaBucket.from_environment().sizes("")
         assert key.startswith("exports/acme/")
         assert not boto3.client("s3").list_multipart_uploads(Bucket="media").get("Uploads")
@@ -224,44 +201,44 @@ class TestHandedOver:
     def test_it_is_polled_until_it_is_ready(self, ask: Ask, form: str) -> None:
         create()
         expected = listed(ask, {})
-        answer = ask("/jobs/export", {"format": form})
+        answer = ask("GET", "/jobs/export", query={"format": form})
         assert answer.status_code == 202
         place = answer.headers["Location"]
         assert place == f"/exports/{answer.json_body['export_id']}"
-        assert ask(place).status_code == 202
-        assert int(ask(place).headers["Retry-After"]) > 0
+        assert ask("GET", place).status_code == 202
+        assert int(ask("GET", place).headers["Retry-After"]) > 0
         while messages := chores():
             work(messages[0])
-        body = fetch(ask(place))
+        body = fetch(ask("GET", place))
         assert rows(body) == as_rows(expected) if form == "csv" else body.decode() == expected
 
     def test_it_hands_itself_on_until_it_is_ready(self, ask: Ask) -> None:
         create()
         expected = listed(ask, {})
-        export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
+        export_id = ask("GET", "/jobs/export", query={"format": "json"}).json_body["export_id"]
         runs = 0
         while messages := chores():
             assert messages == [json.dumps({"chore": "export", "export_id": export_id})]
             export_service.resume(export_id, Ticks(0), 60)
             runs += 1
         assert runs == 3
-        assert fetch(ask(f"/exports/{export_id}")).decode() == expected
+        assert fetch(ask("GET", f"/exports/{export_id}")).decode() == expected
 
     def test_a_second_copy_of_the_message_changes_nothing(self, ask: Ask) -> None:
         create()
         expected = listed(ask, {})
-        export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
+        export_id = ask("GET", "/jobs/export", query={"format": "json"}).json_body["export_id"]
         (message,) = chores()
         export_service.resume(export_id, Ticks(1), 60)
         with calls() as sent:
             for _ in range(9):
                 work(message)
         assert sent.count("CompleteMultipartUpload") == 1
-        assert fetch(ask(f"/exports/{export_id}")).decode() == expected
+        assert fetch(ask("GET", f"/exports/{export_id}")).decode() == expected
 
     def test_one_run_at_a_time_goes_on_with_it(self, ask: Ask) -> None:
         create()
-        export_id = ask("/jobs/export").json_body["export_id"]
+        export_id = ask("GET", "/jobs/export").json_body["export_id"]
 
         def meanwhile() -> bool:
             with pytest.raises(export_store.LockedElsewhere):
@@ -277,43 +254,43 @@ class TestHandedOver:
     def test_a_run_that_dies_anywhere_is_made_good_by_the_next(self, ask: Ask, count: int, operation: str) -> None:
         create()
         expected = listed(ask, {})
-        export_id = ask("/jobs/export", {"format": "json"}).json_body["export_id"]
+        export_id = ask("GET", "/jobs/export", query={"format": "json"}).json_body["export_id"]
         with dying_after(count, operation), pytest.raises(Died):
             export_service.resume(export_id, Ticks(99), 60)
         ExportRow(export_id).update([ExportRow.held_until.set(0)])  # a minute passes
         assert export_service.resume(export_id, Ticks(99), 60) == "ready"
-        assert fetch(ask(f"/exports/{export_id}")).decode() == expected
+        assert fetch(ask("GET", f"/exports/{export_id}")).decode() == expected
 
     def test_one_that_cannot_be_finished_says_so(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         create()
-        place = ask("/jobs/export").headers["Location"]
+        place = ask("GET", "/jobs/export").headers["Location"]
         (message,) = chores()
         monkeypatch.setattr(page_query, "page", broken)
         with pytest.raises(Exception, match="All records"):
             work(message, received=1)
-        assert ask(place).status_code == 202
+        assert ask("GET", place).status_code == 202
         ExportRow(place.rpartition("/")[2]).update([ExportRow.held_until.set(0)])  # minutes pass
         with pytest.raises(Exception, match="All records"):
-            work(message, received=load("background").MAX_RECEIVES)
-        answer = ask(place)
+            work(message, received=load("background").TRIES)
+        answer = ask("GET", place)
         assert answer.status_code == 410
         assert answer.json_body["type"].endswith("export-failed")
         assert "ask for a new one" in answer.json_body["detail"]
 
     def test_one_that_is_not_heard_of_any_more_has_failed(self, ask: Ask) -> None:
         create()
-        place = ask("/jobs/export").headers["Location"]
+        place = ask("GET", "/jobs/export").headers["Location"]
         ExportRow(place.rpartition("/")[2]).update([ExportRow.heard_at.set(0)])
-        assert ask(place).status_code == 410
+        assert ask("GET", place).status_code == 410
 
     def test_strangers_and_the_day_after_find_nothing(self, ask: Ask) -> None:
         create()
-        place = ask("/jobs/export").headers["Location"]
-        assert ask(place, key=key_store.create("stranger")).status_code == 404
-        assert ask("/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
-        assert ask("/exports/nothing").status_code == 404
+        place = ask("GET", "/jobs/export").headers["Location"]
+        assert ask("GET", place, key=key_store.create("stranger")).status_code == 404
+        assert ask("GET", "/exports/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
+        assert ask("GET", "/exports/nothing").status_code == 404
         ExportRow(place.rpartition("/")[2]).update([ExportRow.expires.set(0)])
-        assert ask(place).status_code == 404
+        assert ask("GET", place).status_code == 404
         (message,) = chores()
         assert work(message) == {"batchItemFailures": []}
 

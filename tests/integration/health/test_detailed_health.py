@@ -5,20 +5,23 @@ import json
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from chalice.test import Client, HTTPResponse
 
-from infra.local import emulator, processes
 from infra.local.ports import free_port
-from infra.local.stack_folder import StackFolder
+from mediajobs.aws import clients
 from mediajobs.health import check_service, worker_store
 from mediajobs.health.report import Disk, Heartbeat
+from tests.support.clocks import Clock
+from tests.support.emulator import ministack
 from tests.support.functions import load
 from tests.support.template import make_tables
+from tests.support.waiting import HANG_SECONDS, until
 
 API = load("api")
 from chalicelib.views import health as route  # noqa: E402 - its folder is on the path from here on
@@ -26,21 +29,23 @@ from chalicelib.views import health as route  # noqa: E402 - its folder is on th
 ACTIVITY = "arn:aws:states:us-east-1:000000000000:activity:tasks"
 BATCH = "arn:aws:states:::batch:submitJob.sync"
 DISK = Disk(total=100 << 30, used=40 << 30, free=60 << 30)
-PATIENCE = 20.0  # seconds, for what would hang for ever
+NAMES = {"S3": "s3", "SFN": "stepfunctions", "EVENTBRIDGE": "events", "SQS": "sqs", "DYNAMODB": "dynamodb"}
+# A client for what answers, however busy this machine is.
+PATIENT = Config(
+    connect_timeout=HANG_SECONDS,
+    read_timeout=HANG_SECONDS,
+    retries={"total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+)
+make_client = clients.client
 
 Stop = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    home = StackFolder(tmp_path_factory.mktemp("health"))
-    home.create()
-    try:
-        port = free_port(0)
-        emulator.start(home, port)
-        yield emulator.session(emulator.endpoint(port))
-    finally:
-        processes.stop_all(home)
+    with ministack(tmp_path_factory.mktemp("health")) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +82,14 @@ def table(session: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def service(settings: dict[str, str], table: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def service(settings: dict[str, str], table: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All is well, with one worker; nothing is kept from the test before."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     table.delete_item(TableName="CountersTable", Key={"name": {"S": "workers"}})
-    worker_store.note(table, "one", Heartbeat(time.time(), 10.0, DISK))
+    worker_store.note(table, "one", Heartbeat(clock.seconds, 10.0, DISK))
+    monkeypatch.setattr(check_service, "LIMIT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(clients, "client", lambda name, _config: make_client(name, PATIENT))
     forget()
     yield
     forget()
@@ -97,6 +104,10 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
     def end(service: str, how: str) -> None:
         port = silent.getsockname()[1] if how == "hangs" else closed
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{port}")
+        if how == "hangs":
+            monkeypatch.setattr(
+                clients, "client", lambda name, config: make_client(name, config if name == NAMES[service] else PATIENT)
+            )
         forget()
 
     yield end
@@ -118,7 +129,7 @@ def told() -> dict[str, Any]:
     answers: list[HTTPResponse] = []
     asking = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
     asking.start()
-    asking.join(PATIENCE)
+    asking.join(HANG_SECONDS)
     assert answers, "no answer"
     assert answers[0].status_code == 200
     document: dict[str, Any] = answers[0].json_body
@@ -168,7 +179,14 @@ def test_without_dynamodb_nobody_knows_of_the_workers(stop: Stop, how: str) -> N
 
 def test_what_hangs_longer_than_its_client_would_wait_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setitem(check_service.CHECKS, "s3", lambda: over.wait(PATIENCE * 2) and None)
+
+    def all_but_one(checks: Collection[Future[Any]], timeout: float) -> None:
+        """As if the time were over when the others have answered."""
+        assert timeout == check_service.LIMIT_SECONDS
+        until(lambda: sum(check.done() for check in checks) == len(checks) - 1)
+
+    monkeypatch.setitem(check_service.CHECKS, "s3", lambda: over.wait() and None)
+    monkeypatch.setattr(check_service, "wait", all_but_one)
     try:
         found = statuses(told())
     finally:
@@ -204,6 +222,7 @@ def test_the_reason_is_in_the_log(stop: Stop, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_asks_again_at_once_gets_the_same_answer(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "CACHE_SECONDS", HANG_SECONDS)
     first = told()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     check_service._clients.cache_clear()
@@ -220,8 +239,8 @@ def test_no_worker_is_no_compute(table: Any) -> None:
     assert document["services"]["compute"]["workers"] == 0
 
 
-def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
-    now = time.time()
+def test_silent_workers_do_not_count_and_are_cleared_away(table: Any, clock: Clock) -> None:
+    now = clock.seconds
     worker_store.note(table, "long gone", Heartbeat(now - 400, 10.0, DISK))
     worker_store.note(table, "silent", Heartbeat(now - 40, 10.0, DISK))
     worker_store.note(table, "late", Heartbeat(now - 15, 10.0, DISK))  # or its clock is
@@ -231,8 +250,9 @@ def test_silent_workers_do_not_count_and_are_cleared_away(table: Any) -> None:
     assert set(item) == {"name", "one", "silent", "late", "early"}
 
 
-def test_the_fullest_of_the_workers_disks_counts(table: Any) -> None:
-    worker_store.note(table, "full", Heartbeat(time.time(), 10.0, Disk(total=100 << 30, used=95 << 30, free=5 << 30)))
+def test_the_fullest_of_the_workers_disks_counts(table: Any, clock: Clock) -> None:
+    disk = Disk(total=100 << 30, used=95 << 30, free=5 << 30)
+    worker_store.note(table, "full", Heartbeat(clock.seconds, 10.0, disk))
     document = told()
     assert document["overall"] == "warning"
     assert document["services"]["disk"]["status"] == "warning"

@@ -1,12 +1,10 @@
 """The HTTP API through its real handler, on the template's tables in process."""
 
 import io
-import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from chalice.test import Client, HTTPResponse
+from chalice.test import HTTPResponse
 
 from mediajobs import clock
 from mediajobs.accounts import key_store
@@ -20,29 +18,10 @@ from mediajobs.statistics import counter_store
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, source_key
 from tests.support.functions import load
+from tests.support.http_api import Ask
 
 pytestmark = pytest.mark.usefixtures("cloud")
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-
-Ask = Callable[..., HTTPResponse]
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask(method, path, body, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = key_store.create("acme")
-    with Client(load("api").app) as client:
-
-        def send(method: str, path: str, body: Any = None, **options: Any) -> HTTPResponse:
-            key = options.get("key", mine)
-            headers = {"X-API-Key": key} if key else {}
-            content = b""
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-                content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            return client.http.request(method, path, headers=headers | options.get("headers", {}), body=content)
-
-        yield send
 
 
 def problem(answer: HTTPResponse, status: int) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix
 from mediajobs.timestamps import of_milliseconds
 from tests.support.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, beginnings, done, interleavings
-from tests.support.deployment import START, Answer, World
+from tests.support.clocks import START
+from tests.support.deployment import Answer, World
 
 ACCOUNTS = ("acme", "zeta")
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -9,7 +9,8 @@ import pytest
 from mediajobs.commands import service
 from mediajobs.jobs.tables import DELETED, DeletedRow
 from mediajobs.timestamps import parse
-from tests.support.deployment import START, World
+from tests.support.clocks import START
+from tests.support.deployment import World
 
 MINUTE = 60_000
 

@@ -10,35 +10,24 @@ from mediajobs import clock
 from mediajobs.errors import Stopped
 from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store, waiting_account_store
 from mediajobs.jobs.lifecycle import Status, Transition
-from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress, new_progress
 from mediajobs.jobs.tables import JobRow
 from mediajobs.media.tasks import tasks_for
 from mediajobs.pipeline import admission_service
+from tests.support.jobs import create_job, make_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
 
-def job(job_id: str, *, account: str = "acme", priority: int = 5) -> Job:
-    moment = clock.now()
-    return Job(
-        job_id=job_id,
-        account=account,
-        status=Status.PENDING,
-        priority=priority,
-        filename="a.mp4",
-        created_at=moment,
-        updated_at=moment,
-    )
-
-
 def queued(job_id: str, *, account: str = "acme", priority: int = 5) -> None:
-    job_store.create(job(job_id, account=account, priority=priority))
+    create_job(job_id=job_id, account=account, priority=priority)
     transition_store.transition(job_id, Status.QUEUED, attempt=1)
 
 
 def test_a_stored_job_reads_back_as_it_was() -> None:
-    wanted = job("A").model_copy(update={"user_metadata": {"a": [1, None]}, "batch_id": "b", "size_bytes": 7})
+    wanted = make_job(job_id="A").model_copy(
+        update={"user_metadata": {"a": [1, None]}, "batch_id": "b", "size_bytes": 7}
+    )
     job_store.create(wanted)
     assert job_store.get("A") == wanted
 
@@ -132,7 +121,7 @@ def test_a_task_that_is_behind_does_not_mute_the_others() -> None:
 
 
 def test_a_job_is_admitted_although_the_index_does_not_show_it_yet() -> None:
-    job_store.create(job("1"))
+    create_job(job_id="1")
     moved = transition_store.transition("1", Status.QUEUED, attempt=1).job
     JobRow("1", "job").update([JobRow.queue.remove(), JobRow.queue_rank.remove()])  # as an index that lags behind
     assert moved.status is Status.QUEUED

@@ -6,19 +6,17 @@ from urllib.parse import urlencode
 
 import pytest
 from chalice.test import Client
-from ulid import ULID
 
 from mediajobs.accounts import key_store
 from mediajobs.jobs import job_store, processing_rate_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.source import SourceFacts
 from mediajobs.pipeline import admission_service
 from mediajobs.statistics import counter_store
-from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 START = 1_772_000_000_000
@@ -48,10 +46,7 @@ def api(cloud: None) -> Iterator[Api]:
 
 
 def create(number: int, *, counted: bool = True, **fields: Any) -> str:
-    moment = of_milliseconds(START + 1000 * number)
-    job_id = str(ULID.from_timestamp(START / 1000 + number))
-    values = {"account": "acme", "batch_id": "b", "status": Status.PENDING, "filename": "a.mp4"} | fields
-    job_store.create(Job.model_validate(values | {"job_id": job_id, "created_at": moment, "updated_at": moment}))
+    job_id = create_job(at=START + 1000 * number, **{"batch_id": "b"} | fields).job_id
     if counted:
         counter_store.update_counters(job_id)
     return job_id

@@ -1,7 +1,6 @@
 """Lists agree with a plain Python model, whatever the filters, the order and the way through the pages."""
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,9 @@ from mediajobs.pipeline import admission_service
 from mediajobs.statistics import counter_store
 from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
+from tests.support.clocks import Clock
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 START = 1_772_000_000_000
@@ -67,18 +68,8 @@ def api(cloud: None) -> Iterator[Api]:
 
 
 def create(number: int, account: str = "acme", **fields: Any) -> Job:
-    created = of_milliseconds(START + 1000 * number)
-    assert created is not None
-    job = Job(
-        job_id=str(ULID.from_timestamp((START + 1000 * number) / 1000)),
-        account=account,
-        status=Status.PENDING,
-        created_at=created,
-        updated_at=created,
-        **{"filename": NAMES[number % 4], "priority": 1 + number % 3, **fields},
-    )
-    job_store.create(job)
-    return job
+    own = {"filename": NAMES[number % 4], "priority": 1 + number % 3} | fields
+    return create_job(at=START + 1000 * number, account=account, **own)
 
 
 def first_event(job: Job) -> JobEvent:
@@ -265,8 +256,8 @@ class TestOfTheLastMinutes:
     """Their counters may not be there yet."""
 
     @pytest.fixture(autouse=True)
-    def two_hours_of_jobs(self, api: Api) -> None:
-        self.now = (time.time_ns() // 1_000_000 - START) // 1000
+    def two_hours_of_jobs(self, api: Api, clock: Clock) -> None:
+        self.now = (clock.milliseconds - START) // 1000
         for number in (self.now - 7200, self.now - 3600):
             counter_store.update_counters(create(number, priority=3, batch_id="old").job_id)
         recent = [create(self.now - 5 + number, priority=3 + number % 2, batch_id="new") for number in range(4)]

@@ -11,18 +11,17 @@ import pytest
 from chalice.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ulid import ULID
 
 from mediajobs.accounts import key_store
 from mediajobs.aws import batch_items
 from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.listing import name_index_store
 from mediajobs.timestamps import of_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 START = 1_772_000_000_000
@@ -52,12 +51,7 @@ def api(cloud: None) -> Iterator[Api]:
 
 
 def create(filename: str, account: str = "acme", seconds: int = 0, **fields: Any) -> str:
-    moment = START + 1000 * seconds
-    values = {"account": account, "status": Status.PENDING, "filename": filename} | fields
-    values |= {"job_id": str(ULID.from_timestamp(moment / 1000))}
-    values |= {"created_at": of_milliseconds(moment), "updated_at": of_milliseconds(moment)}
-    job_store.create(Job.model_validate(values))
-    return str(values["job_id"])
+    return create_job(at=START + 1000 * seconds, account=account, filename=filename, **fields).job_id
 
 
 def created(filename: str, **fields: Any) -> str:

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
-from ulid import ULID
 
-from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
-from mediajobs.media.options import Options
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -55,14 +52,7 @@ def client(cloud: None) -> Iterator[Client]:
 
 
 def created(account: str = "acme") -> str:
-    job_id, moment = str(ULID()), clock.now()
-    job_store.create(
-        Job(
-            job_id=job_id, account=account, status=Status.PENDING, priority=5, filename="talk.mp4", options=Options(),
-            created_at=moment, updated_at=moment,
-        )
-    )  # fmt: skip
-    return job_id
+    return create_job(account=account, filename="talk.mp4").job_id
 
 
 def test_a_browser_sees_each_state_once_and_is_sent_away_after_the_end(client: Client) -> None:

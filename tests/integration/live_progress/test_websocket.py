@@ -14,17 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ulid import ULID
 
-from mediajobs import clock as mediajobs_clock
+from mediajobs import clock
 from mediajobs.accounts import key_store
 from mediajobs.accounts.api_keys import split_key
 from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress, new_progress
 from mediajobs.live_progress import broadcast_service, messages, push_client, subscriber_store
 from mediajobs.live_progress.messages import MAX_IDS
-from mediajobs.media.options import Options
+from tests.support.clocks import stop_clock
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 Frame = dict[str, Any]
@@ -138,18 +138,11 @@ class OneByOne:
 
 
 def created(account: str = "acme", status: Status = Status.QUEUED) -> str:
-    job_id, moment = str(ULID()), mediajobs_clock.now()
-    job_store.create(
-        Job(job_id=job_id, account=account, status=status, priority=5, filename="talk.mp4", options=Options(),
-            created_at=moment, updated_at=moment)
-    )  # fmt: skip
-    return job_id
+    return create_job(account=account, status=status, filename="talk.mp4").job_id
 
 
 def admit(job_id: str) -> None:
-    begun = new_progress(
-        ["validate_video", "transcode_360p"], attempt=job_store.get(job_id).attempt, now=mediajobs_clock.now()
-    )
+    begun = new_progress(["validate_video", "transcode_360p"], attempt=job_store.get(job_id).attempt, now=clock.now())
     transition_store.transition(job_id, Status.PROCESSING, admission=concurrency_store.Admission(9, 9, begun))
 
 
@@ -332,14 +325,13 @@ def test_a_connection_listens_to_so_many_jobs_and_no_more(room: Room, monkeypatc
 
 def test_who_says_too_much_in_a_minute_is_closed_and_told_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mediajobs.live_progress.connection_store.MAX_MESSAGES", 3)
-    clock = [6_000_000]
-    monkeypatch.setattr("mediajobs.clock.milliseconds", lambda: clock[0])
+    turned = stop_clock(monkeypatch)
     for name in ("a", "b"):
         room.connect(name)
     for _ in range(2):
         for _ in range(3):
             room.say("a", {"action": "ping"})
-        clock[0] += 60_000
+        turned.advance(seconds=60)
     assert [frame["event"] for frame in room.gateway.heard["a"]] == ["pong"] * 6
     for _ in range(3):
         room.say("a", {"action": "ping"})

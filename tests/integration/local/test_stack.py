@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from infra.local.artifacts import package_template
 from infra.local.ports import free_port
 from infra.local.stack_folder import StackFolder
 from infra.paths import ROOT
+from tests.support.waiting import HANG_SECONDS, until
 
 FUNCTION = """
 import os, urllib.request, greeting
@@ -34,7 +34,7 @@ def handler(event, context):
         seen.append(event["detail"]["name"])
     for name in seen:
         url = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BUCKET']}/{name}"
-        urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=5)
+        urllib.request.urlopen(urllib.request.Request(url, b"seen", method="PUT"), timeout=100)
     return {"statusCode": 200, "body": greeting.TEXT + os.environ["AWS_ENDPOINT_URL"]}
 """
 TOY = "import sys, time\ntime.sleep(float(sys.argv[1]))\n"
@@ -56,7 +56,7 @@ Parameters:
   Stage: {Type: String}
   TaskResource: {Type: String}
 Globals:
-  Function: {Runtime: python3.12, Layers: [!Ref Library], Timeout: 10}
+  Function: {Runtime: python3.12, Layers: [!Ref Library], Timeout: 120}
 Resources:
   Library: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}
   Jobs:
@@ -99,6 +99,21 @@ Outputs:
   WorkQueue: {Value: !Ref Work}
 """
 
+# `up`, which never gets to its second step.
+HELD_UP = """
+import signal, sys
+from pathlib import Path
+from infra import local
+from infra.local import deployment
+
+def hold(_session):
+    print("MiniStack runs", flush=True)
+    signal.pause()
+
+deployment.delete_activities = hold
+local.up(0, Path(sys.argv[1]), model=None)
+"""
+
 Up = Callable[..., local.Stack]
 
 
@@ -119,8 +134,12 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def up(tmp_path: Path, template: Path) -> Iterator[Up]:
+def up(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     homes: set[Path] = set()
+    monkeypatch.setattr(emulator, "START_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.worker_process.START_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.stack.KEY_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.deployment.DEPLOY_TIMEOUT_SECONDS", HANG_SECONDS)
 
     def start(name: str = "home", port: int = 0) -> local.Stack:
         homes.add(tmp_path / name)
@@ -132,7 +151,7 @@ def up(tmp_path: Path, template: Path) -> Iterator[Up]:
 
 
 def hello(stack: local.Stack) -> str:
-    return requests.get(f"{stack.api_url}/hello", timeout=10).text
+    return requests.get(f"{stack.api_url}/hello", timeout=HANG_SECONDS).text
 
 
 def listens(port: int) -> bool:
@@ -178,13 +197,6 @@ def keys(stack: local.Stack) -> list[str]:
     return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> None:
     stack = up()
     written = json.loads((tmp_path / "home" / "stack.json").read_text())
@@ -196,7 +208,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     states: Any = emulator.session(stack.endpoint_url).client("stepfunctions")
     execution = start_task(stack, 0)
     until(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
-    died = requests.get(f"{stack.api_url}/hello?die=1", timeout=10)
+    died = requests.get(f"{stack.api_url}/hello?die=1", timeout=HANG_SECONDS)
     assert (died.status_code, died.json()) == (503, {"status": 503, "instance": "/hello"})
     assert died.headers["X-Request-Id"]
     assert died.headers["Retry-After"] == "5"
@@ -209,7 +221,7 @@ def test_stack_works_is_updated_and_keeps_its_data(up: Up, tmp_path: Path) -> No
     assert updated == stack, "its processes and addresses are the same"
     assert hello(updated) == f"goodbye from {stack.endpoint_url}"
 
-    broken = start_task(updated, 60).rpartition(":")[2]
+    broken = start_task(updated, 3600).rpartition(":")[2]
     order(updated, "late", after=900)
     assert local.down(tmp_path / "home")
     again = up(port=free_port(0))
@@ -231,7 +243,7 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     left, right = up("left"), up("right")
     assert left.port != right.port
     hello(left)
-    start_task(left, 60)
+    start_task(left, 3600)
     until(
         lambda: len(processes.process_ids(StackFolder(tmp_path / "left"))) >= 4
     )  # MiniStack, a Lambda, the worker, a task
@@ -239,7 +251,7 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert left.outputs["media_bucket"] not in [bucket["Name"] for bucket in objects.list_buckets()["Buckets"]]
     change(left, "kept")
     saved = tmp_path / "left" / "state" / "dynamodb.json"
-    until(lambda: saved.exists() and '"kept"' in saved.read_text(), 60)
+    until(lambda: saved.exists() and '"kept"' in saved.read_text())
 
     os.kill(left.processes["ministack"]["pid"], signal.SIGKILL)
     os.kill(left.processes["worker"]["pid"], signal.SIGKILL)
@@ -252,7 +264,7 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
     assert items(again) == ["kept"], "the last save is all that a killed stack has"
     assert "was killed" in local.usage_text(again)
 
-    start_task(right, 60)
+    start_task(right, 3600)
     until(lambda: len(processes.process_ids(StackFolder(tmp_path / "right"))) >= 4)
     local.down(tmp_path / "right")
     assert processes.process_ids(StackFolder(tmp_path / "right")) == []
@@ -263,11 +275,14 @@ def test_two_stacks_do_not_meet_and_leave_nothing_however_they_end(up: Up, tmp_p
 
 def test_interrupted_start_leaves_nothing(template: Path, tmp_path: Path) -> None:
     home = StackFolder(tmp_path / "home")
-    code = f"from infra import local; from pathlib import Path; local.up(0, Path({str(home.path)!r}), model=None)"
-    starting = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
-    until(lambda: processes.process_ids(home))
-    starting.send_signal(signal.SIGTERM)
-    assert starting.wait(timeout=20) != 0
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD_UP, str(home.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == "MiniStack runs\n"
+        assert processes.process_ids(home)
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(HANG_SECONDS) != 0
     assert processes.process_ids(home) == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from mediajobs.outbound import http_client, pinned_transport
 from mediajobs.webhooks.endpoints import url_fault
 from tests.support import http_sites
+from tests.support.waiting import HANG_SECONDS
 from tests.support.webhook_receivers import answer, receiver
 from tests.support.webhooks import furnish
 
@@ -35,7 +36,7 @@ FORBIDDEN = {
 }
 
 
-def refusal(url: str, seconds: float = 5) -> http_client.NoResponse:
+def refusal(url: str, seconds: float = HANG_SECONDS) -> http_client.NoResponse:
     with pytest.raises(http_client.NoResponse) as caught:
         http_client.post(url, b"{}", {}, seconds=seconds, max_bytes=10)
     return caught.value
@@ -98,7 +99,10 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once(
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     with receiver(answer(200), certificate=first_is_public) as site:
         port = site.url.rpartition(":")[2].partition("/")[0]
-        assert http_client.post(f"https://localhost:{port}/hook", b"", {}, seconds=5, max_bytes=10).status == 200
+        assert (
+            http_client.post(f"https://localhost:{port}/hook", b"", {}, seconds=HANG_SECONDS, max_bytes=10).status
+            == 200
+        )
         assert asked == ["localhost"]
         assert refusal(f"https://localhost:{port}/hook").code == "forbidden_address"
     assert len(site.requests) == 1
@@ -109,7 +113,7 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once(
 def test_a_redirect_inside_is_only_an_answer(first_is_public: Path, status: int) -> None:
     with receiver(answer(200), host="127.0.0.2", certificate=first_is_public) as inside:  # noqa: SIM117
         with receiver(answer(status, Location=inside.url), certificate=first_is_public) as site:
-            assert http_client.post(site.url, b"{}", {}, seconds=5, max_bytes=10).status == status
+            assert http_client.post(site.url, b"{}", {}, seconds=HANG_SECONDS, max_bytes=10).status == status
     assert inside.requests == []
 
 
@@ -145,7 +149,7 @@ def test_a_certificate_of_another_host_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("SSL_CERT_FILE", str(others))
     monkeypatch.setattr(pinned_transport, "is_public", lambda _: True)
     with receiver(answer(200), host="127.0.0.2", certificate=others) as site:
-        assert http_client.post(site.url, b"", {}, seconds=5, max_bytes=10).status == 200  # it is trusted
+        assert http_client.post(site.url, b"", {}, seconds=HANG_SECONDS, max_bytes=10).status == 200  # it is trusted
     with receiver(answer(200), certificate=others) as site:
         assert refusal(site.url).code == "tls_failed"
     assert site.requests == []
@@ -159,7 +163,7 @@ def test_a_handshake_that_never_ends_is_ended(first_is_public: Path, monkeypatch
 
 def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hangs.wait(30) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hangs.wait() and [])
     try:
         assert refusal("https://slow.example/", seconds=0.3).code in ("timed_out", "name_not_found")
     finally:

@@ -23,6 +23,7 @@ from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.bucket_store import MediaBucket, source_size
 from mediajobs.timestamps import rfc3339
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 EMPTY = '{"StartAt": "Here", "States": {"Here": {"Type": "Succeed"}}}'
@@ -42,10 +43,7 @@ def states(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def admitted(states: Any) -> None:
     """A job that runs, as far as the books say."""
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     admission_service.admit("acme")
 
 

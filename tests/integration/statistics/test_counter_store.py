@@ -23,8 +23,9 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.listing import name_index_store
 from mediajobs.statistics import counter_store, counters, time_blocks
-from mediajobs.timestamps import parse, rfc3339
+from mediajobs.timestamps import milliseconds, parse
 from tests.support.functions import load
+from tests.support.jobs import create_job
 from tests.support.template import template
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -33,9 +34,8 @@ ALWAYS = (0, time_blocks.EPOCH_END - 1)
 
 
 def create(job_id: str, account: str, seconds: float = 0, batch_id: str | None = None) -> None:
-    moment = rfc3339(START + timedelta(seconds=seconds))
-    fields = {"job_id": job_id, "account": account, "batch_id": batch_id, "status": Status.PENDING, "filename": "a"}
-    job_store.create(Job.model_validate(fields | {"created_at": moment, "updated_at": moment}))
+    at = milliseconds(START + timedelta(seconds=seconds))
+    create_job(at=at, job_id=job_id, account=account, batch_id=batch_id, filename="a")
 
 
 def of_batch(account: str, batch_id: str) -> Counter[str]:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,54 +11,47 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import Stopped
-from mediajobs.jobs import job_store, transition_store
+from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import cancellation_watch
 from statemachine.tasks.progress_reporter import StoreReporter
+from tests.support.jobs import create_job
+from tests.support.waiting import HANG_SECONDS, until
 
 pytestmark = pytest.mark.usefixtures("cloud")
 # A task that is deep in C code: it neither reports nor looks, and has a child.
 DEAF = """
-import subprocess, sys, time
+import subprocess, time
 from statemachine.tasks import cancellation_watch
 from statemachine.tasks.process_runner import ProcessLimits, with_limits
 cancellation_watch.POLL_SECONDS, cancellation_watch.GRACE_SECONDS = 0.2, 0.3
 with cancellation_watch.watch_attempt("J", 1) as over:
-    subprocess.Popen(with_limits(["sleep", "986.25"], ProcessLimits(60, 8 << 30)))
-    print("running", flush=True)
-    time.sleep(60)
+    subprocess.Popen(with_limits(["sh", "-c", "echo running; exec sleep 3600"], ProcessLimits(60, 8 << 30)))
+    time.sleep(3600)
 """
 
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     admission_service.admit("acme")
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Short waits; the exit codes that would have ended this process."""
+    """Looks often and gives no grace; collects the exit codes that would have ended this process."""
     ended: list[int] = []
     monkeypatch.setattr(cancellation_watch, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(cancellation_watch, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(cancellation_watch, "GRACE_SECONDS", 0.05)
     monkeypatch.setattr("os._exit", ended.append)
     return ended
 
 
-def soon(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(condition())
+def watchers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "cancellation-watch"]
 
 
 @pytest.mark.parametrize(
@@ -70,22 +63,27 @@ def soon(condition: Callable[[], object]) -> bool:
     ],
     ids=["cancelled", "deleted", "failed"],
 )
-def test_a_task_that_looks_ends_by_itself(quick: list[int], end: Callable[[], Any]) -> None:
+def test_a_task_that_looks_ends_by_itself(
+    quick: list[int], end: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation_watch, "GRACE_SECONDS", HANG_SECONDS)
     with cancellation_watch.watch_attempt("J", 1) as over:
         reporter = StoreReporter("J", 1, over)
         reporter.update(transcode_360p=1)
         end()
-        assert over.wait(5)
+        assert over.wait(HANG_SECONDS)
+        (thread,) = watchers()
         with pytest.raises(Stopped):
             reporter.update(transcode_360p=1.1)  # would not be written for two seconds
-    time.sleep(0.4)
+    thread.join(HANG_SECONDS)
+    assert not thread.is_alive()
     assert quick == []
 
 
 def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
     with cancellation_watch.watch_attempt("J", 1):
         service.cancel(job_store.get("J"))
-        assert soon(lambda: quick)
+        until(lambda: quick)
     assert quick == [cancellation_watch.EXIT_STOPPED]
 
 
@@ -94,20 +92,31 @@ def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
     transition_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     with cancellation_watch.watch_attempt("J", 1) as old, cancellation_watch.watch_attempt("J", 2) as new:
-        assert old.wait(5)
+        assert old.wait(HANG_SECONDS)
         assert not new.is_set()
-        assert soon(lambda: quick)
+        until(lambda: quick)
     assert quick == [cancellation_watch.EXIT_STOPPED]
 
 
 def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[Exception] = []
+    is_over = progress_store.is_over
+
+    def noting_failures(job_id: str, attempt: int) -> bool:
+        try:
+            return is_over(job_id, attempt)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    monkeypatch.setattr(progress_store, "is_over", noting_failures)
+    monkeypatch.setenv("JOBS_TABLE", "gone")
     with cancellation_watch.watch_attempt("J", 1) as over:
-        monkeypatch.setenv("JOBS_TABLE", "gone")
-        time.sleep(0.5)
+        until(lambda: len(failures) > 1)
         assert not over.is_set()
         monkeypatch.setenv("JOBS_TABLE", "JobsTable")
         service.cancel(job_store.get("J"))
-        assert over.wait(5), "it still looks"
+        assert over.wait(HANG_SECONDS), "it looks no more"
 
 
 @pytest.fixture
@@ -128,13 +137,8 @@ def test_a_real_process_and_its_child_are_gone(endpoint: str, monkeypatch: pytes
     ) as task:
         assert task.stdout is not None
         assert task.stdout.readline() == "running\n"
-        assert soon(sleepers)
         table = boto3.resource("dynamodb", endpoint_url=endpoint).Table("JobsTable")
         key = {"job_id": "J", "item": "progress"}
         table.update_item(Key=key, UpdateExpression="SET stopped = :yes", ExpressionAttributeValues={":yes": True})
-        assert task.wait(10) == cancellation_watch.EXIT_STOPPED
-    assert soon(lambda: not sleepers())
-
-
-def sleepers() -> str:
-    return subprocess.run(["pgrep", "-f", "^sleep 986.25"], capture_output=True, text=True, check=False).stdout
+        assert task.stdout.read() == "", "the child has it as well, as long as it lives"
+        assert task.wait(HANG_SECONDS) == cancellation_watch.EXIT_STOPPED

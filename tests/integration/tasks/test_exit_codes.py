@@ -6,12 +6,10 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from mediajobs import clock
 from mediajobs.commands import service
 from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.jobs.presenter import job_document
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.media.manifests import TaskManifest
@@ -21,6 +19,7 @@ from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import __main__ as entry
 from statemachine.tasks.context import load as load_context
 from tests.support.functions import load
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 ARGUMENTS = ["media", "--job-id", "J", "--attempt", "1"]
@@ -28,10 +27,7 @@ ARGUMENTS = ["media", "--job-id", "J", "--attempt", "1"]
 
 @pytest.fixture(autouse=True)
 def running(cloud: None) -> None:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     admission_service.admit("acme")
 
 

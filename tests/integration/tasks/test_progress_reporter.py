@@ -4,25 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
-from mediajobs import clock
 from mediajobs.errors import Stopped
-from mediajobs.jobs import job_store, progress_store, transition_store
+from mediajobs.jobs import progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import TaskProgress
 from mediajobs.pipeline import admission_service
 from statemachine.tasks import context
 from statemachine.tasks.progress_reporter import StoreReporter
+from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
 
 @pytest.fixture
 def reporter() -> StoreReporter:
-    moment = clock.now()
-    job_store.create(
-        Job(job_id="J", account="acme", status=Status.QUEUED, filename="a.mp4", created_at=moment, updated_at=moment)
-    )
+    create_job(job_id="J", status=Status.QUEUED)
     admission_service.admit("acme")
     return StoreReporter("J", 1)
 

@@ -142,7 +142,7 @@ def test_every_end_of_a_job_arrives_with_one_id_and_the_log_tells_the_truth(seed
         world = World(room.app, room.clock, room.queues)
         endpoints = [world.endpoint(f"{site.url}/{run}/{number}") for number in range(2)]
         world.begin(Chaos(chance, faults), patch)
-        moment = rfc3339(world.clock())
+        moment = rfc3339(world.clock.utc_now())
         ends = {f"{run}-{number}": end for number, end in enumerate(["completed", "failed", "cancelled"])}
         world.stream([record(2, job_id, "uploading", end, moment) for job_id, end in ends.items()])
         world.pass_time(timedelta(days=4), until=lambda: _all_delivered(world, endpoints, len(ends)))

@@ -23,6 +23,7 @@ from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import Delivery
 from mediajobs.webhooks.retry_policy import SCHEDULE
 from tests.support import webhook_receivers
+from tests.support.waiting import HANG_SECONDS, until
 from tests.support.webhook_receivers import Behaviour, answer, receiver
 from tests.support.webhooks import MINUTE, Room, furnish, message
 
@@ -83,7 +84,7 @@ def test_events_are_told_to_whom_they_concern(room: Room) -> None:
         moves = room.endpoint(site.url, events=("job.progress", "job.cancelled"))
         other = room.endpoint(site.url, account="other")
         off = room.endpoint(site.url)
-        endpoint_store.change("acme", off.webhook_id, {"enabled": False}, room.clock())
+        endpoint_store.change("acme", off.webhook_id, {"enabled": False}, room.clock.utc_now())
         for version, status in enumerate(["queued", "processing", "uploading", "failed", "cancelled", "deleted"]):
             room.tell(room.event(status=status, version=version, error={"message": "No.", "code": "no"}))
         room.work()
@@ -112,10 +113,13 @@ def test_events_are_told_to_whom_they_concern(room: Room) -> None:
 def test_whatever_is_no_answer_of_2xx_is_tried_again(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, error: str, status: int | None
 ) -> None:
-    monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", 2.0 if error == "timed_out" else HANG_SECONDS)
     with receiver(behaviour, answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
+        room.work()
+        until(lambda: site.requests)
+        monkeypatch.setattr(delivery_service, "DEADLINE_SECONDS", HANG_SECONDS)
         room.pass_time(timedelta(seconds=10))
 
     (delivery,) = room.log(endpoint)
@@ -131,7 +135,7 @@ def test_whatever_is_no_answer_of_2xx_is_tried_again(
 def test_of_an_endless_answer_its_status_counts_and_its_beginning_is_kept(
     room: Room, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
 ) -> None:
-    monkeypatch.setattr(http_client, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "_BODY_SECONDS", 2.0)
     with receiver(behaviour) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
@@ -146,7 +150,7 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
     with receiver(*[answer(500)] * 10, answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
-        began = room.clock()
+        began = room.clock.utc_now()
         room.pass_time(4 * DAY)
 
         (delivery,) = room.log(endpoint)
@@ -155,7 +159,7 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
             assert wait <= gap <= wait * 1.1 + 60  # to the sweep's next minute
         assert timedelta(hours=75) < parse(delivery.completed_at or "") - began < timedelta(hours=84)
 
-        done = delivery_store.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock())
+        done = delivery_store.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock.utc_now())
         room.work()
     assert (done.count, done.next_position) == (1, None)
     assert [each.status for each in room.log(endpoint)] == ["delivered"]
@@ -164,7 +168,7 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_honoured(room: Room, form: str) -> None:
-    wanted = {"seconds": "3600", "date": format_datetime(room.clock() + timedelta(hours=1), usegmt=True)}[form]
+    wanted = {"seconds": "3600", "date": format_datetime(room.clock.utc_now() + timedelta(hours=1), usegmt=True)}[form]
     with receiver(answer(429, Retry_After=wanted), answer(200)) as site:
         endpoint = room.endpoint(site.url)
         room.tell(room.event())
@@ -200,9 +204,9 @@ def test_410_disables_at_once_and_what_waits_has_failed_and_can_be_recovered(roo
         assert {each.job_id: each.reason for each in room.log(endpoint)} == {"J": "webhook_disabled", "K": "gone"}
         assert len(site.requests) == 2
 
-        enabled = endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
+        enabled = endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock.utc_now())
         assert (enabled.enabled, enabled.disabled_reason) == (True, None)
-        delivery_store.recover(endpoint.webhook_id, room.clock() - DAY, room.clock())
+        delivery_store.recover(endpoint.webhook_id, room.clock.utc_now() - DAY, room.clock.utc_now())
         room.work()
     assert [each.status for each in room.log(endpoint)] == ["delivered", "delivered"]
 
@@ -234,11 +238,11 @@ def test_only_an_unbroken_row_of_failures_counts(
     room: Room, hours: list[int], well: int | None, *, enabled: bool
 ) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/")
-    began = room.clock()
+    began = room.clock.utc_now()
     for number, hour in enumerate(hours):
         room.clock.turn(began + timedelta(hours=hour))
-        slot = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
-        endpoint_concurrency_store.release(slot, room.clock(), delivered=number == well)
+        slot = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
+        endpoint_concurrency_store.release(slot, room.clock.utc_now(), delivered=number == well)
     assert endpoint_store.get("acme", endpoint.webhook_id).enabled == enabled
 
 
@@ -246,19 +250,21 @@ def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room)
     endpoint = room.endpoint("http://127.0.0.1:1/old")
     for _ in range(3):
         endpoint_concurrency_store.release(
-            endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE),
-            room.clock(),
+            endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE),
+            room.clock.utc_now(),
             delivered=False,
         )
-        room.clock.turn(room.clock() + 1.9 * DAY)
-    on_its_way = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        room.clock.turn(room.clock.utc_now() + 1.9 * DAY)
+    on_its_way = endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
     assert on_its_way.endpoint.failing_since is not None
-    changed = endpoint_store.change("acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock())
-    endpoint_concurrency_store.release(on_its_way, room.clock(), delivered=False)
-    endpoint_concurrency_store.disable(on_its_way.endpoint, "410", room.clock())
+    changed = endpoint_store.change(
+        "acme", endpoint.webhook_id, {"url": "http://127.0.0.1:1/new"}, room.clock.utc_now()
+    )
+    endpoint_concurrency_store.release(on_its_way, room.clock.utc_now(), delivered=False)
+    endpoint_concurrency_store.disable(on_its_way.endpoint, "410", room.clock.utc_now())
     assert endpoint_store.get("acme", endpoint.webhook_id) == changed
     slots = [
-        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
         for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
     assert on_its_way.name in {slot.name for slot in slots}  # it was given back
@@ -267,15 +273,18 @@ def test_what_an_old_address_answers_is_not_held_against_the_new_one(room: Room)
 def test_only_a_few_requests_to_one_endpoint_are_on_their_way(room: Room) -> None:
     endpoint = room.endpoint("http://127.0.0.1:1/")
     entered = [
-        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
         for _ in range(endpoint_concurrency_store.MAX_CONCURRENT)
     ]
     with pytest.raises(endpoint_concurrency_store.EndpointBusy):
-        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
-    endpoint_concurrency_store.release(entered[2], room.clock(), delivered=True)
-    assert endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE).name == entered[2].name
-    room.clock.turn(room.clock() + MINUTE)  # the lease of a dead function is over
-    endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock(), MINUTE)
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
+    endpoint_concurrency_store.release(entered[2], room.clock.utc_now(), delivered=True)
+    assert (
+        endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE).name
+        == entered[2].name
+    )
+    room.clock.turn(room.clock.utc_now() + MINUTE)  # the lease of a dead function is over
+    endpoint_concurrency_store.acquire("acme", endpoint.webhook_id, room.clock.utc_now(), MINUTE)
 
 
 def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Room) -> None:
@@ -284,7 +293,7 @@ def test_what_is_sent_again_has_the_same_id_also_when_it_was_delivered(room: Roo
         room.tell(room.event())
         room.work()
         (delivery,) = room.log(endpoint)
-        again = delivery_store.redeliver(delivery, room.clock())
+        again = delivery_store.redeliver(delivery, room.clock.utc_now())
         assert again.status == "pending"
         room.work()
 
@@ -320,7 +329,7 @@ def test_an_attempt_whose_end_was_never_written_is_logged_as_interrupted_and_mad
 def test_a_malformed_hint_fails_alone(room: Room, malformed: str) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url)
-        made = delivery_store.send_test(endpoint, room.clock())
+        made = delivery_store.send_test(endpoint, room.clock.utc_now())
         well = json.dumps(DeliveryReference("acme", endpoint.webhook_id, made.delivery_id)._asdict())
         done = room.app.deliver({"Records": [message(malformed, "bad"), message(well, "good")]}, None)
     assert done == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
@@ -331,16 +340,16 @@ def test_a_sweep_that_dies_forgets_few_hints(room: Room, monkeypatch: pytest.Mon
     monkeypatch.setattr(delivery_store, "shard_of", lambda _: "due#0")
     endpoint = room.endpoint("http://127.0.0.1:1/")
     for _ in range(12):
-        delivery_store.send_test(endpoint, room.clock())
+        delivery_store.send_test(endpoint, room.clock.utc_now())
     room.queues.messages.clear()  # all hints are lost
-    room.clock.turn(room.clock() + 3 * MINUTE)
+    room.clock.turn(room.clock.utc_now() + 3 * MINUTE)
     with monkeypatch.context() as patch:
         patch.setattr(room.queues, "send_message_batch", killed)
         with pytest.raises(TimeoutError):
             room.look()
     room.look()
     assert len(room.queues.messages["attempts"]) == 2
-    room.clock.turn(room.clock() + 16 * MINUTE)
+    room.clock.turn(room.clock.utc_now() + 16 * MINUTE)
     room.look()
     assert len({body for _, body in room.queues.messages["attempts"]}) == 12
 
@@ -365,7 +374,7 @@ def test_a_replay_tells_no_endpoint_of_what_happened_before_it_was_made(room: Ro
         event = room.event()
         room.tell(event)
         room.work()
-        room.clock.turn(room.clock() + DAY)
+        room.clock.turn(room.clock.utc_now() + DAY)
         late = room.endpoint(site.url)
         room.tell(event)
         room.tell(room.event("K"))
@@ -378,7 +387,7 @@ def test_a_replay_tells_no_endpoint_of_what_happened_before_it_was_made(room: Ro
 def test_a_test_event_is_sent_and_logged(room: Room) -> None:
     with receiver(answer(200)) as site:
         endpoint = room.endpoint(site.url, events=("job.failed",))
-        made = delivery_store.send_test(endpoint, room.clock())
+        made = delivery_store.send_test(endpoint, room.clock.utc_now())
         room.work()
 
     assert json.loads(site.requests[0].body)["event"] == "webhook.test"
@@ -407,14 +416,14 @@ def test_a_hint_at_what_is_not_due_does_not_take_the_place_of_the_one_that_asks(
             room.tell(room.event(f"J{number}"))
         room.work()
         assert len(site.requests) == 6  # the circuit is open
-        room.clock.turn(room.clock() + timedelta(seconds=61))
+        room.clock.turn(room.clock.utc_now() + timedelta(seconds=61))
         told, waits = (
             next(each for each in room.log(endpoint) if each.status == status) for status in ("delivered", "pending")
         )
         for each, outcome in ((told, "not due"), (waits, "delivered")):
             with ThreadPoolExecutor(1) as another:  # who may ask is a matter of threads
                 hint = DeliveryReference("acme", each.webhook_id, each.delivery_id)
-                assert another.submit(delivery_service.attempt_delivery, hint, room.clock).result() == outcome
+                assert another.submit(delivery_service.attempt_delivery, hint, room.clock.utc_now).result() == outcome
 
 
 def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(room: Room) -> None:
@@ -423,7 +432,7 @@ def test_what_waits_for_one_that_is_down_has_failed_soon_after_it_is_disabled(ro
         for number in range(30):
             room.tell(room.event(f"J{number}"))
         room.work()
-        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": False}, room.clock())
+        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": False}, room.clock.utc_now())
         room.pass_time(timedelta(minutes=5))
     assert {(each.status, each.reason) for each in room.log(endpoint)} == {("failed", "webhook_disabled")}
     assert len(site.requests) == 5
@@ -446,7 +455,7 @@ def test_the_log_is_read_by_page_and_by_filter(room: Room) -> None:
         endpoint = room.endpoint(site.url)
         for number in range(5):
             room.tell(room.event(f"J{number}", "failed" if number % 2 else "completed"))
-            room.clock.turn(room.clock() + timedelta(seconds=1))
+            room.clock.turn(room.clock.utc_now() + timedelta(seconds=1))
         room.work()
 
     seen: list[Any] = []
@@ -470,9 +479,9 @@ def test_a_recovery_goes_on_where_a_request_had_to_stop(room: Room) -> None:
         for number in range(5):
             room.tell(room.event(f"J{number}"))
         room.work()
-        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock())
-        since = room.clock() - DAY
-        begun = delivery_store.recover(endpoint.webhook_id, since, room.clock(), max_deliveries=2)
+        endpoint_store.change("acme", endpoint.webhook_id, {"enabled": True}, room.clock.utc_now())
+        since = room.clock.utc_now() - DAY
+        begun = delivery_store.recover(endpoint.webhook_id, since, room.clock.utc_now(), max_deliveries=2)
         assert begun.count == 2
         assert begun.next_position is not None
         attempt_queue.enqueue_recovery(endpoint.webhook_id, since.isoformat(), begun.next_position)

@@ -4,17 +4,16 @@ import functools
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chalice.test import Client, HTTPResponse
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from mediajobs.accounts import key_store
 from mediajobs.webhooks import delivery_store
 from tests.support.functions import load
+from tests.support.http_api import Ask
 from tests.support.webhook_receivers import Receiver, answer, receiver
 from tests.support.webhooks import MINUTE, Room, furnish
 
@@ -40,37 +39,18 @@ BAD_URLS = (
 )
 NOBODYS = "wh_01ARZ3NDEKTSV4RRFFQ69G5FAV", "dl_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
-Ask = Callable[..., HTTPResponse]
-
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     """With the clock of the API: libraries that verify signatures have no other either."""
     room = furnish(monkeypatch)
     room.clock.turn(datetime.now(UTC))
-    monkeypatch.setattr("mediajobs.clock.utc_now", room.clock)
     return room
 
 
 @pytest.fixture
 def theirs(cloud: None) -> str:
     return key_store.create("other")
-
-
-@pytest.fixture
-def ask(cloud: None) -> Iterator[Ask]:
-    """ask(method, path, body, status=…, key=…): the caller is the account `acme` unless told otherwise."""
-    mine = key_store.create("acme")
-    with Client(API) as client:
-
-        def send(method: str, path: str, body: Any = None, **options: Any) -> HTTPResponse:
-            headers = {"X-API-Key": options.get("key", mine)} | options.get("headers", {})
-            content = b"" if body is None else json.dumps(body).encode()
-            given = client.http.request(method, path, headers=headers, body=content)
-            assert given.status_code == options.get("status", given.status_code), given.body
-            return given
-
-        yield send
 
 
 def add(ask: Ask, url: str = URL, **fields: Any) -> dict[str, Any]:
@@ -215,7 +195,7 @@ def test_after_a_rotation_both_secrets_verify_for_a_day(ask: Ask, room: Room) ->
         shown = ask("GET", path(webhook)).json_body
         assert "secret" not in shown
         ends = datetime.fromisoformat(shown["previous_secret_expires_at"])
-        assert ends - room.clock() == pytest.approx(timedelta(hours=24), abs=timedelta(milliseconds=1))
+        assert ends - room.clock.utc_now() == pytest.approx(timedelta(hours=24), abs=timedelta(milliseconds=1))
 
         room.clock.turn(ends)
         assert ask("GET", path(webhook)).json_body["previous_secret_expires_at"] is None
@@ -228,7 +208,7 @@ def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, room: Room, theirs: st
     with receiver(answer(200)) as site:
         webhook = add(ask, site.url, events=["job.completed", "job.cancelled"])
         for number in range(5):
-            room.clock.turn(room.clock() + timedelta(seconds=1))
+            room.clock.turn(room.clock.utc_now() + timedelta(seconds=1))
             room.tell(
                 room.event(job_id=f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}", status=["completed", "cancelled"][number % 2])
             )
@@ -246,7 +226,7 @@ def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, room: Room, theirs: st
     assert [each["job_id"] for each in log(ask, webhook, f"?job_id={seen[2]['job_id']}")] == [seen[2]["job_id"]]
     assert log(ask, webhook, "?status=failed") == []
     cursor = ask("GET", path(webhook, "/deliveries?per_page=2")).json_body["next_cursor"]
-    own = add(lambda *wish, **more: ask(*wish, **more, key=theirs))
+    own = add(ask.by(theirs))
     ask("GET", path(webhook, f"/deliveries?cursor={cursor[:-2]}AA"), status=400)
     ask("GET", path(webhook, f"/deliveries?status=failed&cursor={cursor}"), status=400)
     ask("GET", path(add(ask), f"/deliveries?cursor={cursor}"), status=400)
@@ -270,7 +250,7 @@ def test_what_was_delivered_can_be_had_again_under_its_id(ask: Ask, room: Room) 
 def test_an_endpoint_that_said_410_is_enabled_again_and_gets_what_it_missed(ask: Ask, room: Room) -> None:
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
-        began = room.clock()
+        began = room.clock.utc_now()
         room.tell(room.event("A"))
         room.work()
         disabled = ask("GET", path(webhook)).json_body
@@ -340,7 +320,7 @@ def test_a_recovery_may_begin_at_any_moment(ask: Ask, room: Room) -> None:
 def test_of_a_strangers_webhook_nothing_can_be_told(ask: Ask, room: Room, theirs: str) -> None:
     webhook = add(ask, events=["job.completed"])
     delivery = ask("POST", path(webhook, "/test"), status=202).json_body["delivery_id"]
-    own = add(lambda *wish, **more: ask(*wish, **more, key=theirs))["webhook_id"]
+    own = add(ask.by(theirs))["webhook_id"]
     calls: list[tuple[str, str, Any]] = [
         ("GET", "/webhooks/{}", None),
         ("PATCH", "/webhooks/{}", {"enabled": False}),

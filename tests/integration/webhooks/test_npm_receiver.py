@@ -11,6 +11,7 @@ import pytest
 
 from mediajobs.webhooks.signatures import assemble_secret, headers
 from tests.support.template import ROOT
+from tests.support.waiting import HANG_SECONDS
 
 HERE = ROOT / "tests" / "npm"
 HOME = ROOT / ".local" / "npm"
@@ -29,7 +30,7 @@ def room() -> Path:
     if not (HOME / "node_modules" / "standardwebhooks").exists():
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
         try:
-            subprocess.run(command, cwd=HOME, check=True, timeout=60, capture_output=True)
+            subprocess.run(command, cwd=HOME, check=True, timeout=HANG_SECONDS, capture_output=True)
         except subprocess.SubprocessError:
             pytest.skip("the npm registry cannot be reached from here")
     return HOME
@@ -37,7 +38,13 @@ def room() -> Path:
 
 def accepted(room: Path, *asked: dict[str, Any]) -> list[bool]:
     done = subprocess.run(
-        ["node", "verify.js"], cwd=room, input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=30
+        ["node", "verify.js"],
+        cwd=room,
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HANG_SECONDS,
     )
     answers: list[bool] = json.loads(done.stdout)
     return answers

@@ -1,6 +1,7 @@
 """The worker against a real MiniStack, with a toy in place of the tasks."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,17 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from infra.local import emulator, processes
-from infra.local.ports import free_port
-from infra.local.stack_folder import StackFolder
+from infra.local import emulator
 from infra.paths import ROOT
 from mediajobs.health import worker_store
+from mediajobs.health.report import Heartbeat
 from statemachine.worker.claims import Claim, Claims
 from statemachine.worker.processes import started_at
-from tests.support.template import make_tables
+from tests.support.emulator import ministack
+from tests.support.waiting import HANG_SECONDS, until
 
 SIGN_SECONDS = 0.2
 TOY = """
@@ -41,28 +43,31 @@ while not (folder / "go").exists():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
-    home = StackFolder(tmp_path_factory.mktemp("worker"))
-    home.create()
-    (home.path / "toy.py").write_text(TOY)
-    try:
-        yield home
-    finally:
-        processes.stop_all(home)
+def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with ministack(tmp_path_factory.mktemp("worker")) as session:
+        yield session.client("stepfunctions")
 
 
-@pytest.fixture(scope="module")
-def states(home: StackFolder) -> Any:
-    port = free_port(0)
-    emulator.start(home, port)
-    return emulator.session(emulator.endpoint(port)).client("stepfunctions")
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """The folder of the module that stands for the tasks."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "toy.py").write_text(TOY)
+    return tmp_path / "modules"
 
 
-@pytest.fixture(scope="module")
-def counters(states: Any) -> Any:
-    """DynamoDB, with the table where workers give their signs of life."""
+@pytest.fixture
+def counters(states: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """DynamoDB, with a table of this test's own where workers give their signs of life."""
     dynamodb = emulator.session(states.meta.endpoint_url).client("dynamodb")
-    make_tables(dynamodb)
+    table = f"Counters-{uuid4()}"
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    monkeypatch.setenv("COUNTERS_TABLE", table)
     return dynamodb
 
 
@@ -100,14 +105,13 @@ def pipe(states: Any, request: pytest.FixtureRequest) -> Pipe:
 
 @pytest.fixture
 def worker(
-    home: StackFolder, states: Any, counters: Any, pipe: Pipe, tmp_path: Path
+    toy: Path, states: Any, counters: Any, pipe: Pipe, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a worker and waits until it polls."""
     started: list[subprocess.Popen[str]] = []
     environment = {
         **emulator.client_environment(states.meta.endpoint_url),
-        "PYTHONPATH": f"{home.path}:{ROOT}",
-        "COUNTERS_TABLE": "CountersTable",
+        "PYTHONPATH": f"{toy}:{ROOT}",
         "WORKER_SIGN_SECONDS": str(SIGN_SECONDS),
     }
 
@@ -131,13 +135,6 @@ def worker(
     for process in started:
         process.kill()
         process.wait()
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def runs(folder: Path) -> list[list[int]]:
@@ -189,7 +186,7 @@ def test_next_worker_finishes_what_a_killed_one_began(
     execution = pipe.start("hang", str(tmp_path))
     until(lambda: runs(tmp_path))
     first.send_signal(end)
-    first.wait(timeout=5)
+    first.wait(HANG_SECONDS)
     until(lambda: gone(runs(tmp_path)[0]))
     worker()
     until(lambda: len(runs(tmp_path)) == 2)
@@ -205,17 +202,15 @@ def test_stopped_worker_takes_along_what_its_task_led_away(
     pipe.start("lead-away", str(tmp_path))
     until(lambda: runs(tmp_path))
     process.terminate()
-    assert process.wait(timeout=5) == 0
+    assert process.wait(HANG_SECONDS) == 0
     assert gone(runs(tmp_path)[0])
 
 
 def test_poll_of_a_killed_worker_takes_no_task_along(pipe: Pipe, worker: Callable[..., Any]) -> None:
     first = worker()
-    time.sleep(0.7)  # the poll has arrived
     first.kill()
     first.wait()
     execution = pipe.start("exit", "0")
-    time.sleep(0.7)  # a ghost would look into the queue now
     worker()
     assert pipe.end(execution)["status"] == "SUCCEEDED"
 
@@ -241,7 +236,7 @@ def test_claim_that_nobody_waits_for_is_dropped(pipe: Pipe, worker: Callable[...
 
 def test_second_worker_with_the_same_claims_is_refused(pipe: Pipe, worker: Callable[..., Any], tmp_path: Path) -> None:
     worker()
-    assert worker().wait(timeout=5) == 1
+    assert worker().wait(HANG_SECONDS) == 1
     assert "give --claims another folder" in logged(tmp_path)
 
 
@@ -259,35 +254,36 @@ def test_log_names_no_token_and_claims_are_private(pipe: Pipe, worker: Callable[
 
 
 def test_each_worker_gives_a_sign_of_life_and_takes_it_back(
-    pipe: Pipe, worker: Callable[..., Any], counters: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker: Callable[..., Any], counters: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COUNTERS_TABLE", "CountersTable")
+    def alive(count: int) -> list[Heartbeat]:
+        """Those of so many workers, as soon as there are so many."""
 
-    def alive() -> int:
-        return len(worker_store.alive(counters, time.time()))
+        def signs() -> list[Heartbeat] | None:
+            found = worker_store.alive(counters, time.time())
+            return found if len(found) == count else None
+
+        return until(signs) or []
 
     def names() -> set[str]:
-        item = counters.get_item(TableName="CountersTable", Key={"name": {"S": "workers"}}).get("Item", {})
+        item = counters.get_item(TableName=os.environ["COUNTERS_TABLE"], Key={"name": {"S": "workers"}}).get("Item", {})
         return set(item) - {"name"}
 
-    until(lambda: alive() == 0)  # those that other tests killed
-    others = names()
     first = worker("--claims", str(tmp_path / "a"))
-    until(lambda: alive() == 1)
-    (sign,) = worker_store.alive(counters, time.time())
+    (sign,) = alive(1)
     assert sign.disk.total >= sign.disk.free > 0
-    own = names() - others
+    own = names()
     second = worker("--claims", str(tmp_path / "b"))
-    until(lambda: alive() == 2)
+    alive(2)
     first.send_signal(signal.SIGSTOP)
-    until(lambda: alive() == 1)
+    alive(1)
     first.send_signal(signal.SIGCONT)
-    until(lambda: alive() == 2)
+    alive(2)
     first.terminate()
-    first.wait(timeout=5)
+    first.wait(HANG_SECONDS)
     assert not own & names()
     second.kill()
-    until(lambda: alive() == 0)
+    until(lambda: not worker_store.alive(counters, time.time()))
 
 
 def test_a_worker_that_cannot_give_its_sign_works_all_the_same(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.functions import load
 from tests.support.template import ROOT, SETTINGS
+from tests.support.waiting import HANG_SECONDS
 
 load("api")
 from chalicelib.http import route_table  # noqa: E402 - its folder is on the path from here on
@@ -52,7 +53,7 @@ def started() -> dict[str, Any]:
     """The modules that a new process has, and the models that it has built, once app.py is loaded."""
     path = os.pathsep.join(str(ROOT / folder) for folder in ("functions/api", "layers/python"))
     environment = {**os.environ, **SETTINGS, "PYTHONPATH": path}
-    answer = subprocess.check_output([sys.executable, "-c", _START], env=environment, text=True, timeout=60)
+    answer = subprocess.check_output([sys.executable, "-c", _START], env=environment, text=True, timeout=HANG_SECONDS)
     found: dict[str, Any] = json.loads(answer)
     return found
 

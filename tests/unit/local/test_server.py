@@ -1,7 +1,6 @@
 """What the local stack adds to MiniStack, where it can be told without starting one."""
 
 import queue
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ from infra.local import saved_state
 from infra.local.ministack_patches import lambda_workers
 from infra.local.ministack_patches.api_gateway import accepts_gzip
 from infra.local.stack_folder import StackFolder
+from tests.support.waiting import HANG_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ class Pool:
         return object(), "spawn"
 
 
-def test_a_crowd_waits_for_the_processes_that_there_are() -> None:
+def test_a_crowd_waits_for_the_processes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool()
     acquire = lambda_workers.wait_for_free_worker(pool.acquire)
     for _ in range(lambda_workers.MAX_WORKERS):
@@ -53,7 +53,8 @@ def test_a_crowd_waits_for_the_processes_that_there_are() -> None:
     def end_one() -> None:
         pool.busy -= 1
 
-    threading.Timer(0.05, end_one).start()
+    monkeypatch.setattr(lambda_workers, "WAIT_TIMEOUT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr("infra.local.ministack_patches.lambda_workers.time.sleep", lambda _: end_one())
     assert acquire("api")[0] is not None
     assert pool.busy == lambda_workers.MAX_WORKERS
 

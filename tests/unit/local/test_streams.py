@@ -1,14 +1,14 @@
 """Readers of a stream in the local stack: each goes its own way."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infra.local.ministack_patches import stream_readers
 from infra.local.ministack_patches.stream_readers import StreamReaders, WakeEvents
+from tests.support.waiting import until
 
 
 class Mappings:
@@ -23,13 +23,6 @@ class Mappings:
 
 
 TABLE, QUEUE = "arn:aws:dynamodb:x:1:table/T/stream/1", "arn:aws:sqs:x:1:Q"
-
-
-def soon(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return bool(condition())
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +49,7 @@ def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
         [(_, _, mapping)] = its_own()
         polls.append(mapping["UUID"])
         if mapping["UUID"] == "slow":
-            release.wait(10)
+            release.wait()
         if mapping["UUID"] == "failing":
             raise ValueError
         return False
@@ -64,12 +57,12 @@ def test_a_slow_reader_holds_up_no_other_and_one_that_fails_goes_on() -> None:
     readers = StreamReaders(poll, mappings, WakeEvents(threading.Event()))
     for _ in range(3):
         assert readers() is False  # nothing is read by MiniStack's own thread
-    assert soon(lambda: polls.count("good") > 2 and polls.count("failing") > 2)
+    until(lambda: polls.count("good") > 2 and polls.count("failing") > 2)
     assert polls.count("slow") == 1
     assert "queue" not in polls
     mappings.all = {"queue": QUEUE}
     release.set()
-    assert soon(lambda: not readers._running)
+    until(lambda: not readers._running)
 
 
 def test_a_mapping_that_comes_again_is_read_again() -> None:
@@ -81,15 +74,15 @@ def test_a_mapping_that_comes_again_is_read_again() -> None:
 
     readers = StreamReaders(poll, mappings, WakeEvents(threading.Event()))
     readers()
-    assert soon(lambda: polls)
+    until(lambda: polls)
     mappings.all = {}
-    assert soon(lambda: not readers._running)
+    until(lambda: not readers._running)
     polls.clear()
     mappings.all = {"one": TABLE}
     readers()
-    assert soon(lambda: polls)
+    until(lambda: polls)
     mappings.all = {}
-    assert soon(lambda: not readers._running)
+    until(lambda: not readers._running)
 
 
 def test_whoever_is_no_reader_sees_all() -> None:

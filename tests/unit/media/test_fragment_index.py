@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediajobs.media.fragment_index import FragmentIndex
+from tests.support.waiting import HANG_SECONDS
 
 
 def box(kind: bytes, payload: bytes) -> bytes:
@@ -108,7 +109,9 @@ def test_what_is_no_fragmented_mp4_is_refused(stream: bytes) -> None:
 def test_what_ffmpeg_writes_is_read_as_ffprobe_reads_it() -> None:
     command = "ffmpeg -nostdin -v error -f lavfi -i testsrc2=s=64x64:r=10:d=3 -c:v libx264 -g 10 -f mp4 -movflags"
     flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
-    stream = subprocess.run([*command.split(), flags, "-"], check=True, capture_output=True, timeout=60).stdout
+    stream = subprocess.run(
+        [*command.split(), flags, "-"], check=True, capture_output=True, timeout=HANG_SECONDS
+    ).stdout
     index = index_of(stream, 1000)
     assert [fragment.duration for fragment in index.fragments] == [1.0, 1.0, 1.0]
     assert index.duration == 3.0

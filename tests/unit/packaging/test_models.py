@@ -12,6 +12,7 @@ import pytest
 
 from infra import whisper_models
 from infra.whisper_models import Model, ModelError, ModelFile, PinnedPackage, installed, pull
+from tests.support.waiting import HANG_SECONDS
 
 CONTENT = {"config.json": b"{}", "model.bin": b"weights" * 1000, "tokenizer.json": b"{}", "vocabulary.txt": b"a\nb\n"}
 
@@ -31,7 +32,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(HANG_SECONDS)
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_model_that_was_put_there_by_hand_counts_as_installed(tmp_path: Path) 
 def test_the_command_names_the_cure(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.whisper_models", "huge", "--into", str(tmp_path)]
 
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("models: The model 'huge' is not pinned here")

@@ -13,6 +13,7 @@ import pytest
 
 from infra.packaging.lambda_layer import copy_code
 from infra.paths import ROOT
+from tests.support.waiting import HANG_SECONDS
 
 DOCKERFILE = ROOT / "statemachine" / "tasks" / "Dockerfile"
 
@@ -100,7 +101,7 @@ def test_the_entry_point_runs_on_what_is_copied_alone(image: list[Instruction], 
     )
     paths = [str(tmp_path), str(tmp_path / "layers" / "python"), sysconfig.get_path("purelib")]
     command = [sys.executable, "-I", "-S", "-c", code, *paths, *modules]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     assert "--job-id" in done.stdout
 

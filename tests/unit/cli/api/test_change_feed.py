@@ -48,8 +48,8 @@ def api(*texts: str) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
 
 
 @contextmanager
-def socket(*says: str, quiet: float = 0) -> Iterator[tuple[str, list[Any]]]:
-    """Its address, and what it heard: keys and messages. It hangs up once all is said, or `quiet` seconds later."""
+def socket(*says: str, stays: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """Its address, and what it heard: keys and messages. It hangs up once all is said, unless it `stays`."""
     heard: list[Any] = []
 
     def talk(connection: ServerConnection) -> None:
@@ -58,7 +58,8 @@ def socket(*says: str, quiet: float = 0) -> Iterator[tuple[str, list[Any]]]:
         heard.append(json.loads(connection.recv()))
         for text in says:
             connection.send(text)
-        over.wait(quiet)
+        if stays:
+            over.wait()
 
     over = threading.Event()
     with serve(talk, "127.0.0.1", 0) as server:
@@ -109,6 +110,6 @@ def test_a_socket_that_says_something_else_is_a_reason_to_look() -> None:
 
 def test_after_a_long_silence_one_looks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "MAX_SILENCE_SECONDS", 0.02)
-    with socket(quiet=10) as (ws_url, _), api() as (url, asked):
+    with socket(stays=True) as (ws_url, _), api() as (url, asked):
         assert hear(Client(url, "mj_k", ws_url), 3) == 3
     assert asked == []
