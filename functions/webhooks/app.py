@@ -44,7 +44,8 @@ def deliver(event: SQSEvent) -> Any:
 
 
 @app.on_cw_event({"source": ["aws.events"]})
-def look_around(_event: CloudWatchEvent) -> None:
+def enqueue_overdue(_event: CloudWatchEvent) -> None:
+    """Enqueues deliveries that are due and have no message, once a minute."""
     logger.info("sweep", enqueued=overdue_service.enqueue_overdue(clock.utc_now()))
 
 

@@ -111,7 +111,7 @@ class Room:
 
     def look(self) -> None:
         """The minute's sweep."""
-        self.app.look_around(TICK, None)
+        self.app.enqueue_overdue(TICK, None)
 
     def log(self, endpoint: Endpoint) -> list[Delivery]:
         """The oldest first."""
