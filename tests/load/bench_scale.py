@@ -36,7 +36,7 @@ from mediajobs.listing.index_plan import SORTS
 from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 from mediajobs.media.tasks import tasks_for
 from mediajobs.statistics import time_blocks
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.load import peer
 from tests.support.functions import load
 from tests.support.template import SETTINGS, make_tables
@@ -172,7 +172,7 @@ class History:
         return self.ids[first : first + 5]
 
     def moment(self, number: int) -> str:
-        return of_milliseconds(self.end - number * STEP) or ""
+        return from_milliseconds(self.end - number * STEP) or ""
 
     def _job(self, number: int) -> Job:
         status = _OPEN[number] if number < len(_OPEN) else self._random.choice(_ENDED)

@@ -8,13 +8,13 @@ from mediajobs import clock
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 
 
 def make_job(*, at: int | None = None, **fields: Any) -> Job:
     """A pending job of the account `acme`, made `at` so many milliseconds since 1970, or now. It is not stored."""
     milliseconds = clock.milliseconds() if at is None else at
-    moment = of_milliseconds(milliseconds)
+    moment = from_milliseconds(milliseconds)
     values = {
         "job_id": str(ULID.from_timestamp(milliseconds / 1000)),
         "account": "acme",

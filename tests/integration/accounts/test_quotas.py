@@ -233,7 +233,7 @@ def test_minutes_that_are_used_up_come_back_with_the_month(ask: Ask, monkeypatch
     refusal(ask("POST", f"/jobs/{failed}/retry"), 429, "minutes-per-month")
     used = ask("GET", "/usage").json_body
     assert used["quotas"]["minutes_per_month"] == {"limit": 2, "used": 2.98}
-    monkeypatch.setattr(clock, "milliseconds", lambda: timestamps.milliseconds(now) + 31 * 86_400_000)
+    monkeypatch.setattr(clock, "milliseconds", lambda: timestamps.to_milliseconds(now) + 31 * 86_400_000)
     created(ask)
     assert ask("GET", "/usage").json_body["quotas"]["minutes_per_month"]["used"] == 0
 

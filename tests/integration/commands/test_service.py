@@ -22,7 +22,7 @@ from mediajobs.media.source import AudioFacts, SourceFacts
 from mediajobs.pipeline import admission_service, steps_service
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix, source_key
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from tests.support.aws_calls import calls
 from tests.support.http_api import Ask
 
@@ -381,7 +381,7 @@ class TestDelete:
         ok(ask("DELETE", f"/jobs/{job_id}"))
         put(source_key(job_id))
         assert service.remove_leftovers() == [], "its upload URL is still good"
-        due = parse(DeletedRow.get(job_id, DELETED).queue_rank.partition("#")[0])
+        due = parse_rfc3339(DeletedRow.get(job_id, DELETED).queue_rank.partition("#")[0])
         assert due > datetime.now(UTC) + timedelta(hours=1, minutes=59)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#x")])
         assert service.remove_leftovers() == [job_id]

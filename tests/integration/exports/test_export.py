@@ -27,7 +27,7 @@ from mediajobs.listing import index_query, name_index_store, page_query
 from mediajobs.listing.index_query import Page
 from mediajobs.listing.schemas import ListedJob
 from mediajobs.storage.bucket_store import MediaBucket
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
 from tests.support.http_api import Ask
@@ -43,7 +43,7 @@ QUERIES: list[dict[str, Any]] = [
     {"status": ["failed", "cancelled"], "sort_by": "updated_at"},
     {"search": "MP4", "sort_by": "filename", "sort_order": "asc"},
     {"batch_id": "b1", "sort_order": "asc"},
-    {"priority": 2, "from_date": of_milliseconds(START + 3000)},
+    {"priority": 2, "from_date": from_milliseconds(START + 3000)},
 ]
 
 

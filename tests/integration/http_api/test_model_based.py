@@ -29,7 +29,7 @@ from mediajobs.media.source import AudioFacts, SourceFacts
 from mediajobs.pipeline import admission_service
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.support.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, beginnings, done, interleavings
 from tests.support.clocks import START
 from tests.support.deployment import Answer, World
@@ -39,7 +39,7 @@ UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 BATCHES = ["b0", "b1"]
 MOST_JOBS = 7
 PLACES = {"zeta": 3}  # how many open jobs an account may have
-BEGINNING = str(of_milliseconds(START))
+BEGINNING = str(from_milliseconds(START))
 EXAMPLES = int(os.environ.get("API_MACHINE_EXAMPLES", "0"))
 NAMES = [
     "talk.mp4", "Talk TALK talk 2.MP4", "talk", "=cmd|' C calc'!A0.mov", "+1.mp4", "@sum.mp4", "-2+3.mp4", "#", "null",

@@ -15,7 +15,7 @@ from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.support.aws_calls import atomic_writes, calls
 from tests.support.clocks import Clock
 from tests.support.http_api import Ask
@@ -143,7 +143,7 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
     key = key_store.create("acme", requests_per_minute=2)
     stranger = key_store.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
-    moment = str(of_milliseconds(clock.milliseconds))
+    moment = str(from_milliseconds(clock.milliseconds))
     job_store.create(
         Job(
             job_id=UNKNOWN,

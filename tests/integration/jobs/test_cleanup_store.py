@@ -8,7 +8,7 @@ import pytest
 
 from mediajobs.commands import service
 from mediajobs.jobs.tables import DELETED, DeletedRow
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from tests.support.clocks import START
 from tests.support.deployment import World
 
@@ -91,7 +91,7 @@ def test_a_source_of_nobody_stays(world: World) -> None:
 
 def test_what_tells_of_the_deletion_is_kept_for_a_month_and_in_no_queue(world: World) -> None:
     job_id = deleted(world)
-    due = parse(str(DeletedRow.get(job_id, DELETED).queue_rank).partition("#")[0])
+    due = parse_rfc3339(str(DeletedRow.get(job_id, DELETED).queue_rank).partition("#")[0])
     look(world, 121)
     row = DeletedRow.get(job_id, DELETED)
     assert row.attribute_values.keys() == {"job_id", "item", "expires"}

@@ -21,7 +21,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.listing import index_query, name_index_store
 from mediajobs.pipeline import admission_service
 from mediajobs.statistics import counter_store
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.clocks import Clock
 from tests.support.functions import load
@@ -90,8 +90,8 @@ filters = st.fixed_dictionaries(
         "priority": st.integers(1, 3),
         "search": st.sampled_from(["ALPS", "mp4", "über", "&c", "none such"]),
         "batch_id": st.sampled_from(["b0", "b1"]),
-        "from_date": st.integers(-1, 9).map(lambda n: of_milliseconds(START + 1000 * n)),
-        "to_date": st.integers(-1, 9).map(lambda n: of_milliseconds(START + 1000 * n)),
+        "from_date": st.integers(-1, 9).map(lambda n: from_milliseconds(START + 1000 * n)),
+        "to_date": st.integers(-1, 9).map(lambda n: from_milliseconds(START + 1000 * n)),
     },
 )
 
@@ -280,7 +280,7 @@ class TestOfTheLastMinutes:
     )
     def test_jobs_are_in_the_total_at_once(self, api: Api, query: dict[str, Any], total: int) -> None:
         times = {
-            name: of_milliseconds(START + 1000 * (self.now + value))
+            name: from_milliseconds(START + 1000 * (self.now + value))
             for name, value in query.items()
             if name.endswith("date")
         }

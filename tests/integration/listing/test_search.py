@@ -18,7 +18,7 @@ from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.listing import name_index_store
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 from tests.support.aws_calls import calls
 from tests.support.functions import load
 from tests.support.jobs import create_job
@@ -164,7 +164,7 @@ def test_other_filters_and_dates_hold(api: Api) -> None:
     assert api.found("talk", priority=2, sort_order="asc") == [ids[1], ids[3], ids[5]]
     assert api.found("talk", batch_id="b1") == [ids[4], ids[1]]
     assert api.found("talk", status="cancelled") == [ids[4]]
-    assert api.found("talk", from_date=of_milliseconds(START + 2000), to_date=of_milliseconds(START + 3000)) == [
+    assert api.found("talk", from_date=from_milliseconds(START + 2000), to_date=from_milliseconds(START + 3000)) == [
         ids[3],
         ids[2],
     ]

@@ -23,7 +23,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, JOB, DeletedRow, JobRow
 from mediajobs.listing import name_index_store
 from mediajobs.statistics import counter_store, counters, time_blocks
-from mediajobs.timestamps import milliseconds, parse
+from mediajobs.timestamps import parse_rfc3339, to_milliseconds
 from tests.support.functions import load
 from tests.support.jobs import create_job
 from tests.support.template import template
@@ -34,7 +34,7 @@ ALWAYS = (0, time_blocks.EPOCH_END - 1)
 
 
 def create(job_id: str, account: str, seconds: float = 0, batch_id: str | None = None) -> None:
-    at = milliseconds(START + timedelta(seconds=seconds))
+    at = to_milliseconds(START + timedelta(seconds=seconds))
     create_job(at=at, job_id=job_id, account=account, batch_id=batch_id, filename="a")
 
 
@@ -56,7 +56,7 @@ def recount(ids: list[str], gone: Gone, account: str, first: int, last: int) -> 
     ]
     mine = [each for each in counted if each[0].account == account and each[0].job_id in ids]
     return +counters.total_of(
-        tally for job, tally in mine if first <= timestamps.milliseconds(parse(job.created_at)) <= last
+        tally for job, tally in mine if first <= timestamps.to_milliseconds(parse_rfc3339(job.created_at)) <= last
     )
 
 
@@ -135,7 +135,7 @@ def test_they_equal_a_recount_after_copies_reorderings_and_deletions(
     for job_id in gone:  # for copies that come when the table has forgotten what became of the files
         DeletedRow(job_id, DELETED).delete()
     count_all(events)
-    first, last = (timestamps.milliseconds(START) + bound for bound in span)
+    first, last = (timestamps.to_milliseconds(START) + bound for bound in span)
     for account in (f"{run}-0", f"{run}-1"):
         assert +counter_store.read(account, *ALWAYS) == recount(ids, gone, account, *ALWAYS)
         assert +counter_store.read(account, first, last) == recount(ids, gone, account, first, last)
@@ -224,7 +224,7 @@ def test_reading_costs_the_same_for_few_jobs_and_for_many(monkeypatch: pytest.Mo
         return fetch(**request)
 
     monkeypatch.setattr(client, "batch_get_item", counted)
-    first, last = timestamps.milliseconds(START) + 1, timestamps.milliseconds(START) + 86_400_000 - 7
+    first, last = timestamps.to_milliseconds(START) + 1, timestamps.to_milliseconds(START) + 86_400_000 - 7
     costs = []
     for number in (1, 40):
         for job in range(number):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mediajobs.outbound import http_client
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks import (
     attempt_queue,
     delivery_lease_store,
@@ -42,7 +42,7 @@ def killed(**_: Any) -> None:
 
 def gaps(delivery: Delivery) -> list[float]:
     """Seconds between the attempts."""
-    moments = [parse(attempt.time) for attempt in delivery.attempts]
+    moments = [parse_rfc3339(attempt.time) for attempt in delivery.attempts]
     return [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
 
 
@@ -157,9 +157,11 @@ def test_a_receiver_that_is_down_is_tried_ten_times_over_75_hours_and_recovered_
         assert (len(site.requests), delivery.status, delivery.reason) == (10, "failed", "attempts_exhausted")
         for gap, wait in zip(gaps(delivery), SCHEDULE[1:], strict=True):
             assert wait <= gap <= wait * 1.1 + 60  # to the sweep's next minute
-        assert timedelta(hours=75) < parse(delivery.completed_at or "") - began < timedelta(hours=84)
+        assert timedelta(hours=75) < parse_rfc3339(delivery.completed_at or "") - began < timedelta(hours=84)
 
-        done = delivery_store.recover(endpoint.webhook_id, parse(delivery.completed_at or ""), room.clock.utc_now())
+        done = delivery_store.recover(
+            endpoint.webhook_id, parse_rfc3339(delivery.completed_at or ""), room.clock.utc_now()
+        )
         room.work()
     assert (done.count, done.next_position) == (1, None)
     assert [each.status for each in room.log(endpoint)] == ["delivered"]

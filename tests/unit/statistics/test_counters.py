@@ -128,4 +128,4 @@ def test_jobs_are_found_by_status_and_priority() -> None:
 @given(st.integers(0, 2**41))
 def test_milliseconds_are_those_of_the_written_time(number: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number)
-    assert timestamps.milliseconds(moment) == number
+    assert timestamps.to_milliseconds(moment) == number

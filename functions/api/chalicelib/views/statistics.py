@@ -18,8 +18,8 @@ routes = Routes("jobs")
 def stats(request: ApiRequest) -> Response:
     """Read statistics of the jobs that were created in a span of time."""
     span: Span = request.query
-    first = timestamps.milliseconds_rounded_up(span.from_date) if span.from_date else 0
-    last = timestamps.milliseconds(span.to_date) if span.to_date else time_blocks.EPOCH_END - 1
+    first = timestamps.to_milliseconds_rounded_up(span.from_date) if span.from_date else 0
+    last = timestamps.to_milliseconds(span.to_date) if span.to_date else time_blocks.EPOCH_END - 1
     return json_answer(
         statistics(counter_store.read(request.caller.account, first, last), span.from_date, span.to_date)
     )

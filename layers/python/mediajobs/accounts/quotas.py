@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mediajobs.errors import QuotaExceeded, concurrency_quota_exceeded
 from mediajobs.statistics.counters import Counts
-from mediajobs.timestamps import milliseconds
+from mediajobs.timestamps import to_milliseconds
 
 MAX_CONCURRENT_JOBS = 5000  # the ids of an account's open jobs are in one item
 
@@ -33,7 +33,7 @@ def month_of(moment: int) -> Month:
     utc = datetime.fromtimestamp(moment / 1000, UTC)
     first = utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return Month(f"{first:%Y-%m}", milliseconds(first), milliseconds(after) - 1)
+    return Month(f"{first:%Y-%m}", to_milliseconds(first), to_milliseconds(after) - 1)
 
 
 def check_concurrency(quotas: Quotas, open_jobs: int) -> None:

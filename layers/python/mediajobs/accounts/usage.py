@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 
 DAY_MS = 24 * 3600 * 1000
 _LAST_DAY = 253_402_214_400_000  # 9999-12-31: years have four digits
@@ -44,7 +44,7 @@ def is_counter(attribute: str) -> bool:
 
 def date_of(moment: int) -> str:
     """Returns the day of a moment in ms since 1970. Moments outside 1970 to 9999 count as its first or last day."""
-    return str(of_milliseconds(min(max(moment, 0), _LAST_DAY)))[:10]
+    return str(from_milliseconds(min(max(moment, 0), _LAST_DAY)))[:10]
 
 
 def day_of(row: Mapping[str, Any]) -> Day:

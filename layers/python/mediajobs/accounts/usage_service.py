@@ -38,8 +38,8 @@ def read(caller: Caller, span: UsageDays) -> schemas.Usage:
 
 def _days(caller: Caller, span: UsageDays, now: int) -> list[usage.Day]:
     """Returns the days that are over, and today's counters, which the write that admitted this request returned."""
-    last = timestamps.milliseconds(span.to_date) if span.to_date else now
-    first = timestamps.milliseconds(span.from_date) if span.from_date else last - (_DEFAULT_DAYS - 1) * usage.DAY_MS
+    last = timestamps.to_milliseconds(span.to_date) if span.to_date else now
+    first = timestamps.to_milliseconds(span.from_date) if span.from_date else last - (_DEFAULT_DAYS - 1) * usage.DAY_MS
     first_day, last_day = usage.date_of(first), usage.date_of(last)
     over = usage_store.read(caller.key_id, first_day, last_day)
     return [*over, caller.today] if first_day <= caller.today.date <= last_day else over

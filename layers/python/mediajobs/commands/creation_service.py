@@ -16,7 +16,7 @@ from mediajobs.settings import is_on, setting
 from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.object_keys import source_key
 from mediajobs.storage.upload_plan import parts_for
-from mediajobs.timestamps import milliseconds, parse
+from mediajobs.timestamps import parse_rfc3339, to_milliseconds
 
 
 class RefusedSourceUrl(ValueError):
@@ -29,7 +29,7 @@ def prepare(account: str, request: CreateJob) -> Job:
     now = clock.now()
     return Job(
         # The id has the same millisecond as created_at, because filters by date use either of them.
-        job_id=str(ULID.from_timestamp(milliseconds(parse(now)))),
+        job_id=str(ULID.from_timestamp(to_milliseconds(parse_rfc3339(now)))),
         account=account,
         status=Status.QUEUED if request.source_url else Status.PENDING,
         created_at=now,

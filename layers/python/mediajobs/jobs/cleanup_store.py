@@ -16,7 +16,7 @@ from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.tables import DELETED, DeletedRow, JobRow
 from mediajobs.storage.upload_plan import upload_deadline
-from mediajobs.timestamps import parse, rfc3339
+from mediajobs.timestamps import parse_rfc3339, rfc3339
 
 _PENDING = "#pending"
 _DELETED = "#deleted"
@@ -42,7 +42,7 @@ def schedule_cleanup(transaction: TransactWrite, job_id: str, created_at: str) -
 
     That is after its tasks have ended and its upload URL is dead. An upload in parts ends with the job.
     """
-    due = max(parse(clock.now()) + _TASK_SHUTDOWN, upload_deadline(created_at, in_parts=False))
+    due = max(parse_rfc3339(clock.now()) + _TASK_SHUTDOWN, upload_deadline(created_at, in_parts=False))
     expires = int((due + _RETENTION).timestamp())
     transaction.save(DeletedRow(job_id, DELETED, queue=_DELETED, queue_rank=_rank(due, job_id), expires=expires))
 
@@ -52,7 +52,7 @@ def source_arrived_late(job_id: str) -> bool:
 
     Returns whether the source will be deleted.
     """
-    due = parse(clock.now()) + _TASK_SHUTDOWN
+    due = parse_rfc3339(clock.now()) + _TASK_SHUTDOWN
     actions: list[Action] = [DeletedRow.queue.set(_DELETED), DeletedRow.queue_rank.set(_rank(due, job_id))]
     return _update(job_id, actions, DeletedRow.expires.exists())
 

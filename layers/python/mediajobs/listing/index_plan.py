@@ -11,7 +11,7 @@ from typing import Any
 from mediajobs.ids import ulid_bounds
 from mediajobs.jobs.index_keys import batch_key, fold_case
 from mediajobs.jobs.lifecycle import Status
-from mediajobs.timestamps import of_milliseconds
+from mediajobs.timestamps import from_milliseconds
 
 # What a list is sorted by -> its index, and the range key of the index.
 SORTS = {
@@ -112,8 +112,8 @@ def _times(first: int | None, last: int | None) -> tuple[str, str]:
     Times beyond the years that RFC 3339 can express become text that sorts before, or after, all others.
     """
     return (
-        "" if first is None else of_milliseconds(first) or ("" if first < 0 else ":"),
-        ":" if last is None else of_milliseconds(last) or ("" if last < 0 else ":"),
+        "" if first is None else from_milliseconds(first) or ("" if first < 0 else ":"),
+        ":" if last is None else from_milliseconds(last) or ("" if last < 0 else ":"),
     )
 
 

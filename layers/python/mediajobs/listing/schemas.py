@@ -29,8 +29,8 @@ class JobFilters(Span):
             priority=self.priority,
             batch_id=self.batch_id,
             search=self.search,
-            first_moment=timestamps.milliseconds_rounded_up(self.from_date) if self.from_date else None,
-            last_moment=timestamps.milliseconds(self.to_date) if self.to_date else None,
+            first_moment=timestamps.to_milliseconds_rounded_up(self.from_date) if self.from_date else None,
+            last_moment=timestamps.to_milliseconds(self.to_date) if self.to_date else None,
         )
 
 

@@ -15,7 +15,7 @@ from mediajobs.media.tasks import STAGES
 from mediajobs.pipeline import task_results
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 
 
 def plan(job_id: str, attempt: int) -> dict[str, bool]:
@@ -82,8 +82,8 @@ def _manifests(objects: MediaBucket, job: Job) -> list[TaskManifest]:
 def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
     """The attributes of the job that the manifests decide."""
     summaries = task_results.summarise(manifests)
-    started = parse(job.started_at or job.created_at)
-    total = (parse(clock.now()) - started).total_seconds()
+    started = parse_rfc3339(job.started_at or job.created_at)
+    total = (parse_rfc3339(clock.now()) - started).total_seconds()
     facts = next((manifest.facts for manifest in manifests if manifest.task == "transcribe"), {})
     return {
         "outputs": {name: summary.model_dump(exclude_none=True) for name, summary in summaries.items()},

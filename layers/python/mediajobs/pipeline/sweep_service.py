@@ -13,7 +13,7 @@ from mediajobs.pipeline import admission_service, executions_client, steps_servi
 from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.bucket_store import source_size
 from mediajobs.storage.object_keys import source_key
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 
 _MAX_SILENCE_SECONDS = 60
 _UPLOAD_EXPIRED = Failure(
@@ -45,7 +45,7 @@ def _check(job_id: str) -> None:
     except NotFound:
         return
     last_sign = max(job.updated_at, progress.updated_at if progress else "")
-    silence = (clock.utc_now() - parse(last_sign)).total_seconds()
+    silence = (clock.utc_now() - parse_rfc3339(last_sign)).total_seconds()
     if job.status in RUNNING and silence > _MAX_SILENCE_SECONDS:
         _recover(job)
 

@@ -107,7 +107,7 @@ def _marker_of_deleted(job_id: str, before: _Marker | None, event: JobEvent | No
 
 
 def _ms(created_at: str) -> int:
-    return timestamps.milliseconds(timestamps.parse(created_at))
+    return timestamps.to_milliseconds(timestamps.parse_rfc3339(created_at))
 
 
 def _read_marker(job_id: str) -> _Marker | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mediajobs.api.request_types import WHOLE, Body
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 
 
 class UploadedPart(Body):
@@ -43,4 +43,4 @@ def parts_for(size: int | None) -> list[Part]:
 def upload_deadline(created_at: str, *, in_parts: bool) -> datetime:
     """The time after which the upload of a job created at `created_at` can no longer arrive."""
     seconds = PART_URL_SECONDS if in_parts else SINGLE_URL_SECONDS
-    return parse(created_at) + timedelta(seconds=seconds) + _TIME_TO_FINISH
+    return parse_rfc3339(created_at) + timedelta(seconds=seconds) + _TIME_TO_FINISH

@@ -13,7 +13,7 @@ from typing import Any
 from ulid import ULID
 
 from mediajobs.aws.dynamodb import Item
-from mediajobs.timestamps import milliseconds, of_milliseconds, rfc3339
+from mediajobs.timestamps import from_milliseconds, rfc3339, to_milliseconds
 from mediajobs.webhooks import attempt_queue, delivery_tables
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import FAILED, PENDING, Attempt, Delivery
@@ -94,8 +94,8 @@ def postpone(reference: DeliveryReference, now: datetime, *, min_seconds: float 
         reference.delivery_id,
         "SET next_at = :later, due_at = :due_at, postponements = postponements + :one",
         "next_at = :before AND #status = :pending",
-        later=milliseconds(later),
-        due_at=milliseconds(later + GRACE_PERIOD),
+        later=to_milliseconds(later),
+        due_at=to_milliseconds(later + GRACE_PERIOD),
         before=int(row["next_at"]),
         pending=PENDING,
         one=1,
@@ -155,8 +155,8 @@ def _write_lease(
         " attempts = list_append(attempts, :interrupted)",
         f"#status = :pending AND next_at <= :now AND {condition}",
         token=token,
-        now=milliseconds(now),
-        until=milliseconds(now + LEASE_DURATION),
+        now=to_milliseconds(now),
+        until=to_milliseconds(now + LEASE_DURATION),
         one=1,
         interrupted=attempts_json(*interrupted),
         pending=PENDING,
@@ -190,7 +190,7 @@ def _completed(step: NextStep, now: datetime) -> tuple[str, dict[str, Any]]:
 def _rescheduled(at: datetime, now: datetime) -> tuple[str, dict[str, Any]]:
     due_at = at + GRACE_PERIOD if _is_near(at, now) else at  # one that is not near has no message, only the sweep
     expression = "next_at = :next, due_at = :due_at, postponements = :zero REMOVE lease, leased_at"
-    return expression, {"next": milliseconds(at), "due_at": milliseconds(due_at), "zero": 0}
+    return expression, {"next": to_milliseconds(at), "due_at": to_milliseconds(due_at), "zero": 0}
 
 
 def _is_near(at: datetime, now: datetime) -> bool:
@@ -200,7 +200,7 @@ def _is_near(at: datetime, now: datetime) -> bool:
 
 def _interrupted(row: Item) -> Attempt:
     """Returns the log entry of an attempt whose lease ended without an outcome."""
-    return Attempt(time=str(of_milliseconds(int(row["leased_at"]))), error="interrupted", detail=_INTERRUPTED)
+    return Attempt(time=str(from_milliseconds(int(row["leased_at"]))), error="interrupted", detail=_INTERRUPTED)
 
 
 def _due_row(reference: DeliveryReference, now: datetime) -> Item | None:

@@ -14,7 +14,7 @@ from mediajobs.aws.conditional_writes import write_if_allowed
 from mediajobs.aws.dynamodb import from_item, to_item
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.settings import setting
-from mediajobs.timestamps import milliseconds, rfc3339
+from mediajobs.timestamps import rfc3339, to_milliseconds
 from mediajobs.webhooks import attempt_queue, delivery_tables, payloads
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import FAILED, MAX_ATTEMPTS, PENDING, RETENTION, Delivery
@@ -64,9 +64,9 @@ def create(
         "created_at": rfc3339(at),
         "tries": 0,
         "postponements": 0,
-        "next_at": milliseconds(now),
+        "next_at": to_milliseconds(now),
         "due": shard_of(delivery_id),
-        "due_at": milliseconds(now + GRACE_PERIOD),
+        "due_at": to_milliseconds(now + GRACE_PERIOD),
         "expires": expiry(now),
         "attempts": [],
     }
@@ -165,9 +165,9 @@ def _make_due(delivery: Delivery, now: datetime) -> None:
         " REMOVE completed_at, reason",
         "attribute_exists(delivery_id) AND attribute_not_exists(lease)",
         pending=PENDING,
-        now=milliseconds(now),
+        now=to_milliseconds(now),
         due=shard_of(delivery.delivery_id),
-        due_at=milliseconds(now + GRACE_PERIOD),
+        due_at=to_milliseconds(now + GRACE_PERIOD),
         zero=0,
     )
     if done:

@@ -13,7 +13,7 @@ from mediajobs.aws import dynamodb
 from mediajobs.aws.conditional_writes import update
 from mediajobs.aws.dynamodb import Item, to_attribute
 from mediajobs.settings import setting
-from mediajobs.timestamps import milliseconds, of_milliseconds
+from mediajobs.timestamps import from_milliseconds, to_milliseconds
 from mediajobs.webhooks.delivery import PENDING, RETENTION, Attempt, Delivery
 
 SHARDS = 8  # partitions of the index of due deliveries
@@ -56,13 +56,13 @@ def as_delivery(row: Item) -> Delivery:
     return Delivery(
         **{"job_id": None, **values},
         tries=int(row["tries"]),
-        next_attempt_at=of_milliseconds(int(row["next_at"])) if is_waiting else None,
+        next_attempt_at=from_milliseconds(int(row["next_at"])) if is_waiting else None,
         attempts=[Attempt.model_validate_json(attempt) for attempt in row["attempts"]],
     )
 
 
 def is_due(row: Item, now: datetime) -> bool:
-    return row.get("status") == PENDING and int(row["next_at"]) <= milliseconds(now)
+    return row.get("status") == PENDING and int(row["next_at"]) <= to_milliseconds(now)
 
 
 def attempts_json(*attempts: Attempt) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from mediajobs.aws.conditional_writes import update
 from mediajobs.aws.dynamodb import Item, to_item
 from mediajobs.settings import setting
-from mediajobs.timestamps import milliseconds, parse, rfc3339
+from mediajobs.timestamps import parse_rfc3339, rfc3339, to_milliseconds
 from mediajobs.webhooks import retry_policy
 from mediajobs.webhooks.endpoint_store import endpoint_of, key
 from mediajobs.webhooks.endpoints import Endpoint
@@ -42,7 +42,7 @@ def acquire(account: str, webhook_id: str, now: datetime, lease: timedelta) -> E
 
     One write, or more if a slot is taken. Raises EndpointBusy or EndpointUnavailable.
     """
-    moment, until = milliseconds(now), milliseconds(now + lease)
+    moment, until = to_milliseconds(now), to_milliseconds(now + lease)
     free = list(_SLOTS)
     while free:
         slot = free[moment % len(free)]
@@ -123,7 +123,7 @@ def _release_after_failure(slot: EndpointSlot, now: datetime) -> tuple[Item, boo
 
 
 def _disable_if_failing(endpoint: Endpoint, since: str | None, now: datetime) -> None:
-    if since and retry_policy.should_disable(parse(since), now):
+    if since and retry_policy.should_disable(parse_rfc3339(since), now):
         reason = f"Nothing but failure since {since}. Put it right, enable it, and recover what was missed."
         disable(endpoint, reason, now, still_failing_since=since)
 

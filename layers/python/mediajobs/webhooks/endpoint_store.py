@@ -13,7 +13,7 @@ from mediajobs.aws.conditional_writes import update, write_if_allowed
 from mediajobs.aws.dynamodb import from_item, to_attribute
 from mediajobs.errors import Conflict, Contention, NotFound
 from mediajobs.settings import setting
-from mediajobs.timestamps import parse, rfc3339
+from mediajobs.timestamps import parse_rfc3339, rfc3339
 from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MAX_ENDPOINTS, Endpoint, Secret
 from mediajobs.webhooks.signatures import SECRET_BYTES, assemble_secret
 
@@ -134,7 +134,7 @@ def _replaced_secrets(endpoint: Endpoint, now: datetime) -> list[Secret]:
     """Returns the secrets that sign beside a new one. Raises Conflict if they are too many."""
     end = rfc3339(now + OVERLAP)
     replaced = [Secret(secret=old.secret, expires_at=old.expires_at or end) for old in endpoint.secrets]
-    valid = [old for old in replaced if old.expires_at and parse(old.expires_at) > now]
+    valid = [old for old in replaced if old.expires_at and parse_rfc3339(old.expires_at) > now]
     if len(valid) >= MAX_SECRETS:
         raise Conflict(f"{MAX_SECRETS} secrets are in use, each for a day. Rotate when the oldest has expired.")
     return valid

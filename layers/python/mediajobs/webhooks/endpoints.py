@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from mediajobs.public_addresses import is_private_literal
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks.payloads import CANCELLED, COMPLETED, FAILED, PROGRESS
 
 EVENTS = (COMPLETED, FAILED, PROGRESS, CANCELLED)
@@ -45,7 +45,9 @@ class Endpoint(BaseModel):
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""
-        valid = [secret for secret in self.secrets if secret.expires_at is None or parse(secret.expires_at) > now]
+        valid = [
+            secret for secret in self.secrets if secret.expires_at is None or parse_rfc3339(secret.expires_at) > now
+        ]
         return [secret.secret for secret in valid]
 
 

@@ -7,7 +7,7 @@ from mediajobs.jobs import job_store
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.presenter import job_brief
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks import delivery_store, endpoint_store
 from mediajobs.webhooks.endpoints import Endpoint
 from mediajobs.webhooks.payloads import event_name, payload, serialise
@@ -32,7 +32,7 @@ def fan_out(event: JobEvent, now: datetime) -> int:
             event=name,
             job_id=event.job_id,
             body=body,
-            at=parse(event.updated_at),
+            at=parse_rfc3339(event.updated_at),
             now=now,
         )
     return len(endpoints)
@@ -45,7 +45,7 @@ def _receives(endpoint: Endpoint, name: str | None, event: JobEvent) -> bool:
     events from before its creation, which a replay sends again.
     """
     is_active = endpoint.enabled or endpoint.disabled_reason is not None
-    is_later = parse(event.updated_at) >= parse(endpoint.created_at) - _MAX_CLOCK_SKEW
+    is_later = parse_rfc3339(event.updated_at) >= parse_rfc3339(endpoint.created_at) - _MAX_CLOCK_SKEW
     return is_active and name in endpoint.events and is_later
 
 

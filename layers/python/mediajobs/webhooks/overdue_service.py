@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mediajobs.aws import dynamodb
 from mediajobs.aws.dynamodb import Item, from_item
 from mediajobs.settings import setting
-from mediajobs.timestamps import milliseconds
+from mediajobs.timestamps import to_milliseconds
 from mediajobs.webhooks import attempt_queue
 from mediajobs.webhooks.attempt_queue import BATCH_SIZE, DeliveryReference
 from mediajobs.webhooks.delivery_tables import SHARDS, update_delivery
@@ -28,7 +28,7 @@ def _sweep_shard(shard: int, now: datetime) -> int:
         TableName=setting("DELIVERIES_TABLE"),
         IndexName="due",
         KeyConditionExpression="due = :due AND due_at <= :now",
-        ExpressionAttributeValues={":due": {"S": f"due#{shard}"}, ":now": {"N": str(milliseconds(now))}},
+        ExpressionAttributeValues={":due": {"S": f"due#{shard}"}, ":now": {"N": str(to_milliseconds(now))}},
         Limit=_MAX_ROWS,
     )
     rows = [from_item(item) for item in response["Items"]]
@@ -52,7 +52,7 @@ def _reserve(row: Item, now: datetime) -> bool:
         row["delivery_id"],
         "SET due_at = :later",
         "due_at = :before",
-        later=milliseconds(now + _PAUSE),
+        later=to_milliseconds(now + _PAUSE),
         before=int(row["due_at"]),
     )
     return done

@@ -72,7 +72,7 @@ def delivery_id(event_id: str, webhook_id: str, moment: datetime) -> str:
 
 def first_delivery_id(moment: datetime) -> str:
     """Returns the lowest id that a delivery of this moment can have."""
-    return f"dl_{ULID.from_bytes(_milliseconds(moment) + bytes(10))}"
+    return f"dl_{ULID.from_bytes(_sortable_time(moment) + bytes(10))}"
 
 
 def _outputs(event: JobEvent) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def _outputs(event: JobEvent) -> dict[str, Any]:
 
 def _derived(moment: datetime, *words: str) -> ULID:
     digest = hashlib.sha256("\n".join(words).encode()).digest()
-    return ULID.from_bytes(_milliseconds(moment) + digest[:10])
+    return ULID.from_bytes(_sortable_time(moment) + digest[:10])
 
 
-def _milliseconds(moment: datetime) -> bytes:
+def _sortable_time(moment: datetime) -> bytes:
     return int(moment.timestamp() * 1000).to_bytes(6, "big")

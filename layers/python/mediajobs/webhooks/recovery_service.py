@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mediajobs.timestamps import parse, rfc3339
+from mediajobs.timestamps import parse_rfc3339, rfc3339
 from mediajobs.webhooks import attempt_queue, delivery_store
 
 HasTime = Callable[[], bool]
@@ -34,7 +34,7 @@ def recover(webhook_id: str, since: datetime, now: datetime, has_time: HasTime) 
 
 def resume(message: dict[str, Any], now: datetime) -> Recovery:
     """Recovers the page that a message of `attempt_queue.enqueue_recovery` names, and sends the next message."""
-    webhook_id, since = message["webhook_id"], parse(message["since"])
+    webhook_id, since = message["webhook_id"], parse_rfc3339(message["since"])
     page = delivery_store.recover(webhook_id, since, now, position=message["position"])
     return Recovery(page.count, _enqueue_rest(webhook_id, since, page.next_position))
 

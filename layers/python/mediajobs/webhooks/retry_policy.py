@@ -4,7 +4,7 @@ import email.utils
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks.delivery import DeliveryResponse, DeliveryStatus
 
 # Seconds to wait before each attempt: about 75 hours from the first to the last.
@@ -45,9 +45,9 @@ def postpone_seconds(postponements: int, random: float, max_seconds: float) -> f
 
 def failing_since(since: str | None, failed_at: str | None, now: datetime) -> datetime:
     """Returns the start of an endpoint's series of failures, now that it has failed again."""
-    if since is None or failed_at is None or now - parse(failed_at) > _MAX_GAP:
+    if since is None or failed_at is None or now - parse_rfc3339(failed_at) > _MAX_GAP:
         return now
-    return parse(since)
+    return parse_rfc3339(since)
 
 
 def should_disable(since: datetime, now: datetime) -> bool:

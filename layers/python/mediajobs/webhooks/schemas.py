@@ -9,7 +9,7 @@ from mediajobs.api.request_types import Body, Moment, days_beginning, in_utc
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel
 from mediajobs.ids import JOB_ID
-from mediajobs.timestamps import parse
+from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks.delivery import Attempt, Delivery, DeliveryStatus
 from mediajobs.webhooks.endpoints import MAX_URL_LENGTH, Endpoint
 
@@ -107,7 +107,7 @@ def delivery_document(delivery: Delivery) -> DeliveryDocument:
 def _webhook(endpoint: Endpoint, now: datetime) -> dict[str, object]:
     expiries = [secret.expires_at for secret in endpoint.secrets if secret.expires_at]
     return endpoint.model_dump(exclude={"account", "secrets", "failed_at"}) | {
-        "previous_secret_expires_at": max((expiry for expiry in expiries if parse(expiry) > now), default=None)
+        "previous_secret_expires_at": max((expiry for expiry in expiries if parse_rfc3339(expiry) > now), default=None)
     }
 
 
