@@ -154,7 +154,6 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setenv("ALLOW_PRIVATE_URLS", "true")
     monkeypatch.setenv("WEBHOOK_EVENTS_QUEUE", "webhooks")
     monkeypatch.setenv("WEBHOOK_ATTEMPTS_QUEUE", "attempts")
-    monkeypatch.setattr(app, "clock", clock.utc_now)
     monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):
         monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock.utc_now)))

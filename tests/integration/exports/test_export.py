@@ -271,7 +271,7 @@ class TestHandedOver:
         assert ask("GET", place).status_code == 202
         ExportRow(place.rpartition("/")[2]).update([ExportRow.held_until.set(0)])  # minutes pass
         with pytest.raises(Exception, match="All records"):
-            work(message, received=load("background").TRIES)
+            work(message, received=load("background").MAX_RECEIVES)
         answer = ask("GET", place)
         assert answer.status_code == 410
         assert answer.json_body["type"].endswith("export-failed")
