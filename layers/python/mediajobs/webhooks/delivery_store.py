@@ -59,9 +59,20 @@ def create(
         "event": event,
         "job_id": job_id,
         "message_id": payloads.message_id(event_id, at),
-        "status": PENDING,
         "body": body,
         "created_at": rfc3339(at),
+    }
+    values |= _not_attempted(delivery_id, now)
+    put = {"Item": to_item(values), "ConditionExpression": "attribute_not_exists(delivery_id)"}
+    write_if_allowed(lambda: dynamodb.client().put_item(TableName=setting("DELIVERIES_TABLE"), **put))
+    attempt_queue.send([DeliveryReference(endpoint.account, endpoint.webhook_id, delivery_id)])
+    return delivery_id
+
+
+def _not_attempted(delivery_id: str, now: datetime) -> dict[str, Any]:
+    """Returns the attributes of a delivery that is due now for the first time."""
+    return {
+        "status": PENDING,
         "tries": 0,
         "postponements": 0,
         "next_at": to_milliseconds(now),
@@ -70,10 +81,6 @@ def create(
         "expires": expiry(now),
         "attempts": [],
     }
-    put = {"Item": to_item(values), "ConditionExpression": "attribute_not_exists(delivery_id)"}
-    write_if_allowed(lambda: dynamodb.client().put_item(TableName=setting("DELIVERIES_TABLE"), **put))
-    attempt_queue.send([DeliveryReference(endpoint.account, endpoint.webhook_id, delivery_id)])
-    return delivery_id
 
 
 def send_test(endpoint: Endpoint, now: datetime) -> Delivery:

@@ -46,13 +46,8 @@ def create(
         created_at=moment,
         updated_at=moment,
     )
-    add_id: dict[str, Any] = {
-        "UpdateExpression": "ADD ids :id",
-        "ConditionExpression": "attribute_not_exists(ids) OR size(ids) < :max",
-        "ExpressionAttributeValues": {":id": {"SS": [endpoint.webhook_id]}, ":max": {"N": str(MAX_ENDPOINTS)}},
-    }
     put = {"Put": {"TableName": setting("WEBHOOKS_TABLE"), "Item": _item(endpoint)}}
-    if not _write_with_id_set(account, add_id, put):
+    if not _write_with_id_set(account, _add_id(endpoint.webhook_id), put):
         raise Conflict(f"An account has at most {MAX_ENDPOINTS} webhooks. Delete one that is not needed any more.")
     return endpoint
 
@@ -138,6 +133,15 @@ def _replaced_secrets(endpoint: Endpoint, now: datetime) -> list[Secret]:
     if len(valid) >= MAX_SECRETS:
         raise Conflict(f"{MAX_SECRETS} secrets are in use, each for a day. Rotate when the oldest has expired.")
     return valid
+
+
+def _add_id(webhook_id: str) -> dict[str, Any]:
+    """Returns the change of the set of ids, which fails if the account has ten endpoints."""
+    return {
+        "UpdateExpression": "ADD ids :id",
+        "ConditionExpression": "attribute_not_exists(ids) OR size(ids) < :max",
+        "ExpressionAttributeValues": {":id": {"SS": [webhook_id]}, ":max": {"N": str(MAX_ENDPOINTS)}},
+    }
 
 
 def _write_with_id_set(account: str, id_change: dict[str, Any], write: dict[str, Any]) -> bool:

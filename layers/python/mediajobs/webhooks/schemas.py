@@ -31,13 +31,13 @@ class WebhookDocument(LazyModel):
 
 
 class WebhookWithSecret(WebhookDocument):
-    """The same with its secret, which no other answer has."""
+    """An endpoint with its secret, which no other answer has."""
 
     secret: str
 
 
 class WebhookList(LazyModel):
-    """The oldest first; an account has ten at most."""
+    """The endpoints, the oldest first; an account has ten at most."""
 
     webhooks: list[WebhookDocument]
 
@@ -67,14 +67,14 @@ class ListedDelivery(LazyModel):
 
 
 class DeliveryList(LazyModel):
-    """The latest first. A page may be short, or empty, and still have a next one."""
+    """Deliveries, the latest first. A page may be short, or empty, and still have a next one."""
 
     deliveries: list[ListedDelivery]
     next_cursor: str | None
 
 
 class DeliveryDocument(ListedDelivery):
-    """A delivery with every attempt, and in `body` what is sent, to the letter."""
+    """A delivery with every attempt, and in `body` the exact text that is sent."""
 
     body: str
     attempts: list[Attempt]
@@ -121,9 +121,10 @@ def _delivery(delivery: Delivery) -> dict[str, object]:
 
 EventName = Literal["job.completed", "job.failed", "job.progress", "job.cancelled"]
 _URL = "Where to POST: https, and a host of the public internet, without user name or password."
-_EVENTS = "What to tell. `job.progress` is each step of a job from its start to its end."
+_EVENTS = "The events to send. `job.progress` is each step of a job from its start to its end."
 _SINCE = (
-    "What has failed then or later. RFC 3339; without an offset it is UTC, and a date alone is the day's beginning."
+    "Deliveries that failed then or later. RFC 3339; without an offset it is UTC, and a date alone is the beginning of "
+    "the day."
 )
 _JOB_ID = Pattern(f"^{JOB_ID.pattern}$", "write a job's id, as POST /jobs gave it")
 _CURSOR = "The `next_cursor` of a page: goes on where that ended. Same key, webhook and filters."
@@ -137,7 +138,7 @@ Url = Annotated[
     str, Field(min_length=1, max_length=MAX_URL_LENGTH, description=_URL, json_schema_extra={"format": "uri"})
 ]
 Events = Annotated[list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_without_duplicates)]
-Description = Annotated[str, Field(max_length=255, description="Yours, to tell one from the other.")]
+Description = Annotated[str, Field(max_length=255, description="Your own note, to tell webhooks apart.")]
 Enabled = Annotated[bool, Field(strict=True, description="Whether anything is sent.")]
 
 
@@ -199,7 +200,7 @@ class RecoverDeliveries(Body):
 class ListDeliveries(Body):
     """`GET /webhooks/{id}/deliveries`."""
 
-    status: Annotated[Literal["pending", "delivered", "failed"] | None, Field(description="How it stands.")] = None
+    status: Annotated[Literal["pending", "delivered", "failed"] | None, Field(description="With this status.")] = None
     event: Annotated[EventName | Literal["webhook.test"] | None, Field(description="Of this event.")] = None
     job_id: Annotated[Annotated[str, _JOB_ID] | None, Field(description="About this job.")] = None
     per_page: Annotated[int, Field(ge=1, le=500, description="Deliveries on a page, at most.")] = 100
