@@ -23,14 +23,14 @@ RESERVED_MILLISECONDS = 30_000  # enough for one more page, and to store the sta
 
 
 @app.on_sqs_message(queue="background")
-def work(event: SQSEvent) -> Any:
+def run_background_work(event: SQSEvent) -> Any:
     context = cast("LambdaContext", event.context)
-    return process_partial_response(event=event.to_dict(), record_handler=_work, processor=processor, context=context)
+    return process_partial_response(event=event.to_dict(), record_handler=_run, processor=processor, context=context)
 
 
-def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
+def _run(record: SQSRecord, lambda_context: LambdaContext) -> None:
     task = json.loads(record.body)
-    if task["chore"] == "export":
+    if task["kind"] == "export":
         receives = int(record.attributes.approximate_receive_count)
         _export(task["export_id"], lambda_context, last=receives >= MAX_RECEIVES)
     else:

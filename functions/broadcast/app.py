@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 @app.on_dynamodb_record(stream_arn="")
-def progress(event: DynamoDBEvent) -> dict[str, Any]:
+def broadcast(event: DynamoDBEvent) -> dict[str, Any]:
     """Sends one state for each job of a batch. Where that fails, the stream redelivers the job's records and all later
     ones."""
     failed: list[str] = []

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
 from mediajobs import run_each
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.jobs import progress_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.pipeline import admission_service, executions_client
@@ -45,7 +45,7 @@ def schedule(event: CloudWatchEvent) -> None:
 def _sweep() -> None:
     """Runs every duty, then raises if one failed. The alarm of FailedEventsQueue follows three failures."""
     try:
-        run_each.run_each((sweep, expire, service.remove_leftovers), _run)
+        run_each.run_each((sweep, expire, job_command_service.remove_leftovers), _run)
     except ExceptionGroup:
         logger.exception("sweep")  # Lambda itself would log only the group, not the errors in it
         raise

@@ -25,14 +25,12 @@ class _Envelope(BaseModel):
 
 
 @app.on_sqs_message(queue="statistics")
-def roll_up(event: SQSEvent) -> Any:
+def update_statistics(event: SQSEvent) -> Any:
     context = cast("LambdaContext", event.context)
-    return process_partial_response(
-        event=event.to_dict(), record_handler=_roll_up, processor=processor, context=context
-    )
+    return process_partial_response(event=event.to_dict(), record_handler=_update, processor=processor, context=context)
 
 
-def _roll_up(record: SQSRecord) -> None:
+def _update(record: SQSRecord) -> None:
     event = _Envelope.model_validate_json(record.body).detail
     name_index_store.follow(event)
-    logger.info("rolled up", job_id=event.job_id, changed=counter_store.update_counters(event.job_id, event))
+    logger.info("statistics updated", job_id=event.job_id, changed=counter_store.update_counters(event.job_id, event))

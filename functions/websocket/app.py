@@ -70,7 +70,7 @@ def disconnect(event: WebsocketEvent) -> Answer:
 _HANDLERS: dict[str, EventHandler] = {"CONNECT": connect, "MESSAGE": message, "DISCONNECT": disconnect}
 
 
-def socket(event: dict[str, Any], context: Any) -> Answer:
+def handle(event: dict[str, Any], context: Any) -> Answer:
     """Handles all events of a socket in one function, so that a message seldom meets a cold start."""
     return _HANDLERS[event["requestContext"]["eventType"]](event, context)
 

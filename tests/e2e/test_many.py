@@ -41,7 +41,7 @@ def test_an_export_is_the_list_and_a_download(api: Api, created: list[str]) -> N
     assert [row["job_id"] for row in found] == created
 
 
-def test_an_export_that_takes_long_is_made_by_the_chores(api: Api, stack: Stack, created: list[str]) -> None:
+def test_an_export_that_takes_long_is_made_in_the_background(api: Api, stack: Stack, created: list[str]) -> None:
     """Handed over as the API hands over what it has no time for."""
     place = f"/exports/{hand_over(stack)}"
 

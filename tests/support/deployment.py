@@ -129,11 +129,11 @@ class World:
             return
         assert load("outbox").publish({"Records": records}, None) == {"batchItemFailures": []}
 
-    def roll_up(self, events: list[dict[str, Any]]) -> None:
+    def update_statistics(self, events: list[dict[str, Any]]) -> None:
         records = [_ENVELOPE_OF_SQS | {"messageId": str(n), "body": json.dumps(e)} for n, e in enumerate(events)]
         if not records:
             return
-        assert load("statistics").roll_up({"Records": records}, None) == {"batchItemFailures": []}
+        assert load("statistics").update_statistics({"Records": records}, None) == {"batchItemFailures": []}
 
     def schedule(self, event: dict[str, Any]) -> list[str]:
         """Gives the ids of the jobs that were admitted on account of the event."""

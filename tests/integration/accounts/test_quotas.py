@@ -12,7 +12,7 @@ from moto.dynamodb.models import DynamoDBBackend
 
 from mediajobs import clock, timestamps
 from mediajobs.accounts import quota_store
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.errors import QuotaExceeded
 from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
@@ -277,7 +277,7 @@ def test_usage_tells_quotas_with_or_without_a_limit(ask: Ask) -> None:
 def test_a_refused_retry_is_a_conflict_to_whoever_knows_no_quotas(ask: Ask) -> None:
     quota_store.change("acme", {"concurrent_jobs": 1})
     job = job_store.get(created(ask, source_url="https://example.com/a.mp4"))
-    cancelled: Job = service.cancel(job).job
+    cancelled: Job = job_command_service.cancel(job).job
     created(ask)
     with pytest.raises(QuotaExceeded, match="1 job"):
-        service.retry(cancelled, from_start=False)
+        job_command_service.retry(cancelled, from_start=False)

@@ -46,7 +46,7 @@ def settle(world: World, *, backwards: bool = False) -> dict[str, Any]:
     """All events are handled. Gives what is told of the account's usage."""
     world.publish(world.stream.read())
     for event in sorted(world.bus.read(), key=lambda event: event["detail"]["version"], reverse=backwards):
-        world.roll_up([event])
+        world.update_statistics([event])
     told: dict[str, Any] = world.ask("acme", "GET", "/usage").body
     return told
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from chalice.test import Client, HTTPResponse
 
-from mediajobs.commands import bulk_retry_service, service
+from mediajobs.commands import bulk_retry_service, job_command_service
 from mediajobs.commands.bulk_retry_service import Walk
 from mediajobs.commands.schemas import RetryJobs
 from mediajobs.errors import Conflict
@@ -65,7 +65,9 @@ def work_off(told: list[str]) -> int:
         if not told:
             return rounds
         with Client(load("background").app) as client:
-            client.lambda_.invoke("work", client.events.generate_sqs_event(told, queue_name="background"))
+            client.lambda_.invoke(
+                "run_background_work", client.events.generate_sqs_event(told, queue_name="background")
+            )
         told = messages()
     raise AssertionError("it never ends")
 
@@ -117,13 +119,13 @@ def test_what_cannot_be_retried_is_counted_with_its_reason(ask: Ask) -> None:
 
 
 def test_whoever_is_quicker_is_counted(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id, retry = ended(Status.FAILED), service.retry
+    job_id, retry = ended(Status.FAILED), job_command_service.retry
 
     def late(job: Job, *, from_start: bool) -> Job:
         retry(job, from_start=from_start)
         return retry(job, from_start=from_start)
 
-    monkeypatch.setattr(service, "retry", late)
+    monkeypatch.setattr(job_command_service, "retry", late)
     assert counts(ask("POST", "/jobs/retry", {"filter": {}})) == done(0, changed_meanwhile=1)
     with pytest.raises(Conflict):
         retry(job_store.get(job_id), from_start=False)

@@ -115,7 +115,7 @@ def as_rows(text: str) -> list[list[str]]:
     return [list(ListedJob.model_fields), *cells]
 
 
-def chores() -> list[str]:
+def queued_messages() -> list[str]:
     """Takes every message off the queue."""
     client, found = boto3.client("sqs"), []
     while messages := client.receive_message(QueueUrl=SETTINGS["BACKGROUND_QUEUE"], MaxNumberOfMessages=10).get(
@@ -133,7 +133,7 @@ def work(body: str, received: int = 1) -> Any:
     with Client(door.app) as client:
         event = client.events.generate_sqs_event([body], queue_name="background")
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
-        return client.lambda_.invoke("work", event).payload
+        return client.lambda_.invoke("run_background_work", event).payload
 
 
 class Ticks:
@@ -207,7 +207,7 @@ class TestHandedOver:
         assert place == f"/exports/{answer.json_body['export_id']}"
         assert ask("GET", place).status_code == 202
         assert int(ask("GET", place).headers["Retry-After"]) > 0
-        while messages := chores():
+        while messages := queued_messages():
             work(messages[0])
         body = fetch(ask("GET", place))
         assert rows(body) == as_rows(expected) if form == "csv" else body.decode() == expected
@@ -217,8 +217,8 @@ class TestHandedOver:
         expected = listed(ask, {})
         export_id = ask("GET", "/jobs/export", query={"format": "json"}).json_body["export_id"]
         runs = 0
-        while messages := chores():
-            assert messages == [json.dumps({"chore": "export", "export_id": export_id})]
+        while messages := queued_messages():
+            assert messages == [json.dumps({"kind": "export", "export_id": export_id})]
             export_service.resume(export_id, Ticks(0), 60)
             runs += 1
         assert runs == 3
@@ -228,7 +228,7 @@ class TestHandedOver:
         create()
         expected = listed(ask, {})
         export_id = ask("GET", "/jobs/export", query={"format": "json"}).json_body["export_id"]
-        (message,) = chores()
+        (message,) = queued_messages()
         export_service.resume(export_id, Ticks(1), 60)
         with calls() as sent:
             for _ in range(9):
@@ -264,7 +264,7 @@ class TestHandedOver:
     def test_one_that_cannot_be_finished_says_so(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         create()
         place = ask("GET", "/jobs/export").headers["Location"]
-        (message,) = chores()
+        (message,) = queued_messages()
         monkeypatch.setattr(page_query, "page", broken)
         with pytest.raises(Exception, match="All records"):
             work(message, received=1)
@@ -291,7 +291,7 @@ class TestHandedOver:
         assert ask("GET", "/exports/nothing").status_code == 404
         ExportRow(place.rpartition("/")[2]).update([ExportRow.expires.set(0)])
         assert ask("GET", place).status_code == 404
-        (message,) = chores()
+        (message,) = queued_messages()
         assert work(message) == {"batchItemFailures": []}
 
 

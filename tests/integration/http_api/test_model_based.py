@@ -128,7 +128,7 @@ class Api(RuleBasedStateMachine):
         self.fetched: set[str] = set()
         self.refused: set[str] = set()  # accounts: there was no slot for a job of theirs
         self.records: list[dict[str, Any]] = []
-        self.events: dict[str, list[dict[str, Any]]] = {"schedule": [], "roll_up": []}
+        self.events: dict[str, list[dict[str, Any]]] = {"schedule": [], "update_statistics": []}
         self.later(0)
 
     def teardown(self) -> None:
@@ -256,11 +256,15 @@ class Api(RuleBasedStateMachine):
         del self.records[: max(1, number - again)]
         self.collect()
 
-    @precondition(lambda self: self.events["roll_up"])
+    @precondition(lambda self: self.events["update_statistics"])
     @rule(which=st.lists(picks, min_size=1, max_size=4), keep=st.booleans())
     def count(self, which: list[int], keep: bool) -> None:  # noqa: FBT001
-        taken = [self.taken(self.events["roll_up"], each, keep=keep) for each in which if self.events["roll_up"]]
-        self.world.roll_up(taken)
+        taken = [
+            self.taken(self.events["update_statistics"], each, keep=keep)
+            for each in which
+            if self.events["update_statistics"]
+        ]
+        self.world.update_statistics(taken)
 
     @precondition(lambda self: self.events["schedule"])
     @rule(which=picks, keep=st.booleans())
@@ -406,10 +410,10 @@ class Api(RuleBasedStateMachine):
 
     def to_count(self, _job_id: str, _attempt: int, which: int) -> Act:
         """An event is counted that will come again."""
-        if not self.events["roll_up"]:
+        if not self.events["update_statistics"]:
             return NOTHING
-        event = self.taken(self.events["roll_up"], which, keep=True)
-        return Act(lambda: self.world.roll_up([event]), nothing)
+        event = self.taken(self.events["update_statistics"], which, keep=True)
+        return Act(lambda: self.world.update_statistics([event]), nothing)
 
     def to_validate(self, job_id: str, attempt: int, duration: float) -> Act:
         size = self.model.uploaded.get(job_id, FETCHED)
@@ -483,8 +487,8 @@ class Api(RuleBasedStateMachine):
                 mixed.shuffle(lying)
             while self.events["schedule"]:
                 self.admit(self.events["schedule"].pop())
-            self.world.roll_up(self.events["roll_up"])
-            self.events["roll_up"].clear()
+            self.world.update_statistics(self.events["update_statistics"])
+            self.events["update_statistics"].clear()
             self.statuses_move_along_legal_edges()
 
     # Comparisons.

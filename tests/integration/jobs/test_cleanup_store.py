@@ -6,7 +6,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.jobs.tables import DELETED, DeletedRow
 from mediajobs.timestamps import parse_rfc3339
 from tests.support.clocks import START
@@ -33,7 +33,7 @@ def deleted(world: World, *, files: bool = True) -> str:
 def look(world: World, at: int) -> list[str]:
     """The sweep of that minute."""
     world.clock.milliseconds = START + at * MINUTE
-    return service.remove_leftovers()
+    return job_command_service.remove_leftovers()
 
 
 def come(world: World, job_id: str, *, told: bool = True) -> None:
@@ -71,7 +71,7 @@ def test_within_the_hour_nobody_needs_to_tell(world: World) -> None:
 def test_one_that_comes_during_the_look_is_not_overlooked(world: World, calls: int) -> None:
     job_id = deleted(world)
     world.clock.milliseconds = START + 121 * MINUTE
-    world.interleaved(service.remove_leftovers, lambda: come(world, job_id), after=calls)
+    world.interleaved(job_command_service.remove_leftovers, lambda: come(world, job_id), after=calls)
     look(world, 125)
     assert lying() == []
 

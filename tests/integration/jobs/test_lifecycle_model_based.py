@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from mediajobs import clock
 from mediajobs.accounts import quota_store
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.errors import Conflict, NotFound, QuotaExceeded, Stopped
 from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import TERMINAL, Status, queue_rank
@@ -160,7 +160,7 @@ class JobLife(RuleBasedStateMachine):
         transition_store.transition(job_id, Status.QUEUED, retry=True, quota=quota)
 
     def delete(self, job_id: str) -> None:
-        service.delete(job_store.get(job_id), with_files=False)
+        job_command_service.delete(job_store.get(job_id), with_files=False)
         self.deleted.add(job_id)
 
     def alive(self) -> list[str]:

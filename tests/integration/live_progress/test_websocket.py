@@ -93,11 +93,11 @@ class Room:
     def flow(self, records: list[dict[str, Any]] | None = None) -> None:
         found = self.read() if records is None else records
         if found:
-            assert load("broadcast").progress({"Records": found}, None) == {"batchItemFailures": []}
+            assert load("broadcast").broadcast({"Records": found}, None) == {"batchItemFailures": []}
 
     def _event(self, kind: str, connection: str, **more: Any) -> dict[str, Any]:
         about = {"eventType": kind, "connectionId": connection, "apiId": "sockets", "stage": "test", "domainName": "x"}
-        answer: dict[str, Any] = load("websocket").socket({"requestContext": about, "body": "", **more}, None)
+        answer: dict[str, Any] = load("websocket").handle({"requestContext": about, "body": "", **more}, None)
         return answer
 
 
@@ -558,7 +558,7 @@ def test_a_failure_of_the_table_gives_the_records_back_and_the_other_jobs_go_on(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(subscriber_store, "of_job", fail)
-        answer = load("broadcast").progress({"Records": records}, None)
+        answer = load("broadcast").broadcast({"Records": records}, None)
     first = next(r for r in records if r["dynamodb"]["Keys"]["job_id"]["S"] == broken)["dynamodb"]["SequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": first}]}
     room.flow(records)

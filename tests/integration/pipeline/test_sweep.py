@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from mediajobs import clock
 from mediajobs.accounts import quota_store
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.jobs import cleanup_store, job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -149,7 +149,7 @@ def a_minute_goes_by() -> None:
 
 @pytest.mark.usefixtures("admitted")
 def test_the_clock_sweeps_the_files_of_deleted_jobs_too(states: Any) -> None:
-    service.delete(job_store.get("J"), with_files=True)
+    job_command_service.delete(job_store.get("J"), with_files=True)
     DeletedRow("J", DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#J")])
     boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"late")
     a_minute_goes_by()
@@ -199,7 +199,7 @@ def test_a_duty_that_fails_keeps_no_other_from_its_turn_and_is_told(
 
         return act
 
-    for place, name in ((scheduler, "sweep"), (scheduler, "expire"), (service, "remove_leftovers")):
+    for place, name in ((scheduler, "sweep"), (scheduler, "expire"), (job_command_service, "remove_leftovers")):
         monkeypatch.setattr(place, name, duty(name))
     with pytest.raises(ExceptionGroup):
         a_minute_goes_by()
@@ -212,7 +212,7 @@ def test_a_job_that_cannot_be_ended_or_cleared_away_keeps_no_other_from_it(
     for job_id in ("A", "B", "C", "D"):
         pending_job(job_id, ago=timedelta(hours=3))
     for job_id in ("C", "D"):
-        service.delete(job_store.get(job_id), with_files=True)
+        job_command_service.delete(job_store.get(job_id), with_files=True)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set(f"2020-01-01T00:00:00.000Z#{job_id}")])
         boto3.client("s3").put_object(Bucket="media", Key=f"sources/{job_id}/source", Body=b"late")
     abort, find = MediaBucket.abort_uploads, source_size

@@ -193,7 +193,7 @@ def test_a_batch_of_which_nothing_can_be_written_ends_in_time_and_comes_again(mo
     monkeypatch.setattr(random, "uniform", lambda _least, most: most)
     monkeypatch.setattr(counter_store, "_try_write", lambda *_: False)
     with pytest.raises(BatchProcessingError):  # since all of it failed
-        load("statistics").roll_up({"Records": [record(job_id) for job_id in ids]}, None)
+        load("statistics").update_statistics({"Records": [record(job_id) for job_id in ids]}, None)
     assert len(slept) >= 5 * len(ids)
     assert sum(slept) < 0.6 * seconds
 
@@ -208,7 +208,7 @@ def test_the_door_counts_what_the_bus_sends_and_names_what_must_come_again(monke
         return count(job_id, told)
 
     monkeypatch.setattr(counter_store, "update_counters", broken)
-    answer = load("statistics").roll_up({"Records": [record("J"), record("K")]}, None)
+    answer = load("statistics").update_statistics({"Records": [record("J"), record("K")]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "K"}]}
     assert +counter_store.read("acme", *ALWAYS) == {"jobs.pending.5": 1}
     assert name_index_store.jobs_with("acme", "a") == {"J"}

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.errors import Stopped
 from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
@@ -57,8 +57,8 @@ def watchers() -> list[threading.Thread]:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda: service.cancel(job_store.get("J")),
-        lambda: service.delete(job_store.get("J"), with_files=False),
+        lambda: job_command_service.cancel(job_store.get("J")),
+        lambda: job_command_service.delete(job_store.get("J"), with_files=False),
         lambda: transition_store.transition("J", Status.FAILED, attempt=1),
     ],
     ids=["cancelled", "deleted", "failed"],
@@ -82,13 +82,13 @@ def test_a_task_that_looks_ends_by_itself(
 
 def test_a_task_that_does_not_look_is_ended_with_its_process(quick: list[int]) -> None:
     with cancellation_watch.watch_attempt("J", 1):
-        service.cancel(job_store.get("J"))
+        job_command_service.cancel(job_store.get("J"))
         until(lambda: quick)
     assert quick == [cancellation_watch.EXIT_STOPPED]
 
 
 def test_a_retry_ends_the_tasks_of_the_attempt_before(quick: list[int]) -> None:
-    service.cancel(job_store.get("J"))
+    job_command_service.cancel(job_store.get("J"))
     transition_store.transition("J", Status.QUEUED, retry=True)
     admission_service.admit("acme")
     with cancellation_watch.watch_attempt("J", 1) as old, cancellation_watch.watch_attempt("J", 2) as new:
@@ -115,7 +115,7 @@ def test_a_dead_database_ends_no_task(quick: list[int], monkeypatch: pytest.Monk
         until(lambda: len(failures) > 1)
         assert not over.is_set()
         monkeypatch.setenv("JOBS_TABLE", "JobsTable")
-        service.cancel(job_store.get("J"))
+        job_command_service.cancel(job_store.get("J"))
         assert over.wait(HANG_SECONDS), "it looks no more"
 
 

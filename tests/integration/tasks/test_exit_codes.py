@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
@@ -197,7 +197,7 @@ def test_what_earlier_attempts_made_counts_unless_the_job_began_anew() -> None:
 
 def test_a_task_of_a_deleted_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, AssertionError("it began"))
-    service.delete(job_store.get("J"), with_files=False)
+    job_command_service.delete(job_store.get("J"), with_files=False)
     assert entry.main(ARGUMENTS) == entry.STOPPED
 
 
@@ -210,6 +210,6 @@ def upload(body: bytes) -> None:
 
 
 def retry(*, from_start: bool) -> None:
-    service.cancel(job_store.get("J"))
-    service.retry(job_store.get("J"), from_start=from_start)
+    job_command_service.cancel(job_store.get("J"))
+    job_command_service.retry(job_store.get("J"), from_start=from_start)
     admission_service.admit("acme")

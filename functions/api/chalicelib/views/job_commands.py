@@ -9,7 +9,7 @@ from chalicelib.http.ownership import get_own_job
 from chalicelib.http.problems import Problem, ProblemDocument
 from chalicelib.http.responses import json_answer
 from chalicelib.http.routes import ApiRequest, Routes
-from mediajobs.commands import bulk_retry_service, service
+from mediajobs.commands import bulk_retry_service, job_command_service
 from mediajobs.commands.schemas import (
     CancelledJob,
     ChangePriority,
@@ -34,7 +34,7 @@ routes = Routes("jobs")
 @routes.route("POST", "/jobs/{job_id}/cancel", {HTTPStatus.OK: CancelledJob, HTTPStatus.BAD_REQUEST: ProblemDocument})
 def cancel(request: ApiRequest, job_id: str) -> Response:
     """Cancel a job. Its tasks stop within seconds."""
-    outcome = service.cancel(get_own_job(request.caller, job_id))
+    outcome = job_command_service.cancel(get_own_job(request.caller, job_id))
     if outcome.transition is Transition.ILLEGAL:
         detail = f"Cannot cancel job with status: {outcome.job.status}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail, slug="job-has-ended")
@@ -44,7 +44,7 @@ def cancel(request: ApiRequest, job_id: str) -> Response:
 @routes.route("POST", "/jobs/{job_id}/retry", {HTTPStatus.ACCEPTED: RetriedJob}, body=RetryJob, body_optional=True)
 def retry(request: ApiRequest, job_id: str) -> Response:
     """Run a failed or cancelled job again, from the task that failed or from its start."""
-    job = service.retry(get_own_job(request.caller, job_id), from_start=request.body.origin == "start")
+    job = job_command_service.retry(get_own_job(request.caller, job_id), from_start=request.body.origin == "start")
     return json_answer(RetriedJob(job_id=job_id, status=job.status, attempt=job.attempt), HTTPStatus.ACCEPTED)
 
 
@@ -77,7 +77,7 @@ def prioritise(request: ApiRequest, job_id: str) -> Response:
 @routes.route("DELETE", "/jobs/{job_id}", {HTTPStatus.OK: DeletedJob}, query=DeleteJob)
 def delete(request: ApiRequest, job_id: str) -> Response:
     """Delete a job, by default with its source and its outputs. A running job is cancelled first."""
-    count = service.delete(get_own_job(request.caller, job_id), with_files=request.query.delete_files)
+    count = job_command_service.delete(get_own_job(request.caller, job_id), with_files=request.query.delete_files)
     return json_answer(DeletedJob(job_id=job_id, files_deleted=count))
 
 

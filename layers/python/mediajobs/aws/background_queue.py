@@ -13,12 +13,12 @@ from mediajobs.settings import setting
 
 def enqueue_export(export_id: str) -> None:
     """Asks for the next part of an export."""
-    _send({"chore": "export", "export_id": export_id})
+    _send({"kind": "export", "export_id": export_id})
 
 
 def enqueue_retry(walk: Any) -> None:
     """Asks for the next part of a bulk retry. `walk`: a `Walk` of `commands.bulk_retry_service` as JSON data."""
-    _send({"chore": "retry", "walk": walk})
+    _send({"kind": "retry", "walk": walk})
 
 
 def _send(message: dict[str, Any]) -> None:

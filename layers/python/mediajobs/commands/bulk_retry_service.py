@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mediajobs import clock
 from mediajobs.aws import background_queue
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.commands.schemas import RetriedJobs, RetryJobs
 from mediajobs.errors import Conflict, Contention, NotFound, QuotaExceeded, RetryRefused
 from mediajobs.jobs import job_store
@@ -100,7 +100,7 @@ def _retry(job_id: str, walk: Walk) -> str | None:
         job = job_store.get(job_id)
         if job.completed_at is None or job.completed_at > walk.requested_at:
             return _CHANGED
-        service.retry(job, from_start=walk.request.origin == "start")
+        job_command_service.retry(job, from_start=walk.request.origin == "start")
     except RetryRefused as refusal:
         return refusal.reason
     except QuotaExceeded as refusal:

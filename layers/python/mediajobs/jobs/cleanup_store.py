@@ -1,7 +1,8 @@
 """What has to be cleaned up later: uploads that never came, and files that appear after their job was deleted.
 
-Both are entries of the index of waiting jobs, each kind in a queue of its own, sorted by the time at which it is due. A
-sweep takes what is due: `mediajobs.pipeline.sweep_service` the uploads, `mediajobs.commands.service` the files.
+Both are entries of the index of waiting jobs, each kind in a queue of its own, sorted by the time at which it is due.
+A sweep takes what is due: `mediajobs.pipeline.sweep_service` the uploads, `mediajobs.commands.job_command_service`
+the files.
 """
 
 from datetime import datetime, timedelta

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from chalice.test import HTTPResponse
 
 from mediajobs.accounts import key_store
-from mediajobs.commands import service
+from mediajobs.commands import job_command_service
 from mediajobs.errors import Conflict, NotFound, Stopped
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store, lifecycle, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status, Transition
@@ -125,7 +125,7 @@ class TestCancel:
         seen = job_store.get(job_id)
         transition_store.transition(job_id, Status.UPLOADING, attempt=1)
         transition_store.transition(job_id, Status.COMPLETED, attempt=1)
-        outcome = service.cancel(seen)
+        outcome = job_command_service.cancel(seen)
         assert (outcome.transition, outcome.job.status) == (Transition.ILLEGAL, Status.COMPLETED)
 
     def test_it_wins_cleanly_against_completion_and_takes_the_manifest_back(
@@ -135,7 +135,7 @@ class TestCancel:
         write = MediaBucket.write_json
 
         def late(self: MediaBucket, key: str, value: Any) -> None:
-            service.cancel(job_store.get(job_id))
+            job_command_service.cancel(job_store.get(job_id))
             write(self, key, value)
 
         monkeypatch.setattr(MediaBucket, "write_json", late)
@@ -184,12 +184,12 @@ class TestRetry:
 
     def test_two_retries_at_once_make_one_attempt(self, ask: Ask) -> None:
         seen = job_store.get(ended(ask, Status.FAILED))
-        service.retry(seen, from_start=False)
+        job_command_service.retry(seen, from_start=False)
         with pytest.raises(Conflict, match="changed meanwhile"):
-            service.retry(seen, from_start=False)
+            job_command_service.retry(seen, from_start=False)
         transition_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="changed meanwhile"):
-            service.retry(seen, from_start=False)
+            job_command_service.retry(seen, from_start=False)
         assert job_store.get(seen.job_id).attempt == 2
 
     @pytest.mark.parametrize("body", [{"from": "middle"}, {"start": True}, {"origin": "start"}, [], 7])
@@ -283,7 +283,7 @@ class TestPriority:
         transition_store.transition(seen.job_id, Status.CANCELLED)
         with pytest.raises(Conflict, match="cancelled"):
             job_store.set_priority(seen, 9)
-        service.delete(job_store.get(seen.job_id), with_files=False)
+        job_command_service.delete(job_store.get(seen.job_id), with_files=False)
         with pytest.raises(NotFound):
             job_store.set_priority(seen, 9)
         assert items_of(seen.job_id) == []
@@ -352,7 +352,7 @@ class TestDelete:
         write = MediaBucket.write_json
 
         def late(self: MediaBucket, key: str, value: Any) -> None:
-            service.delete(job_store.get(job_id), with_files=True)
+            job_command_service.delete(job_store.get(job_id), with_files=True)
             write(self, key, value)
 
         monkeypatch.setattr(MediaBucket, "write_json", late)
@@ -367,7 +367,7 @@ class TestDelete:
             if retries:
                 retries.pop()
                 put(source_key(job_id))
-                service.retry(job_store.get(job_id), from_start=False)
+                job_command_service.retry(job_store.get(job_id), from_start=False)
                 assert admission_service.admit("acme") == [job_id]
             return remove(job, **how)
 
@@ -380,11 +380,11 @@ class TestDelete:
         job_id = ended(ask, Status.COMPLETED)
         ok(ask("DELETE", f"/jobs/{job_id}"))
         put(source_key(job_id))
-        assert service.remove_leftovers() == [], "its upload URL is still good"
+        assert job_command_service.remove_leftovers() == [], "its upload URL is still good"
         due = parse_rfc3339(DeletedRow.get(job_id, DELETED).queue_rank.partition("#")[0])
         assert due > datetime.now(UTC) + timedelta(hours=1, minutes=59)
         DeletedRow(job_id, DELETED).update([DeletedRow.queue_rank.set("2020-01-01T00:00:00.000Z#x")])
-        assert service.remove_leftovers() == [job_id]
+        assert job_command_service.remove_leftovers() == [job_id]
         assert lying() == []
         assert cleanup_store.due_cleanups() == []
 
