@@ -15,7 +15,7 @@ _END_OF_THE_TABLE = "\n    )\n}\n"
 def run(tests: Path, rung: str, folder: Path) -> None:
     """`tests` is a file of them, which pytest does not collect by itself; `rung` is the entry as Python."""
     copy = shutil.copytree(_LIBRARY, folder / "mediajobs", ignore=shutil.ignore_patterns("__pycache__"))
-    table = copy / "media" / "outputs.py"
+    table = copy / "media" / "renditions.py"
     text = table.read_text()
     assert text.count(_END_OF_THE_TABLE) == 1
     table.write_text(text.replace(_END_OF_THE_TABLE, f"\n        {rung},{_END_OF_THE_TABLE}"))

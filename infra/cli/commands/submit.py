@@ -15,7 +15,7 @@ from infra.cli.output import console
 from infra.cli.shared_options import ApiKey, ApiUrl, AsJson, Watch, connect, without_unset
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
-from mediajobs.media.outputs import RENDITIONS
+from mediajobs.media.renditions import RENDITIONS
 
 _PANEL = "Outputs (default: all)"
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from mediajobs.api.request_types import BATCH_ID
 from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
-from mediajobs.media.outputs import DOWNLOADS, RENDITIONS
+from mediajobs.media.outputs import DOWNLOADS
+from mediajobs.media.renditions import RENDITIONS
 
 PATH: dict[str, dict[str, Any]] = {
     "job_id": {"description": "The job's id.", "schema": {"type": "string", "pattern": f"^{JOB_ID.pattern}$"}},

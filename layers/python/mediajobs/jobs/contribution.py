@@ -4,7 +4,7 @@ from collections import Counter
 
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
-from mediajobs.media.outputs import RENDITIONS
+from mediajobs.media.renditions import RENDITIONS
 
 
 def counts_of(job: Job) -> Counter[str]:

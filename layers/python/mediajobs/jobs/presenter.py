@@ -21,7 +21,8 @@ from mediajobs.jobs.schemas import (
     TranscriptionDocument,
 )
 from mediajobs.media.options import Options
-from mediajobs.media.outputs import RENDITIONS, TRANSCRIPTS, documented_renditions
+from mediajobs.media.outputs import TRANSCRIPTS
+from mediajobs.media.renditions import RENDITIONS, documented_renditions
 from mediajobs.media.source import NO_AUDIO
 from mediajobs.media.tasks import SECONDS_FIELDS, tasks_for
 

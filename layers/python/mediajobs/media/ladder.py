@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from mediajobs.media.manifests import Absent
 from mediajobs.media.options import Options
-from mediajobs.media.outputs import RENDITIONS
+from mediajobs.media.renditions import RENDITIONS
 from mediajobs.media.source import NO_AUDIO, SourceFacts, VideoFacts
 
 KEYFRAME_SECONDS = 4

@@ -7,7 +7,7 @@ from pydantic_core import core_schema
 
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel
-from mediajobs.media.outputs import DEFAULT_RENDITIONS, RENDITIONS
+from mediajobs.media.renditions import DEFAULT_RENDITIONS, RENDITIONS
 
 # To pydantic a Literal of the names in the table; mypy takes no Literal that is computed.
 RenditionName = Annotated[str, GetPydanticSchema(lambda _type, _handler: core_schema.literal_schema(list(RENDITIONS)))]

@@ -1,54 +1,8 @@
-"""The table of outputs: what a job can make. All other modules derive names, files and tasks of outputs from it."""
+"""The files that a job can make, by their names in the API: the renditions of the table and all others."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Rung:
-    """One rung of the bitrate ladder, which is one rendition.
-
-    `short_side` is in pixels, `crf` is x264's, and `max_bitrate` (bit/s) caps it at up to 30 frames/s. A job makes it
-    unless its options say otherwise where it is `by_default`; every document then has it, made or not.
-    """
-
-    name: str
-    short_side: int
-    crf: int
-    max_bitrate: int
-    by_default: bool = False
-
-    @property
-    def task(self) -> str:
-        return f"transcode_{self.name}"
-
-    @property
-    def seconds_field(self) -> str:
-        """What `processing_time` calls the seconds that its task took."""
-        return f"{self.task}_seconds"
-
-    @property
-    def weight(self) -> int:
-        """Its task's share of a job's progress: 25, and above 720p more, in proportion to the pixels."""
-        return round(25 * max(1.0, self.short_side / 720) ** 2)
-
-
-# By name, the smallest first. A new rendition is one entry more.
-RENDITIONS = {
-    rung.name: rung
-    for rung in (
-        Rung("360p", short_side=360, crf=23, max_bitrate=1_000_000, by_default=True),
-        Rung("720p", short_side=720, crf=23, max_bitrate=3_500_000, by_default=True),
-    )
-}
-
-
-DEFAULT_RENDITIONS = [rung.name for rung in RENDITIONS.values() if rung.by_default]
-
-
-def documented_renditions(names: Collection[str]) -> list[str]:
-    """The renditions that documents have: those that are made by default, and those of `names`."""
-    return [rung.name for rung in RENDITIONS.values() if rung.by_default or rung.name in names]
+from mediajobs.media.renditions import RENDITIONS
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import create_model
 
 from mediajobs.base_model import LazyModel, omitted_when_none
-from mediajobs.media.outputs import RENDITIONS
+from mediajobs.media.renditions import RENDITIONS
 
 
 def with_renditions(base: type[LazyModel], kind: Any) -> type[LazyModel]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mediajobs.media.options import Options
-from mediajobs.media.outputs import RENDITIONS, Rung
+from mediajobs.media.renditions import RENDITIONS, Rung
 
 
 @dataclass(frozen=True)

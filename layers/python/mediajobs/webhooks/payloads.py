@@ -13,7 +13,8 @@ from ulid import ULID
 
 from mediajobs.jobs.events import JobEvent
 from mediajobs.jobs.lifecycle import RUNNING, TERMINAL, Status
-from mediajobs.media.outputs import MEDIA_FILES, RENDITIONS, TRANSCRIPTS, documented_renditions
+from mediajobs.media.outputs import MEDIA_FILES, TRANSCRIPTS
+from mediajobs.media.renditions import RENDITIONS, documented_renditions
 from mediajobs.timestamps import rfc3339
 
 COMPLETED, FAILED, PROGRESS, CANCELLED = "job.completed", "job.failed", "job.progress", "job.cancelled"
