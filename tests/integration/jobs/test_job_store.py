@@ -206,9 +206,9 @@ def test_whose_jobs_all_began_is_forgotten_in_the_end(monkeypatch: pytest.Monkey
     assert admission_service.admit_waiting() == []
     assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
-    noted = waiting_account_store.read().marked["acme"]
+    marked = waiting_account_store.read().marked["acme"]
     waiting_account_store.mark("acme")
-    waiting_account_store.clear("acme", noted)  # a sweep that read the note before
+    waiting_account_store.clear("acme", marked)  # a sweep that read the mark before
     assert waiting_account_store.read().accounts == {"acme"}
     later(monkeypatch, 120)
     assert admission_service.admit_waiting() == []

@@ -56,7 +56,7 @@ def recount(ids: list[str], gone: Gone, account: str, first: int, last: int) -> 
     ]
     mine = [each for each in counted if each[0].account == account and each[0].job_id in ids]
     return +counters.total_of(
-        tally for job, tally in mine if first <= timestamps.to_milliseconds(parse_rfc3339(job.created_at)) <= last
+        counts for job, counts in mine if first <= timestamps.to_milliseconds(parse_rfc3339(job.created_at)) <= last
     )
 
 

@@ -49,7 +49,7 @@ counts = st.dictionaries(st.sampled_from(["jobs.failed.5", "media_ms", "x"]), st
 
 
 @given(counts, counts)
-def test_a_change_leads_from_one_tally_to_the_other(before: dict[str, int], after: dict[str, int]) -> None:
+def test_a_change_leads_from_some_counts_to_others(before: dict[str, int], after: dict[str, int]) -> None:
     reached = counters.total_of([before, counters.difference(before, after)])
     assert {name: number for name, number in reached.items() if number} == {
         name: number for name, number in after.items() if number
@@ -117,12 +117,12 @@ def test_a_source_counts_when_it_is_stored_or_on_its_way(fields: dict[str, Any],
 
 
 def test_jobs_are_found_by_status_and_priority() -> None:
-    tally = {"jobs.failed.5": 2, "jobs.failed.10": 3, "jobs.queued.10": 4, "media_ms": 100}
-    assert counters.jobs_of(tally) == 9
-    assert counters.jobs_of(tally, [Status.FAILED]) == 5
-    assert counters.jobs_of(tally, priority=10) == 7
-    assert counters.jobs_of(tally, [Status.FAILED, Status.CANCELLED], 5) == 2
-    assert counters.jobs_by_status(tally)[Status.FAILED] == 5
+    counts = {"jobs.failed.5": 2, "jobs.failed.10": 3, "jobs.queued.10": 4, "media_ms": 100}
+    assert counters.jobs_of(counts) == 9
+    assert counters.jobs_of(counts, [Status.FAILED]) == 5
+    assert counters.jobs_of(counts, priority=10) == 7
+    assert counters.jobs_of(counts, [Status.FAILED, Status.CANCELLED], 5) == 2
+    assert counters.jobs_by_status(counts)[Status.FAILED] == 5
 
 
 @given(st.integers(0, 2**41))
