@@ -161,8 +161,8 @@ class History:
             yield from (("NameIndexTable", {"part": {"S": part}, "entry": {"S": entry}}) for part, entry in name)
             self._count(job, self.end - number * STEP)
         self.loaded = size
-        for (owner, block), tally in self._blocks.items():
-            sums = {name: {"N": str(number)} for name, number in tally.items()}
+        for (owner, block), counts in self._blocks.items():
+            sums = {name: {"N": str(number)} for name, number in counts.items()}
             yield "StatisticsTable", {"owner": {"S": owner}, "block": {"S": block}, **sums}
 
     def some_waiting(self) -> list[str]:
@@ -193,12 +193,12 @@ class History:
 
     def _count(self, job: Job, moment: int) -> None:
         """As mediajobs.rollups does it, one transaction after the other."""
-        tally = contribution.counts_of(job)
+        counts = contribution.counts_of(job)
         owners = [(f"account#{ACCOUNT}", block) for block in time_blocks.blocks_of(moment)]
         if job.batch_id:
             owners.append((f"batch#{ACCOUNT}#{job.batch_id}", "all"))
         for owner in owners:
-            self._blocks.setdefault(owner, Counter()).update(tally)
+            self._blocks.setdefault(owner, Counter()).update(counts)
 
 
 class Account:
