@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(bucket: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> task_context.Made:
+def whole(bucket: MediaBucket, tmp_path_factory: pytest.TempPathFactory) -> task_context.MediaRun:
     """All outputs of a source of 9 s that is large enough for every rendition."""
     path = tmp_path_factory.mktemp("whole") / "clip.mp4"
-    return task_context.make(bucket, media_samples.clip(path, "1280x720", 9, "15000/1001"))
+    return task_context.run_media(bucket, media_samples.clip(path, "1280x720", 9, "15000/1001"))

@@ -9,12 +9,12 @@ import pytest
 from mediajobs.media import hls_playlists
 from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples
-from tests.support.task_context import Made
+from tests.support.task_context import MediaRun
 from tests.support.waiting import HANG_SECONDS
 
 
 @pytest.fixture(scope="module")
-def master(whole: Made) -> str:
+def master(whole: MediaRun) -> str:
     """The address of a master playlist that lies in the bucket, as do its media playlists."""
     bucket = whole.context.bucket
     renditions = [output for output in whole.manifest.outputs if output.fragments]
@@ -31,7 +31,7 @@ def publish(bucket: MediaBucket, key: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("variant", [0, 1])
-def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: Made, master: str, variant: int) -> None:
+def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: MediaRun, master: str, variant: int) -> None:
     command = [
         "ffmpeg",
         "-nostdin",
@@ -52,7 +52,7 @@ def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: Made, m
     assert played.stderr == ""
 
 
-def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Made, tmp_path: Path) -> None:
+def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: MediaRun, tmp_path: Path) -> None:
     rendition = whole.outputs["360p"]
     body = whole.body(rendition)
     for fragment in rendition.fragments[:-1]:
@@ -63,7 +63,7 @@ def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Made
         assert sum(float(packet[0]) for packet in packets) == pytest.approx(fragment.duration, abs=0.001)
 
 
-def test_the_playlists_are_what_another_reader_expects(whole: Made) -> None:
+def test_the_playlists_are_what_another_reader_expects(whole: MediaRun) -> None:
     renditions = [output for output in whole.manifest.outputs if output.fragments]
     variants = m3u8.loads(hls_playlists.master(renditions, lambda name: f"{name}.m3u8")).playlists
     assert [v.stream_info.resolution for v in variants] == [(640, 360), (1280, 720)]

@@ -10,7 +10,7 @@ from tests.support import media_samples, task_context
 
 def test_it_is_made_reported_and_streamed(objects: MediaBucket, tmp_path: Path) -> None:
     clip = media_samples.clip(tmp_path / "clip.mp4", "640x360", 2)
-    made = task_context.make(objects, clip, Options(renditions=["240p", "360p"]))
+    made = task_context.run_media(objects, clip, Options(renditions=["240p", "360p"]))
     assert media_samples.read(made.url("240p"), "stream=width,height", "-select_streams", "v") == [["426", "240"]]
     assert made.outputs["240p"].key.endswith("/240p.mp4")
     assert made.outputs["240p"].content_type == "video/mp4"
@@ -22,5 +22,5 @@ def test_it_is_made_reported_and_streamed(objects: MediaBucket, tmp_path: Path) 
 
 
 def test_it_is_absent_where_the_source_is_smaller(objects: MediaBucket, small: Path) -> None:
-    made = task_context.make(objects, small, Options(renditions=["240p"]))
+    made = task_context.run_media(objects, small, Options(renditions=["240p"]))
     assert made.recorder.skipped["transcode_240p"] == made.reasons["240p"] == "source is smaller than 240p"

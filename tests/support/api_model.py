@@ -1,6 +1,6 @@
 """What the API promises, told again in plain Python: from the contract, not from the code.
 
-A deed is a method. Where others may come between its parts it is a generator, and yields there; what it returns (or
+A action is a method. Where others may come between its parts it is a generator, and yields there; what it returns (or
 raises, as `Refused`) is what its caller must be told.
 """
 
@@ -25,7 +25,7 @@ LEGAL = (
     | {("failed", "queued"), ("cancelled", "queued")}
 )
 
-Told = tuple[int, dict[str, Any]]  # status code, and what must be in the body
+ExpectedAnswer = tuple[int, dict[str, Any]]  # status code, and what must be in the body
 Parts = Generator[None, None, Any]
 
 
@@ -40,8 +40,8 @@ class Reason(dict[str, Any]):
     """Why not; no member of what is told by a call of its own."""
 
 
-class Impossible(Exception):
-    """The deed cannot have ended as it did, from here."""
+class ImpossibleOutcome(Exception):
+    """The action cannot have ended as it did, from here."""
 
 
 @dataclass
@@ -99,10 +99,10 @@ class Model:
         job.updated_at = self.now
         self.jobs[job.job_id] = job
 
-    def read(self, account: str, job_id: str) -> Told:
+    def read(self, account: str, job_id: str) -> ExpectedAnswer:
         return 200, self.document(self._own(account, job_id))
 
-    def cancel(self, account: str, job_id: str) -> Told:
+    def cancel(self, account: str, job_id: str) -> ExpectedAnswer:
         job = self._own(account, job_id)
         if job.status in ("completed", "failed"):
             raise Refused(400)
@@ -132,7 +132,7 @@ class Model:
         self._again(job, origin)
         return 202, {"job_id": job_id, "status": "queued", "attempt": job.attempt}
 
-    def retry_many(self, account: str, wanted: dict[str, Any], origin: str) -> Told:
+    def retry_many(self, account: str, wanted: dict[str, Any], origin: str) -> ExpectedAnswer:
         """One status after the other, the oldest first."""
         reasons: Counter[str] = Counter()
         retried = 0
@@ -149,7 +149,7 @@ class Model:
         if account in self.places and self.open_jobs(account) >= self.places[account]:
             raise Refused(429, "concurrent-jobs")
 
-    def prioritise(self, account: str, job_id: str, priority: int) -> Told:
+    def prioritise(self, account: str, job_id: str, priority: int) -> ExpectedAnswer:
         job = self._own(account, job_id)
         if job.status in ENDED:
             raise Refused(409)
@@ -190,7 +190,7 @@ class Model:
         for job_id in job_ids:
             job = self.jobs.get(job_id)
             if job is None or job.status != "queued" or not self._has_room(job.account):
-                raise Impossible(f"{job_id} cannot have been admitted")
+                raise ImpossibleOutcome(f"{job_id} cannot have been admitted")
             self._move(job, "processing")
             job.started_at = job.heard_at = self.now
             job.percent = 0
@@ -270,7 +270,7 @@ class Model:
     def open_jobs(self, account: str) -> int:
         return sum(job.status not in ENDED for job in self.of(account))
 
-    def batch(self, account: str, batch_id: str, size: int) -> Told:
+    def batch(self, account: str, batch_id: str, size: int) -> ExpectedAnswer:
         jobs = self.select(account, {"batch_id": batch_id})
         if not jobs:
             raise Refused(404)
@@ -355,7 +355,7 @@ class Model:
 
     def _move(self, job: Job, status: str) -> None:
         if (job.status, status) not in LEGAL:
-            raise Impossible(f"{job.status} to {status}")
+            raise ImpossibleOutcome(f"{job.status} to {status}")
         if job.status in RUNNING and status in ENDED:
             job.heard_at = self.now
             if status == "cancelled":
@@ -415,43 +415,43 @@ def between(first: str, last: str) -> int:
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)) // timedelta(milliseconds=1)
 
 
-Deed = Callable[[Model], Any]
+Action = Callable[[Model], Any]
 
 
-def done(model: Model, deed: Deed) -> Any:
-    """Does the deed, nobody coming between. Gives what its caller is told."""
-    return _rest(_parts(model, deed))
+def done(model: Model, action: Action) -> Any:
+    """Does the action, nobody coming between. Gives what its caller is told."""
+    return _rest(_parts(model, action))
 
 
-def interleavings(model: Model, first: Deed, second: Deed) -> Iterator[tuple[Model, Any, Any]]:
+def interleavings(model: Model, first: Action, second: Action) -> Iterator[tuple[Model, Any, Any]]:
     """Every way in which the second may come before, between and after the parts of the first: what there is then, and
     what both are told."""
     ended, pauses = False, 0
     while not ended:
-        world = copy.deepcopy(model)
-        parts = _parts(world, first)
+        deployment = copy.deepcopy(model)
+        parts = _parts(deployment, first)
         try:
             ended, told = _advanced(parts, pauses)
-            other = done(world, second)
-            yield world, told if ended else _rest(parts), other
-        except Impossible:
+            other = done(deployment, second)
+            yield deployment, told if ended else _rest(parts), other
+        except ImpossibleOutcome:
             ended = ended or pauses > MOST_PARTS
         pauses += 1
 
 
-def beginnings(model: Model, deed: Deed) -> Iterator[Model]:
-    """What there may be after a deed of which only the first parts were done, or all of them."""
+def unfinished_runs(model: Model, action: Action) -> Iterator[Model]:
+    """What there may be after a action of which only the first parts were done, or all of them."""
     ended, pauses = False, 0
     while not ended:
-        world = copy.deepcopy(model)
-        ended, _ = _advanced(_parts(world, deed), pauses)
-        yield world
+        deployment = copy.deepcopy(model)
+        ended, _ = _advanced(_parts(deployment, action), pauses)
+        yield deployment
         pauses += 1
 
 
-def _parts(model: Model, deed: Deed) -> Parts:
+def _parts(model: Model, action: Action) -> Parts:
     try:
-        given = deed(model)
+        given = action(model)
         if isinstance(given, GeneratorType):
             given = yield from given
     except Refused as refused:

@@ -42,7 +42,7 @@ class Answer:
     headers: dict[str, str]
 
 
-class World:
+class Deployment:
     """Close it at the end."""
 
     def __init__(self, accounts: tuple[str, ...]) -> None:

@@ -62,7 +62,7 @@ def validated(context: TaskContext) -> TaskContext:
 
 
 @dataclass(frozen=True)
-class Made:
+class MediaRun:
     """What the media task made of a source."""
 
     context: TaskContext
@@ -84,11 +84,11 @@ class Made:
         return b"".join(self.context.bucket.read_chunks(output.key))
 
 
-def make(bucket: MediaBucket, source: Path, options: Options | None = None) -> Made:
+def run_media(bucket: MediaBucket, source: Path, options: Options | None = None) -> MediaRun:
     """Validate a source and let the media task make everything of it."""
     recorder = Recorder()
     context = replace(validated(job(bucket, source, options)), reporter=recorder)
-    return Made(context, recorder, media.run(context))
+    return MediaRun(context, recorder, media.run(context))
 
 
 def keys(context: TaskContext) -> list[str]:

@@ -63,7 +63,7 @@ class Queues:
         return min((at for queue in self.messages.values() for at, _ in queue), default=None)
 
 
-class Room:
+class WebhookSystem:
     """An account, its endpoints, and what happens to them."""
 
     def __init__(self, app: ModuleType, clock: Clock, queues: Queues) -> None:
@@ -77,17 +77,17 @@ class Room:
         fields |= {"event_id": f"{job_id}-{version}", "updated_at": rfc3339(self.clock.utc_now()), "version": version}
         return JobEvent(job_id=job_id, status=status, **fields | more)
 
-    def tell(self, event: JobEvent) -> None:
+    def publish(self, event: JobEvent) -> None:
         """What the bus does."""
         body = json.dumps({"detail-type": event.name, "detail": event.model_dump()})
         self.queues.send_message(QueueUrl="webhooks", MessageBody=body)
 
-    def work(self) -> None:
+    def process_messages(self) -> None:
         """Whatever is due now."""
-        while self.one():
+        while self.process_message():
             pass
 
-    def one(self) -> bool:
+    def process_message(self) -> bool:
         """Handles one message, which comes again in a minute where that fails; False where there is none."""
         for queue, handler in (("webhooks", "fan_out"), ("attempts", "deliver")):
             body = self.queues.take(queue)
@@ -100,20 +100,20 @@ class Room:
     def pass_time(self, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
         """From one moment at which something may happen to the next, the sweep's minutes among them."""
         end = self.clock.utc_now() + span
-        self.work()
+        self.process_messages()
         while self.clock.utc_now() < end and not until():
             sweep = self._due()
             moments = [moment for moment in (self.queues.next(), sweep) if moment is not None]
             self.clock.turn(min([*moments, end]))
             if sweep is not None and sweep <= self.clock.utc_now():
-                self.look()
-            self.work()
+                self.run_sweep()
+            self.process_messages()
 
-    def look(self) -> None:
+    def run_sweep(self) -> None:
         """The minute's sweep."""
         self.app.enqueue_overdue(TICK, None)
 
-    def log(self, endpoint: Endpoint) -> list[Delivery]:
+    def deliveries(self, endpoint: Endpoint) -> list[Delivery]:
         """The oldest first."""
         found: list[Delivery] = []
         position: dict[str, Any] | None = None
@@ -146,7 +146,7 @@ def message(body: str, message_id: str = "M") -> dict[str, Any]:
     return fields | {"messageId": message_id, "body": body, "attributes": {}, "messageAttributes": {}}
 
 
-def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
+def webhook_system(monkeypatch: pytest.MonkeyPatch) -> WebhookSystem:
     """In a `cloud`, with receivers on the loopback allowed."""
     clock = stop_clock(monkeypatch)
     queues = Queues(clock)
@@ -157,4 +157,4 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setattr(attempt_queue, "_client", lambda: queues)
     for module in (base, kept, dynamodb):
         monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=SimpleNamespace(now=clock.utc_now)))
-    return Room(app, clock, queues)
+    return WebhookSystem(app, clock, queues)

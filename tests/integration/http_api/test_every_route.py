@@ -36,7 +36,7 @@ LONG = "x" * 100_000
 
 
 @dataclass(frozen=True)
-class House:
+class TwoAccounts:
     """`mine` is the key of `acme`, to whom all of `owned` belongs; `theirs` is another account's."""
 
     client: Client
@@ -60,7 +60,7 @@ class House:
 
 
 @pytest.fixture
-def house(cloud: None) -> Iterator[House]:
+def accounts(cloud: None) -> Iterator[TwoAccounts]:
     for queue in ("background", "attempts"):
         boto3.client("sqs").create_queue(QueueName=queue)
     mine, theirs = (
@@ -79,7 +79,7 @@ def house(cloud: None) -> Iterator[House]:
         owned = {"job_id": created, "export_id": running.export.export_id, "batch_id": BATCH}
         owned |= {"webhook_id": webhook.webhook_id}
         owned |= {"delivery_id": delivery_store.send_test(webhook, datetime.now(UTC)).delivery_id}
-        yield House(client, mine, theirs, owned)
+        yield TwoAccounts(client, mine, theirs, owned)
 
 
 def test_the_walk_knows_every_route_and_how_to_fill_its_path() -> None:
@@ -87,104 +87,104 @@ def test_the_walk_knows_every_route_and_how_to_fill_its_path() -> None:
     assert handled == {(route.method, route.path) for route in ROUTES}
     names = {name for route in ROUTES for name in re.findall(r"\{(\w+)\}", route.path)}
     owned = {"job_id", "export_id", "batch_id", "webhook_id", "delivery_id"}
-    assert names <= owned | FREE.keys(), "teach the fixture `house` to make one that acme owns"
+    assert names <= owned | FREE.keys(), "teach the fixture `accounts` to make one that acme owns"
     assert all(example(route) is not None for route in ROUTES if route.body), "a body without an example"
 
 
-def test_nobody_comes_in_without_a_key_that_is_good(house: House) -> None:
-    key_id, secret = split_key(house.mine) or ("", "")
+def test_nobody_comes_in_without_a_key_that_is_good(accounts: TwoAccounts) -> None:
+    key_id, secret = split_key(accounts.mine) or ("", "")
     revoked = key_store.create("acme")
     key_store.revoke((split_key(revoked) or ("", ""))[0])
     wrong = {
         "missing": None,
         "malformed": "mj_nonsense",
-        "mistyped": house.mine[:-1] + ("a" if house.mine[-1] != "a" else "b"),
+        "mistyped": accounts.mine[:-1] + ("a" if accounts.mine[-1] != "a" else "b"),
         "unknown": assemble_key("A" * 12, "b" * 32),
         "another secret": assemble_key(key_id, secret[:-6][::-1]),
         "revoked": revoked,
     }
-    before = everything(house)
+    before = everything(accounts)
     for route, key in ((route, key) for route in ROUTES if route.key for key in wrong.values()):
-        refused(house, route, house.ask(route, key), 401)
-    assert everything(house) == before
+        refused(accounts, route, accounts.ask(route, key), 401)
+    assert everything(accounts) == before
 
 
-def test_a_stranger_neither_sees_nor_changes_what_is_not_his(house: House) -> None:
-    before = everything(house)
+def test_a_stranger_neither_sees_nor_changes_what_is_not_his(accounts: TwoAccounts) -> None:
+    before = everything(accounts)
     for route in (route for route in ROUTES if route.key):
-        answer = house.ask(route, house.theirs)
+        answer = accounts.ask(route, accounts.theirs)
         if owner := owned_names(route):
-            refused(house, route, answer, 403, 404)
-            shown = {house.owned[name] for name in owner}
+            refused(accounts, route, answer, 403, 404)
+            shown = {accounts.owned[name] for name in owner}
         else:
             assert answer.status_code < 400, told(route, answer)
             shown = set()
         text = answer.body.decode()
         assert SECRET not in text, told(route, answer)
-        assert not [value for value in house.owned.values() if value in text and value not in shown], told(
+        assert not [value for value in accounts.owned.values() if value in text and value not in shown], told(
             route, answer
         )
-    assert everything(house) == before
+    assert everything(accounts) == before
 
 
-def test_the_ids_of_others_are_named_only_to_be_refused(house: House) -> None:
+def test_the_ids_of_others_are_named_only_to_be_refused(accounts: TwoAccounts) -> None:
     route = next(route for route in ROUTES if route.path == "/jobs/batch-status")
-    answer = house.ask(route, house.theirs, body={"job_ids": [house.owned["job_id"]]})
-    assert answer.json_body == {"jobs": [{"job_id": house.owned["job_id"], "error": "forbidden"}]}
+    answer = accounts.ask(route, accounts.theirs, body={"job_ids": [accounts.owned["job_id"]]})
+    assert answer.json_body == {"jobs": [{"job_id": accounts.owned["job_id"], "error": "forbidden"}]}
 
 
-def test_an_id_that_is_none_leads_nowhere(house: House) -> None:
+def test_an_id_that_is_none_leads_nowhere(accounts: TwoAccounts) -> None:
     for route in ROUTES:
         for name in re.findall(r"\{(\w+)\}", route.path):
             for value in NO_IDS:
-                answer = house.ask(route, house.mine, path={name: value})
-                refused(house, route, answer, 400, 404, 409, 422, path={name: value})
+                answer = accounts.ask(route, accounts.mine, path={name: value})
+                refused(accounts, route, answer, 400, 404, 409, 422, path={name: value})
 
 
-def test_a_body_that_makes_no_sense_is_refused(house: House) -> None:
-    before = everything(house)
+def test_a_body_that_makes_no_sense_is_refused(accounts: TwoAccounts) -> None:
+    before = everything(accounts)
     for route in (route for route in ROUTES if route.body):
         good = example(route)
         for body in ([good], 7, "text", True, {**good, "no_such_field": 1}, dict.fromkeys(good)):
-            refused(house, route, house.ask(route, house.mine, body=body), 422)
+            refused(accounts, route, accounts.ask(route, accounts.mine, body=body), 422)
         for name in good:
             senseless: tuple[Any, ...] = (7.5, "", [[]], {"a": {}}, True)
             for value in senseless:
-                answer = house.ask(route, house.mine, body={**good, name: value})
+                answer = accounts.ask(route, accounts.mine, body={**good, name: value})
                 if answer.status_code >= 400:
-                    refused(house, route, answer, 404, 409, 422)
+                    refused(accounts, route, answer, 404, 409, 422)
         for raw in (json.dumps(good).encode()[:-1], b"\xff\xfe", b"{", b"NaN", b"\x00", b'{"a":' * 5000):
-            refused(house, route, house.ask(route, house.mine, body=raw), 400, 422)
-        refused(house, route, house.ask(route, house.mine, kind="text/plain"), 415)
-        refused(house, route, house.ask(route, house.mine, kind="application/x-www-form-urlencoded"), 415)
-    assert everything(house).keys() >= before.keys()
+            refused(accounts, route, accounts.ask(route, accounts.mine, body=raw), 400, 422)
+        refused(accounts, route, accounts.ask(route, accounts.mine, kind="text/plain"), 415)
+        refused(accounts, route, accounts.ask(route, accounts.mine, kind="application/x-www-form-urlencoded"), 415)
+    assert everything(accounts).keys() >= before.keys()
 
 
-def test_what_is_too_large_is_refused(house: House) -> None:
+def test_what_is_too_large_is_refused(accounts: TwoAccounts) -> None:
     for route in (route for route in ROUTES if route.body):
-        refused(house, route, house.ask(route, house.mine, body=b'"' + b"x" * (1 << 20) + b'"'), 413)
+        refused(accounts, route, accounts.ask(route, accounts.mine, body=b'"' + b"x" * (1 << 20) + b'"'), 413)
         good = example(route)
         for name in good:
             for value in (LONG, [LONG] * 8, 10**30):
-                refused(house, route, house.ask(route, house.mine, body={**good, name: value}), 422)
+                refused(accounts, route, accounts.ask(route, accounts.mine, body={**good, name: value}), 422)
 
 
-def test_a_query_that_makes_no_sense_is_refused(house: House) -> None:
+def test_a_query_that_makes_no_sense_is_refused(accounts: TwoAccounts) -> None:
     for route in (route for route in ROUTES if route.query):
         wanted = route.query.model_fields if route.query else {}
         for name in wanted:
             for value in (LONG, "\x00", "", "1,2"):
-                answer = house.ask(route, house.mine, query=urlencode({name: value}))
+                answer = accounts.ask(route, accounts.mine, query=urlencode({name: value}))
                 if name == "search" and value != LONG and value:
                     assert answer.status_code == 200, told(route, answer)
                 else:
-                    refused(house, route, answer, 400, 422)
-        refused(house, route, house.ask(route, house.mine, query="no_such_parameter=1"), 422)
+                    refused(accounts, route, answer, 400, 422)
+        refused(accounts, route, accounts.ask(route, accounts.mine, query="no_such_parameter=1"), 422)
 
 
-def test_no_route_minds_a_query_that_it_does_not_know(house: House) -> None:
+def test_no_route_minds_a_query_that_it_does_not_know(accounts: TwoAccounts) -> None:
     for route in (route for route in ROUTES if route.query is None):
-        assert house.ask(route, house.mine, query=f"a={LONG}&a=b&%00=%ff").status_code < 500
+        assert accounts.ask(route, accounts.mine, query=f"a={LONG}&a=b&%00=%ff").status_code < 500
 
 
 def example(route: Route) -> Any:
@@ -197,7 +197,7 @@ def owned_names(route: Route) -> list[str]:
 
 
 def refused(
-    house: House, route: Route, answer: HTTPResponse, *statuses: int, path: dict[str, str] | None = None
+    accounts: TwoAccounts, route: Route, answer: HTTPResponse, *statuses: int, path: dict[str, str] | None = None
 ) -> None:
     """A problem document with one of these statuses, which names itself and nothing of the inside."""
     assert answer.status_code in statuses, told(route, answer)
@@ -207,23 +207,23 @@ def refused(
     assert document["title"] == HTTPStatus(answer.status_code).phrase
     assert document["detail"]
     assert document["type"]
-    assert document["instance"] in (house.path(route, **(path or {})), unquoted(house, route, path or {}))
+    assert document["instance"] in (accounts.path(route, **(path or {})), unquoted(accounts, route, path or {}))
     assert answer.headers["X-Request-Id"]
     assert not re.search(r"Traceback|\.py|botocore|pydantic", answer.body.decode()), told(route, answer)
 
 
-def unquoted(house: House, route: Route, path: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: (house.owned | FREE | path)[found[1]], route.path)
+def unquoted(accounts: TwoAccounts, route: Route, path: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: (accounts.owned | FREE | path)[found[1]], route.path)
 
 
 def told(route: Route, answer: HTTPResponse) -> str:
     return f"{route.method} {route.path}: {answer.status_code} {answer.body[:500]!r}"
 
 
-def everything(house: House) -> dict[str, list[str]]:
+def everything(accounts: TwoAccounts) -> dict[str, list[str]]:
     """What the tables hold of acme, as text."""
     client = boto3.client("dynamodb")
     names: list[str] = [name for name in client.list_tables()["TableNames"] if name not in COUNTERS]
-    of_acme: Callable[[str], bool] = lambda text: "acme" in text or house.owned["job_id"] in text  # noqa: E731
+    of_acme: Callable[[str], bool] = lambda text: "acme" in text or accounts.owned["job_id"] in text  # noqa: E731
     rows = {name: [json.dumps(item, sort_keys=True) for item in client.scan(TableName=name)["Items"]] for name in names}
     return {name: sorted(filter(of_acme, found)) for name, found in rows.items()}

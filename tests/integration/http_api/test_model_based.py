@@ -30,9 +30,9 @@ from mediajobs.pipeline import admission_service
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, output_prefix
 from mediajobs.timestamps import from_milliseconds
-from tests.support.api_model import LEGAL, RUNNING, Deed, Job, Model, Reason, beginnings, done, interleavings
+from tests.support.api_model import LEGAL, RUNNING, Action, Job, Model, Reason, done, interleavings, unfinished_runs
 from tests.support.clocks import START
-from tests.support.deployment import Answer, World
+from tests.support.deployment import Answer, Deployment
 
 ACCOUNTS = ("acme", "zeta")
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -108,10 +108,10 @@ class Act:
     """What is really done, and what that is in the model, where it may depend on how it really went."""
 
     real: Callable[[], Any]
-    deed: Callable[[Any], Deed]
+    action: Callable[[Any], Action]
 
 
-def nothing(_: Any) -> Deed:
+def nothing(_: Any) -> Action:
     return lambda _: None
 
 
@@ -121,7 +121,7 @@ NOTHING = Act(lambda: None, nothing)
 class Api(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world, self.model = World(ACCOUNTS), Model(places=PLACES)
+        self.deployment, self.model = Deployment(ACCOUNTS), Model(places=PLACES)
         for account, places in PLACES.items():
             quota_store.change(account, {"concurrent_jobs": places})
         self.owner: dict[str, str] = {}  # of every job that ever was
@@ -132,7 +132,7 @@ class Api(RuleBasedStateMachine):
         self.later(0)
 
     def teardown(self) -> None:
-        self.world.close()
+        self.deployment.close()
 
     # Rules: what owners and strangers do.
 
@@ -143,9 +143,9 @@ class Api(RuleBasedStateMachine):
         self.later(1)
 
         def ask() -> Answer:
-            return self.world.ask(account, "POST", "/jobs", fields, headers={"Idempotency-Key": self.model.now})
+            return self.deployment.ask(account, "POST", "/jobs", fields, headers={"Idempotency-Key": self.model.now})
 
-        answer, other = (ask(), None) if again is None else self.world.interleaved(ask, ask, after=again)
+        answer, other = (ask(), None) if again is None else self.deployment.interleaved(ask, ask, after=again)
         if other is not None and answer.status == 409:  # the second one was quicker
             answer, other = other, answer
         if account in self.model.places and self.model.open_jobs(account) >= self.model.places[account]:
@@ -172,7 +172,7 @@ class Api(RuleBasedStateMachine):
         wanted |= {"status": statuses} if statuses else {}
         body = {"filter": wanted, "from": origin}
         told = lambda _: lambda model: model.retry_many(account, wanted, origin)  # noqa: E731
-        self.do(Act(lambda: self.world.ask(account, "POST", "/jobs/retry", body), told), *self.model.jobs)
+        self.do(Act(lambda: self.deployment.ask(account, "POST", "/jobs/retry", body), told), *self.model.jobs)
 
     @precondition(lambda self: self.owner)
     @rule(which=picks, by=st.sampled_from([*["owner"] * 5, "stranger"]), wish=wishes)
@@ -187,7 +187,7 @@ class Api(RuleBasedStateMachine):
         """The presigned URL takes one source, as long as it is good: after a cancel and a deletion too."""
         job_id = self.job_id(which)
         if job_id not in self.fetched and "source" not in self.model.files.get(job_id, ()):
-            self.world.upload(job_id, size)
+            self.deployment.upload(job_id, size)
             self.model.upload(job_id, size)
         if at_once:
             self.do(self.working(job_id, ("arrive", None), 0), job_id)
@@ -234,11 +234,11 @@ class Api(RuleBasedStateMachine):
         self.later(1)
         job_id = self.job_id(which)
         act = self.working(job_id, task, 0)
-        answer = self.world.dying(act.real, after=after)
+        answer = self.deployment.dying(act.real, after=after)
         if task[0] == "admit":
             answer = sorted(concurrency_store.running() - self.model.running())
         why = []
-        for model in beginnings(self.model, act.deed(answer)):
+        for model in unfinished_runs(self.model, act.action(answer)):
             wrong = self.unlike(model, job_id)
             if not wrong:
                 self.model = model
@@ -252,7 +252,7 @@ class Api(RuleBasedStateMachine):
     @rule(number=st.integers(1, 10), again=st.integers(0, 3))
     def tell(self, number: int, again: int) -> None:
         """A batch of the stream is handled; its end may come again with the next."""
-        self.world.publish(self.records[:number])
+        self.deployment.publish(self.records[:number])
         del self.records[: max(1, number - again)]
         self.collect()
 
@@ -264,7 +264,7 @@ class Api(RuleBasedStateMachine):
             for each in which
             if self.events["update_statistics"]
         ]
-        self.world.update_statistics(taken)
+        self.deployment.update_statistics(taken)
 
     @precondition(lambda self: self.events["schedule"])
     @rule(which=picks, keep=st.booleans())
@@ -293,7 +293,7 @@ class Api(RuleBasedStateMachine):
             self.compare_list(account, {"per_page": 3}, settled=True)
             span = {name: value for name, value in wanted.items() if name in ("from_date", "to_date")}
             for asked in ({}, span):
-                answer = self.world.ask(account, "GET", "/jobs/stats", query=asked)
+                answer = self.deployment.ask(account, "GET", "/jobs/stats", query=asked)
                 told = self.model.statistics(account, asked)
                 assert not amiss((200, told), answer)
             self.compare_exports(account, wanted)
@@ -313,7 +313,7 @@ class Api(RuleBasedStateMachine):
 
     @invariant()
     def statuses_move_along_legal_edges(self) -> None:
-        new = self.world.stream.read()
+        new = self.deployment.stream.read()
         self.records += new
         for record in new:
             old, now = (record["dynamodb"].get(image) for image in ("OldImage", "NewImage"))
@@ -338,8 +338,8 @@ class Api(RuleBasedStateMachine):
         self.check(job_id)
 
     def later(self, milliseconds: int) -> None:
-        self.world.clock.milliseconds += milliseconds
-        self.model.now = self.world.clock.now()
+        self.deployment.clock.milliseconds += milliseconds
+        self.model.now = self.deployment.clock.now()
 
     def job_id(self, which: int) -> str:
         """Any job that is there, and sometimes one that is not any more."""
@@ -348,7 +348,7 @@ class Api(RuleBasedStateMachine):
 
     def dated(self, query: dict[str, Any]) -> dict[str, Any]:
         """With the moments of creation of jobs in place of their numbers."""
-        moments = sorted(job.created_at for job in self.model.jobs.values()) or [self.world.clock.now()]
+        moments = sorted(job.created_at for job in self.model.jobs.values()) or [self.deployment.clock.now()]
         dates = {name: moments[query[name] % len(moments)] for name in ("from_date", "to_date") if name in query}
         return query | dates
 
@@ -360,17 +360,17 @@ class Api(RuleBasedStateMachine):
     def do(self, act: Act, *touched: str) -> None:
         self.later(1)
         answer = act.real()
-        told = done(self.model, act.deed(answer))
+        told = done(self.model, act.action(answer))
         assert not amiss(told, answer)
         self.check(*touched)
 
     def raced(self, job_id: str, first: Wish, second: Wish, after: int) -> None:
         self.later(1)
         one, other = self.any_of(job_id, first), self.any_of(job_id, second)
-        answers = self.world.interleaved(one.real, other.real, after=after)
-        deeds = one.deed(answers[0]), other.deed(answers[1])
+        answers = self.deployment.interleaved(one.real, other.real, after=after)
+        actions = one.action(answers[0]), other.action(answers[1])
         why = []
-        for model, *told in interleavings(self.model, *deeds):
+        for model, *told in interleavings(self.model, *actions):
             wrong = [*amiss(told[0], answers[0]), *amiss(told[1], answers[1]), *self.unlike(model, job_id)]
             if not wrong:
                 self.model = model
@@ -387,7 +387,7 @@ class Api(RuleBasedStateMachine):
         method, path, body, query = STEERING[what](how)
         arguments = () if how is None else (how,)
         return Act(
-            lambda: self.world.ask(account, method, f"/jobs/{job_id}{path}", body, query),
+            lambda: self.deployment.ask(account, method, f"/jobs/{job_id}{path}", body, query),
             lambda _: lambda model: getattr(model, what)(account, job_id, *arguments),
         )
 
@@ -403,7 +403,7 @@ class Api(RuleBasedStateMachine):
         size = self.model.uploaded.get(job_id)
         if size is None:
             return NOTHING
-        return Act(lambda: self.world.arrived(job_id, size), lambda _: lambda model: model.arrive(job_id, size))
+        return Act(lambda: self.deployment.arrived(job_id, size), lambda _: lambda model: model.arrive(job_id, size))
 
     def to_admit(self, _job_id: str, _attempt: int, _how: None) -> Act:
         return Act(admission_service.admit_waiting, lambda admitted: lambda model: model.admit(admitted))
@@ -413,7 +413,7 @@ class Api(RuleBasedStateMachine):
         if not self.events["update_statistics"]:
             return NOTHING
         event = self.taken(self.events["update_statistics"], which, keep=True)
-        return Act(lambda: self.world.update_statistics([event]), nothing)
+        return Act(lambda: self.deployment.update_statistics([event]), nothing)
 
     def to_validate(self, job_id: str, attempt: int, duration: float) -> Act:
         size = self.model.uploaded.get(job_id, FETCHED)
@@ -433,7 +433,7 @@ class Api(RuleBasedStateMachine):
         if job is None or job.duration is None:  # it has to be validated first
             return NOTHING
         return Act(
-            lambda: told_to_stop(lambda: self.world.step("plan", job_id, attempt)),
+            lambda: told_to_stop(lambda: self.deployment.step("plan", job_id, attempt)),
             lambda _: lambda model: model.plan(job_id, attempt),
         )
 
@@ -447,20 +447,20 @@ class Api(RuleBasedStateMachine):
 
     def to_publish(self, job_id: str, attempt: int, _how: None) -> Act:
         return Act(
-            lambda: told_to_stop(lambda: self.world.step("publish", job_id, attempt)),
+            lambda: told_to_stop(lambda: self.deployment.step("publish", job_id, attempt)),
             lambda _: lambda model: model.publish(job_id, attempt),
         )
 
     def to_fail(self, job_id: str, attempt: int, own_words: bool) -> Act:  # noqa: FBT001
         return Act(
-            lambda: fail(self.world, job_id, attempt, own_words=own_words),
+            lambda: fail(self.deployment, job_id, attempt, own_words=own_words),
             lambda code: lambda model: model.fail(job_id, attempt, code, own_words=own_words),
         )
 
     def admit(self, event: dict[str, Any]) -> None:
         """In the order of the queue; nobody is overlooked whose event this is, or who was refused at an earlier one."""
         self.later(1)
-        admitted = self.world.schedule(event)
+        admitted = self.deployment.schedule(event)
         for account in ACCOUNTS:
             queued = sorted((job for job in self.model.of(account) if job.status == "queued"), key=lambda job: job.rank)
             mine = [job_id for job_id in admitted if self.owner[job_id] == account]
@@ -473,21 +473,21 @@ class Api(RuleBasedStateMachine):
         self.check(*admitted)
 
     def collect(self) -> None:
-        for event in self.world.bus.read():
+        for event in self.deployment.bus.read():
             for lying in self.events.values():
                 lying.append(event)
 
     def deliver_all(self, mixed: random.Random) -> None:
         self.statuses_move_along_legal_edges()
         while self.records or any(self.events.values()):
-            self.world.publish(self.records)
+            self.deployment.publish(self.records)
             self.records.clear()
             self.collect()
             for lying in self.events.values():
                 mixed.shuffle(lying)
             while self.events["schedule"]:
                 self.admit(self.events["schedule"].pop())
-            self.world.update_statistics(self.events["update_statistics"])
+            self.deployment.update_statistics(self.events["update_statistics"])
             self.events["update_statistics"].clear()
             self.statuses_move_along_legal_edges()
 
@@ -502,11 +502,11 @@ class Api(RuleBasedStateMachine):
         wrong = []
         for account in ACCOUNTS:
             ids = [*self.owner, UNKNOWN]
-            answer = self.world.ask(account, "POST", "/jobs/batch-status", {"job_ids": ids})
+            answer = self.deployment.ask(account, "POST", "/jobs/batch-status", {"job_ids": ids})
             wrong += amiss((200, {"jobs": [brief(model, account, job_id) for job_id in ids]}), answer)
             for job_id in job_ids:
                 told = done(model, lambda model: model.read(account, job_id))  # noqa: B023 - done at once
-                wrong += amiss(told, self.world.ask(account, "GET", f"/jobs/{job_id}"))
+                wrong += amiss(told, self.deployment.ask(account, "GET", f"/jobs/{job_id}"))
         return wrong
 
     def compare_list(self, account: str, query: dict[str, Any], *, settled: bool = False) -> None:
@@ -515,7 +515,7 @@ class Api(RuleBasedStateMachine):
         pages: list[Any] = []
         while not pages or pages[-1]["next_cursor"]:
             cursor = {"cursor": pages[-1]["next_cursor"]} if pages else {}
-            answer = self.world.ask(account, "GET", "/jobs", query=query | cursor)
+            answer = self.deployment.ask(account, "GET", "/jobs", query=query | cursor)
             assert answer.status == 200, answer
             pages.append(answer.body)
             assert len(pages) < 40, "the list has no end"
@@ -533,35 +533,37 @@ class Api(RuleBasedStateMachine):
         if not settled:
             return
         numbered = range(1, 2 + len(expected) // query["per_page"])
-        paged = [self.world.ask(account, "GET", "/jobs", query=query | {"page": number}).body for number in numbered]
+        paged = [
+            self.deployment.ask(account, "GET", "/jobs", query=query | {"page": number}).body for number in numbered
+        ]
         assert [job["job_id"] for page in paged for job in page["jobs"]] == [job["job_id"] for job in expected]
 
     def compare_exports(self, account: str, query: dict[str, Any]) -> None:
         """The list's own content, in its order."""
         asked = {name: value for name, value in query.items() if name != "per_page"}
-        shown = self.world.ask(account, "GET", "/jobs", query=asked).body["jobs"]
-        answer = self.world.ask(account, "GET", "/jobs/export", query=asked | {"format": "json"})
+        shown = self.deployment.ask(account, "GET", "/jobs", query=asked).body["jobs"]
+        answer = self.deployment.ask(account, "GET", "/jobs/export", query=asked | {"format": "json"})
         assert (answer.status, answer.body) == (200, shown)
-        answer = self.world.ask(account, "GET", "/jobs/export", query=asked | {"format": "csv"})
+        answer = self.deployment.ask(account, "GET", "/jobs/export", query=asked | {"format": "csv"})
         header, *rows = csv.reader(io.StringIO(answer.body, newline=""))
         told = [dict(zip(header, row, strict=True)) for row in rows]
         assert [bare(row) for row in told] == [bare(job) for job in shown]
         assert not [cell for row in rows for cell in row if cell.lstrip(' "').startswith(RUN_BY_SPREADSHEETS)]
 
     def compare_batch(self, account: str, batch_id: str) -> None:
-        answer = self.world.ask(account, "GET", f"/batches/{batch_id}", query={"per_page": 2})
+        answer = self.deployment.ask(account, "GET", f"/batches/{batch_id}", query={"per_page": 2})
         assert not amiss(done(self.model, lambda model: model.batch(account, batch_id, 2)), answer)
 
     def compare_usage(self, account: str) -> None:
-        told = Counter(kind for who, kind in self.world.asked if who == account)
-        answer = self.world.ask(account, "GET", "/usage", query={"from_date": BEGINNING})
+        told = Counter(kind for who, kind in self.deployment.asked if who == account)
+        answer = self.deployment.ask(account, "GET", "/usage", query={"from_date": BEGINNING})
         assert not amiss((200, self.model.usage(account)), answer)
         days = [Counter(day["by_status_class"]) for day in answer.body["requests"]["by_day"]]
         assert sum(days, Counter()) == told + Counter({"2xx": 1}), (days, told)  # this request is counted, too
 
     def compare_executions(self) -> None:
         """What runs has been started, and what was cancelled computes no more."""
-        executions = self.world.executions()
+        executions = self.deployment.executions()
         for job in self.model.jobs.values():
             if job.status in RUNNING:
                 assert executions[f"{job.job_id}-{job.attempt}"] == "RUNNING"
@@ -611,14 +613,14 @@ def make(job_id: str, attempt: int, task: str) -> None:
     objects.write_json(manifest_key(job_id, task), manifest.model_dump(mode="json"))
 
 
-def fail(world: World, job_id: str, attempt: int, *, own_words: bool) -> str:
+def fail(deployment: Deployment, job_id: str, attempt: int, *, own_words: bool) -> str:
     """Gives the code that the job fails with."""
     if own_words:
         told_to_stop(
             lambda: progress_store.record_failure(job_id, attempt, Failure(code="undecodable", message="Export it."))
         )
     reported = progress_store.read(job_id)
-    world.step("fail", job_id, attempt, failure={"Error": "TaskCrashed"})
+    deployment.step("fail", job_id, attempt, failure={"Error": "TaskCrashed"})
     return reported.failure.code if reported and reported.failure else "task_crashed"
 
 

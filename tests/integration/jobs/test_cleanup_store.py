@@ -10,36 +10,36 @@ from mediajobs.commands import job_command_service
 from mediajobs.jobs.tables import DELETED, DeletedRow
 from mediajobs.timestamps import parse_rfc3339
 from tests.support.clocks import START
-from tests.support.deployment import World
+from tests.support.deployment import Deployment
 
 MINUTE = 60_000
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World(("acme",))
+def deployment() -> Iterator[Deployment]:
+    made = Deployment(("acme",))
     yield made
     made.close()
 
 
-def deleted(world: World, *, files: bool = True) -> str:
+def deleted(deployment: Deployment, *, files: bool = True) -> str:
     """A job that was deleted when its upload had just begun, at the last moment."""
-    job_id: str = world.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
-    world.clock.milliseconds = START + 59 * MINUTE
-    assert world.ask("acme", "DELETE", f"/jobs/{job_id}", query={"delete_files": str(files).lower()}).status == 200
+    job_id: str = deployment.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
+    deployment.clock.milliseconds = START + 59 * MINUTE
+    assert deployment.ask("acme", "DELETE", f"/jobs/{job_id}", query={"delete_files": str(files).lower()}).status == 200
     return job_id
 
 
-def look(world: World, at: int) -> list[str]:
+def look(deployment: Deployment, at: int) -> list[str]:
     """The sweep of that minute."""
-    world.clock.milliseconds = START + at * MINUTE
+    deployment.clock.milliseconds = START + at * MINUTE
     return job_command_service.remove_leftovers()
 
 
-def come(world: World, job_id: str, *, told: bool = True) -> None:
-    world.upload(job_id, 9)
+def come(deployment: Deployment, job_id: str, *, told: bool = True) -> None:
+    deployment.upload(job_id, 9)
     if told:
-        world.arrived(job_id, 9)
+        deployment.arrived(job_id, 9)
 
 
 def lying() -> list[str]:
@@ -47,52 +47,52 @@ def lying() -> list[str]:
 
 
 @pytest.mark.parametrize("minute", [60, 89, 119, 121, 600, 20 * 24 * 60])
-def test_an_upload_that_outlives_its_job_leaves_nothing(world: World, minute: int) -> None:
-    job_id = deleted(world)
+def test_an_upload_that_outlives_its_job_leaves_nothing(deployment: Deployment, minute: int) -> None:
+    job_id = deleted(deployment)
     for before in (66, 121):
         if before < minute:
-            assert look(world, before) == []
-    world.clock.milliseconds = START + minute * MINUTE
-    come(world, job_id)
-    assert look(world, minute + 3) == [job_id]
+            assert look(deployment, before) == []
+    deployment.clock.milliseconds = START + minute * MINUTE
+    come(deployment, job_id)
+    assert look(deployment, minute + 3) == [job_id]
     assert lying() == []
-    assert look(world, minute + 999) == []
+    assert look(deployment, minute + 999) == []
 
 
-def test_within_the_hour_nobody_needs_to_tell(world: World) -> None:
-    job_id = deleted(world)
-    assert look(world, 119) == []
-    come(world, job_id, told=False)
-    assert look(world, 121) == [job_id]
+def test_within_the_hour_nobody_needs_to_tell(deployment: Deployment) -> None:
+    job_id = deleted(deployment)
+    assert look(deployment, 119) == []
+    come(deployment, job_id, told=False)
+    assert look(deployment, 121) == [job_id]
     assert lying() == []
 
 
 @pytest.mark.parametrize("calls", range(7))
-def test_one_that_comes_during_the_look_is_not_overlooked(world: World, calls: int) -> None:
-    job_id = deleted(world)
-    world.clock.milliseconds = START + 121 * MINUTE
-    world.interleaved(job_command_service.remove_leftovers, lambda: come(world, job_id), after=calls)
-    look(world, 125)
+def test_one_that_comes_during_the_look_is_not_overlooked(deployment: Deployment, calls: int) -> None:
+    job_id = deleted(deployment)
+    deployment.clock.milliseconds = START + 121 * MINUTE
+    deployment.interleaved(job_command_service.remove_leftovers, lambda: come(deployment, job_id), after=calls)
+    look(deployment, 125)
     assert lying() == []
 
 
-def test_what_comes_stays_where_the_files_were_to_be_kept(world: World) -> None:
-    job_id = deleted(world, files=False)
-    come(world, job_id)
-    assert look(world, 999) == []
+def test_what_comes_stays_where_the_files_were_to_be_kept(deployment: Deployment) -> None:
+    job_id = deleted(deployment, files=False)
+    come(deployment, job_id)
+    assert look(deployment, 999) == []
     assert lying() == [f"sources/{job_id}/source"]
 
 
-def test_a_source_of_nobody_stays(world: World) -> None:
-    come(world, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
-    assert look(world, 999) == []
+def test_a_source_of_nobody_stays(deployment: Deployment) -> None:
+    come(deployment, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert look(deployment, 999) == []
     assert len(lying()) == 1
 
 
-def test_what_tells_of_the_deletion_is_kept_for_a_month_and_in_no_queue(world: World) -> None:
-    job_id = deleted(world)
+def test_what_tells_of_the_deletion_is_kept_for_a_month_and_in_no_queue(deployment: Deployment) -> None:
+    job_id = deleted(deployment)
     due = parse_rfc3339(str(DeletedRow.get(job_id, DELETED).queue_rank).partition("#")[0])
-    look(world, 121)
+    look(deployment, 121)
     row = DeletedRow.get(job_id, DELETED)
     assert row.attribute_values.keys() == {"job_id", "item", "expires"}
     assert row.expires == int((due + timedelta(days=30)).timestamp())

@@ -12,7 +12,7 @@ from mediajobs.webhooks.endpoints import url_fault
 from tests.support import http_sites
 from tests.support.waiting import HANG_SECONDS
 from tests.support.webhook_receivers import answer, receiver
-from tests.support.webhooks import furnish
+from tests.support.webhooks import webhook_system
 
 FORBIDDEN = {
     "loopback": ["127.0.0.1", "127.8.8.8", "localhost", "[::1]"],
@@ -172,13 +172,13 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.
 
 @pytest.mark.usefixtures("cloud")
 def test_the_refusal_is_in_the_delivery_log_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = furnish(monkeypatch)
+    system = webhook_system(monkeypatch)
     monkeypatch.setenv("ALLOW_PRIVATE_URLS", "false")
-    endpoint = room.endpoint("https://[::ffff:169.254.169.254]/latest/meta-data")
-    room.tell(room.event())
-    room.work()
+    endpoint = system.endpoint("https://[::ffff:169.254.169.254]/latest/meta-data")
+    system.publish(system.event())
+    system.process_messages()
 
-    (delivery,) = room.log(endpoint)
+    (delivery,) = system.deliveries(endpoint)
     (attempt,) = delivery.attempts
     assert (attempt.error, attempt.status, attempt.response) == ("forbidden_address", None, None)
     assert "Register a host that can be reached from everywhere" in (attempt.detail or "")

@@ -18,7 +18,7 @@ from mediajobs.timestamps import rfc3339
 from mediajobs.webhooks import endpoint_store
 from tests.support.functions import load
 from tests.support.webhook_receivers import Receiver, Request, answer, receiver
-from tests.support.webhooks import Queues, Room, furnish
+from tests.support.webhooks import Queues, WebhookSystem, webhook_system
 
 pytestmark = pytest.mark.usefixtures("cloud")
 runs = map(str, itertools.count())
@@ -78,8 +78,8 @@ class Bus:
         return {"FailedEntryCount": 0, "Entries": [{}]}
 
 
-class World(Room):
-    """The room, its outbox, and what goes wrong there."""
+class CrashingSystem(WebhookSystem):
+    """The system, its outbox, and what goes wrong there."""
 
     def begin(self, chaos: Chaos, monkeypatch: pytest.MonkeyPatch) -> None:
         self.chaos, self.outbox = chaos, load("outbox")
@@ -114,9 +114,9 @@ class World(Room):
         except Killed:
             return False
 
-    def look(self) -> None:
+    def run_sweep(self) -> None:
         with suppress(Killed, Exception), self.chaos.invocation():  # the next minute brings the next sweep
-            super().look()
+            super().run_sweep()
 
 
 def record(number: int, job_id: str, old: str, new: str, moment: str) -> dict[str, Any]:
@@ -138,16 +138,16 @@ def test_every_end_of_a_job_arrives_with_one_id_and_the_log_tells_the_truth(seed
         answer(503 if chance.random() < 0.2 else 200)(connection, request)
 
     with receiver(moody) as site, pytest.MonkeyPatch.context() as patch:
-        room = furnish(patch)
-        world = World(room.app, room.clock, room.queues)
-        endpoints = [world.endpoint(f"{site.url}/{run}/{number}") for number in range(2)]
-        world.begin(Chaos(chance, faults), patch)
-        moment = rfc3339(world.clock.utc_now())
+        plain = webhook_system(patch)
+        system = CrashingSystem(plain.app, plain.clock, plain.queues)
+        endpoints = [system.endpoint(f"{site.url}/{run}/{number}") for number in range(2)]
+        system.begin(Chaos(chance, faults), patch)
+        moment = rfc3339(system.clock.utc_now())
         ends = {f"{run}-{number}": end for number, end in enumerate(["completed", "failed", "cancelled"])}
-        world.stream([record(2, job_id, "uploading", end, moment) for job_id, end in ends.items()])
-        world.pass_time(timedelta(days=4), until=lambda: _all_delivered(world, endpoints, len(ends)))
-        logs = {endpoint.url: world.log(endpoint) for endpoint in endpoints}
-        for endpoint in endpoints:  # the next example is another world
+        system.stream([record(2, job_id, "uploading", end, moment) for job_id, end in ends.items()])
+        system.pass_time(timedelta(days=4), until=lambda: _all_delivered(system, endpoints, len(ends)))
+        logs = {endpoint.url: system.deliveries(endpoint) for endpoint in endpoints}
+        for endpoint in endpoints:  # the next example is another system
             endpoint_store.delete("acme", endpoint.webhook_id)
 
     for url, log in logs.items():
@@ -164,8 +164,8 @@ def test_every_end_of_a_job_arrives_with_one_id_and_the_log_tells_the_truth(seed
     assert len({each.message_id for log in logs.values() for each in log}) == len(ends)
 
 
-def _all_delivered(world: World, endpoints: list[Any], count: int) -> bool:
-    logs = [world.log(endpoint) for endpoint in endpoints]
+def _all_delivered(system: CrashingSystem, endpoints: list[Any], count: int) -> bool:
+    logs = [system.deliveries(endpoint) for endpoint in endpoints]
     return all(len(log) == count and all(each.status == "delivered" for each in log) for log in logs)
 
 

@@ -15,7 +15,7 @@ from mediajobs.webhooks import delivery_store, endpoint_concurrency_store, endpo
 from mediajobs.webhooks.endpoints import DEFAULT_EVENTS, MAX_ENDPOINTS
 from tests.support.template import template
 from tests.support.webhook_receivers import answer, receiver
-from tests.support.webhooks import MINUTE, Room, furnish
+from tests.support.webhooks import MINUTE, WebhookSystem, webhook_system
 
 pytestmark = pytest.mark.usefixtures("cloud")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -23,8 +23,8 @@ URL = "https://example.com/hook"
 
 
 @pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> Room:
-    return furnish(monkeypatch)
+def system(monkeypatch: pytest.MonkeyPatch) -> WebhookSystem:
+    return webhook_system(monkeypatch)
 
 
 def test_what_was_made_is_found_again() -> None:
@@ -119,52 +119,52 @@ def test_secrets_do_not_pile_up() -> None:
     assert len(endpoint_store.rotate_secret("acme", made.webhook_id, NOW + timedelta(hours=25)).secrets) == 2
 
 
-def test_a_lost_hint_is_given_again_but_not_every_minute(room: Room) -> None:
+def test_a_lost_hint_is_given_again_but_not_every_minute(system: WebhookSystem) -> None:
     with receiver(answer(200)) as site:
-        endpoint = room.endpoint(site.url)
-        room.tell(room.event())
-        assert room.one()
-        room.queues.messages.clear()
-        assert overdue_service.enqueue_overdue(room.clock.utc_now()) == 0  # it is given some time
-        room.clock.turn(room.clock.utc_now() + 3 * MINUTE)
-        assert overdue_service.enqueue_overdue(room.clock.utc_now()) == 1
-        assert overdue_service.enqueue_overdue(room.clock.utc_now() + MINUTE) == 0
-        room.work()
-    assert room.log(endpoint)[0].status == "delivered"
+        endpoint = system.endpoint(site.url)
+        system.publish(system.event())
+        assert system.process_message()
+        system.queues.messages.clear()
+        assert overdue_service.enqueue_overdue(system.clock.utc_now()) == 0  # it is given some time
+        system.clock.turn(system.clock.utc_now() + 3 * MINUTE)
+        assert overdue_service.enqueue_overdue(system.clock.utc_now()) == 1
+        assert overdue_service.enqueue_overdue(system.clock.utc_now() + MINUTE) == 0
+        system.process_messages()
+    assert system.deliveries(endpoint)[0].status == "delivered"
 
 
-def test_what_goes_to_a_deleted_endpoint_ends(room: Room) -> None:
+def test_what_goes_to_a_deleted_endpoint_ends(system: WebhookSystem) -> None:
     with receiver(answer(200)) as site:
-        endpoint = room.endpoint(site.url)
-        room.tell(room.event())
-        assert room.one()
+        endpoint = system.endpoint(site.url)
+        system.publish(system.event())
+        assert system.process_message()
         endpoint_store.delete("acme", endpoint.webhook_id)
-        room.work()
+        system.process_messages()
     assert site.requests == []
-    assert [(each.status, each.reason) for each in room.log(endpoint)] == [("failed", "webhook_deleted")]
+    assert [(each.status, each.reason) for each in system.deliveries(endpoint)] == [("failed", "webhook_deleted")]
     assert endpoint_store.of_account("acme") == []  # and does not come back
 
 
-def test_a_delivery_is_sent_a_hundred_times_at_most(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_is_sent_a_hundred_times_at_most(system: WebhookSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_store, "MAX_ATTEMPTS", 2)
     with receiver(answer(200)) as site:
-        endpoint = room.endpoint(site.url)
-        room.tell(room.event())
-        room.work()
-        delivery_store.redeliver(room.log(endpoint)[0], room.clock.utc_now())
-        room.work()
+        endpoint = system.endpoint(site.url)
+        system.publish(system.event())
+        system.process_messages()
+        delivery_store.redeliver(system.deliveries(endpoint)[0], system.clock.utc_now())
+        system.process_messages()
         with pytest.raises(Conflict, match="as often as may be"):
-            delivery_store.redeliver(room.log(endpoint)[0], room.clock.utc_now())
+            delivery_store.redeliver(system.deliveries(endpoint)[0], system.clock.utc_now())
 
 
-def test_nothing_secret_is_logged(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_secret_is_logged(system: WebhookSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
-    monkeypatch.setattr(room.app.logger.registered_handler, "stream", log)
+    monkeypatch.setattr(system.app.logger.registered_handler, "stream", log)
     with receiver(answer(500, b"their words"), answer(200)) as site:
-        endpoint = room.endpoint(f"{site.url}?token=theirs")
-        room.tell(room.event(filename="private name.mp4"))
-        room.work()
-        room.pass_time(MINUTE)
+        endpoint = system.endpoint(f"{site.url}?token=theirs")
+        system.publish(system.event(filename="private name.mp4"))
+        system.process_messages()
+        system.pass_time(MINUTE)
     shown = log.getvalue()
     assert endpoint.webhook_id in shown
     request = site.requests[0]

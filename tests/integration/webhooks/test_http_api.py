@@ -15,7 +15,7 @@ from mediajobs.webhooks import delivery_store
 from tests.support.functions import load
 from tests.support.http_api import Ask
 from tests.support.webhook_receivers import Receiver, answer, receiver
-from tests.support.webhooks import MINUTE, Room, furnish
+from tests.support.webhooks import MINUTE, WebhookSystem, webhook_system
 
 API = load("api").app
 from chalicelib.views import webhook_deliveries as views  # noqa: E402 - its folder is on the path from here on
@@ -41,11 +41,11 @@ NOBODYS = "wh_01ARZ3NDEKTSV4RRFFQ69G5FAV", "dl_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 @pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+def system(monkeypatch: pytest.MonkeyPatch) -> WebhookSystem:
     """With the clock of the API: libraries that verify signatures have no other either."""
-    room = furnish(monkeypatch)
-    room.clock.turn(datetime.now(UTC))
-    return room
+    system = webhook_system(monkeypatch)
+    system.clock.turn(datetime.now(UTC))
+    return system
 
 
 @pytest.fixture
@@ -152,12 +152,12 @@ def test_what_is_changed_is_changed_and_the_rest_stays(ask: Ask) -> None:
     assert ask("PATCH", path(webhook), {"enabled": False}).json_body["disabled_reason"] is None
 
 
-def test_a_test_is_sent_signed_and_logged(ask: Ask, room: Room) -> None:
+def test_a_test_is_sent_signed_and_logged(ask: Ask, system: WebhookSystem) -> None:
     with receiver(answer(200, b"thanks")) as site:
         webhook = add(ask, site.url, events=["job.failed"])
         accepted = ask("POST", path(webhook, "/test"), status=202)
         assert (accepted.json_body["status"], accepted.json_body["attempts"]) == ("pending", [])
-        room.work()
+        system.process_messages()
 
     (request,) = site.requests
     assert verified(webhook["secret"], site)
@@ -182,7 +182,7 @@ def test_a_test_is_sent_signed_and_logged(ask: Ask, room: Room) -> None:
     assert (listed["attempt_count"], listed["last_attempt"]["status"]) == (1, 200)
 
 
-def test_after_a_rotation_both_secrets_verify_for_a_day(ask: Ask, room: Room) -> None:
+def test_after_a_rotation_both_secrets_verify_for_a_day(ask: Ask, system: WebhookSystem) -> None:
     with receiver(answer(200)) as site:
         webhook = add(ask, site.url)
         rotated = ask("POST", path(webhook, "/rotate-secret"), status=200)
@@ -190,29 +190,29 @@ def test_after_a_rotation_both_secrets_verify_for_a_day(ask: Ask, room: Room) ->
         assert rotated.headers["Cache-Control"] == "no-store"
         assert new != webhook["secret"]
         ask("POST", path(webhook, "/test"), status=202)
-        room.work()
+        system.process_messages()
         assert [verified(secret, site) for secret in (webhook["secret"], new)] == [True, True]
         shown = ask("GET", path(webhook)).json_body
         assert "secret" not in shown
         ends = datetime.fromisoformat(shown["previous_secret_expires_at"])
-        assert ends - room.clock.utc_now() == pytest.approx(timedelta(hours=24), abs=timedelta(milliseconds=1))
+        assert ends - system.clock.utc_now() == pytest.approx(timedelta(hours=24), abs=timedelta(milliseconds=1))
 
-        room.clock.turn(ends)
+        system.clock.turn(ends)
         assert ask("GET", path(webhook)).json_body["previous_secret_expires_at"] is None
         ask("POST", path(webhook, "/test"), status=202)
-        room.work()
+        system.process_messages()
     assert len(site.requests[-1].headers["webhook-signature"].split()) == 1
 
 
-def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, room: Room, theirs: str) -> None:
+def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, system: WebhookSystem, theirs: str) -> None:
     with receiver(answer(200)) as site:
         webhook = add(ask, site.url, events=["job.completed", "job.cancelled"])
         for number in range(5):
-            room.clock.turn(room.clock.utc_now() + timedelta(seconds=1))
-            room.tell(
-                room.event(job_id=f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}", status=["completed", "cancelled"][number % 2])
+            system.clock.turn(system.clock.utc_now() + timedelta(seconds=1))
+            system.publish(
+                system.event(job_id=f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}", status=["completed", "cancelled"][number % 2])
             )
-        room.work()
+        system.process_messages()
     seen, where = [], path(webhook, "/deliveries?per_page=2")
     while where:
         page = ask("GET", where, status=200)
@@ -233,30 +233,30 @@ def test_a_page_of_deliveries_leads_to_the_next(ask: Ask, room: Room, theirs: st
     ask("GET", path(own, f"/deliveries?cursor={cursor}"), key=theirs, status=400)
 
 
-def test_what_was_delivered_can_be_had_again_under_its_id(ask: Ask, room: Room) -> None:
+def test_what_was_delivered_can_be_had_again_under_its_id(ask: Ask, system: WebhookSystem) -> None:
     with receiver(answer(200)) as site:
         webhook = add(ask, site.url)
-        room.tell(room.event())
-        room.work()
+        system.publish(system.event())
+        system.process_messages()
         (delivery,) = log(ask, webhook)
         again = path(webhook, f"/deliveries/{delivery['delivery_id']}")
         assert ask("POST", f"{again}/redeliver", status=202).json_body["status"] == "pending"
-        room.work()
+        system.process_messages()
     first, second = site.requests
     assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
     assert ask("GET", again).json_body["attempt_count"] == 2
 
 
-def test_an_endpoint_that_said_410_is_enabled_again_and_gets_what_it_missed(ask: Ask, room: Room) -> None:
+def test_an_endpoint_that_said_410_is_enabled_again_and_gets_what_it_missed(ask: Ask, system: WebhookSystem) -> None:
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
-        began = room.clock.utc_now()
-        room.tell(room.event("A"))
-        room.work()
+        began = system.clock.utc_now()
+        system.publish(system.event("A"))
+        system.process_messages()
         disabled = ask("GET", path(webhook)).json_body
         assert (disabled["enabled"], "410" in disabled["disabled_reason"]) == (False, True)
-        room.tell(room.event("B"))
-        room.pass_time(MINUTE)
+        system.publish(system.event("B"))
+        system.pass_time(MINUTE)
         assert len(site.requests) == 1
         delivery = log(ask, webhook, "?status=failed")[-1]["delivery_id"]
         for call, body in (
@@ -270,54 +270,54 @@ def test_an_endpoint_that_said_410_is_enabled_again_and_gets_what_it_missed(ask:
         assert (enabled["enabled"], enabled["disabled_reason"], enabled["failing_since"]) == (True, None, None)
         recovered = ask("POST", path(webhook, "/recover"), {"since": began.isoformat()}, status=202).json_body
         assert recovered == {"webhook_id": webhook["webhook_id"], "recovered": 2, "continues": False}
-        room.work()
+        system.process_messages()
         assert {json.loads(request.body)["job_id"] for request in site.requests[1:]} == {"A", "B"}
     assert {each["status"] for each in log(ask, webhook)} == {"delivered"}
 
 
-def test_failures_are_those_of_an_address(ask: Ask, room: Room) -> None:
+def test_failures_are_those_of_an_address(ask: Ask, system: WebhookSystem) -> None:
     with receiver(answer(503), answer(410)) as site:
         webhook = add(ask, site.url)
-        room.tell(room.event())
-        room.work()
+        system.publish(system.event())
+        system.process_messages()
         assert ask("GET", path(webhook)).json_body["failing_since"] is not None
         assert ask("PATCH", path(webhook), {"description": "bad"}).json_body["failing_since"] is not None
         assert ask("PATCH", path(webhook), {"url": f"{site.url}/new"}).json_body["failing_since"] is None
 
-        room.pass_time(MINUTE)
+        system.pass_time(MINUTE)
         assert ask("GET", path(webhook)).json_body["disabled_reason"] is not None
         assert ask("PATCH", path(webhook), {"enabled": False}).json_body["disabled_reason"] is None
-        room.tell(room.event("B"))
-        room.work()
+        system.publish(system.event("B"))
+        system.process_messages()
     assert [each["job_id"] for each in log(ask, webhook)] == ["J"]
 
 
 @pytest.mark.parametrize(("seconds", "recovered", "continues"), [(15, 3, False), (0, 1, True)])
 def test_a_recovery_takes_page_after_page_and_then_goes_on_by_itself(
-    ask: Ask, room: Room, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
+    ask: Ask, system: WebhookSystem, monkeypatch: pytest.MonkeyPatch, *, seconds: int, recovered: int, continues: bool
 ) -> None:
     monkeypatch.setattr(views, "RECOVER_SECONDS", seconds)
     monkeypatch.setattr(delivery_store, "recover", functools.partial(delivery_store.recover, max_deliveries=1))
     with receiver(answer(410), answer(200)) as site:
         webhook = add(ask, site.url)
         for job_id in "ABC":
-            room.tell(room.event(job_id))
-        room.work()
+            system.publish(system.event(job_id))
+        system.process_messages()
         ask("PATCH", path(webhook), {"enabled": True})
         done = ask("POST", path(webhook, "/recover"), {"since": "2026-01-01"}, status=202).json_body
         assert (done["recovered"], done["continues"]) == (recovered, continues)
-        room.work()
+        system.process_messages()
     assert {each["status"] for each in log(ask, webhook)} == {"delivered"}
 
 
-def test_a_recovery_may_begin_at_any_moment(ask: Ask, room: Room) -> None:
+def test_a_recovery_may_begin_at_any_moment(ask: Ask, system: WebhookSystem) -> None:
     webhook = add(ask)
     for since in ("0001-01-01", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00+14:00"):
         recovered = ask("POST", path(webhook, "/recover"), {"since": since}, status=202).json_body
         assert (recovered["recovered"], recovered["continues"]) == (0, False)
 
 
-def test_of_a_strangers_webhook_nothing_can_be_told(ask: Ask, room: Room, theirs: str) -> None:
+def test_of_a_strangers_webhook_nothing_can_be_told(ask: Ask, system: WebhookSystem, theirs: str) -> None:
     webhook = add(ask, events=["job.completed"])
     delivery = ask("POST", path(webhook, "/test"), status=202).json_body["delivery_id"]
     own = add(ask.by(theirs))["webhook_id"]

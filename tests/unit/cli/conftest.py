@@ -19,7 +19,7 @@ MEDIA = b"#EXTM3U\n#EXTINF:6,\nhttp://s3/a\n#EXTINF:6,\nhttp://s3/b\n"
 WORDS = "ask not what your country can do for you"
 
 
-class PlayedApi:
+class FakeApi:
     """What it will answer, and what it was asked."""
 
     def __init__(self, url: str) -> None:
@@ -54,17 +54,17 @@ def ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PlayedApi]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Door)
-    server.played = PlayedApi(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeApi]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.fake = FakeApi(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setenv("MEDIAJOBS_API_URL", server.played.url)  # type: ignore[attr-defined]
+    monkeypatch.setenv("MEDIAJOBS_API_URL", server.fake.url)  # type: ignore[attr-defined]
     monkeypatch.setenv("MEDIAJOBS_API_KEY", KEY)
     monkeypatch.setenv("MEDIAJOBS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("infra.cli.api.change_feed.POLL_SECONDS", 0.01)
     monkeypatch.setattr("infra.cli.api.client.BACKOFF_SECONDS", 0.01)
-    yield server.played  # type: ignore[attr-defined]
+    yield server.fake  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()
 
@@ -103,12 +103,12 @@ def failed_job() -> dict[str, Any]:
     return state("failed", 0, validate_video=("failed", 10), error=error)
 
 
-class _Door(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     @property
-    def played(self) -> PlayedApi:
-        return self.server.played  # type: ignore[attr-defined, no-any-return]
+    def fake(self) -> FakeApi:
+        return self.server.fake  # type: ignore[attr-defined, no-any-return]
 
     def do_GET(self) -> None:
         self._answer()
@@ -129,7 +129,7 @@ class _Door(BaseHTTPRequestHandler):
         pass
 
     def _answer(self) -> None:
-        api, path = self.played, self.path.partition("?")[0]
+        api, path = self.fake, self.path.partition("?")[0]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         api.queries.append(self.path.partition("?")[2])
         api.asked.append((self.command, path, {name.lower(): value for name, value in self.headers.items()}, body))
@@ -157,7 +157,7 @@ class _Door(BaseHTTPRequestHandler):
             self._send(200, {"job_id": JOB_ID, "status": "cancelled" if path.endswith("/cancel") else "queued"})
         elif path == f"/jobs/{JOB_ID}":
             self._job()
-        elif "/download/" in path and (name := path.rpartition("/")[2]) in self.played.files:
+        elif "/download/" in path and (name := path.rpartition("/")[2]) in self.fake.files:
             self._send(302, headers={"Location": f"/bucket/outputs/{name}?X-Amz-Signature=abc"})
         elif path.startswith("/stream/"):
             self._send(200, MASTER if path.endswith("master.m3u8") else MEDIA)
@@ -168,12 +168,12 @@ class _Door(BaseHTTPRequestHandler):
         counts = {"matched": 3, "retried": 2, "refused": 1, "reasons": {"attempts_used": 1}, "continues": True}
         if path == "/jobs/retry":
             return self._send(202, counts)
-        rounds = self.played.export_rounds
+        rounds = self.fake.export_rounds
         if rounds is None:
-            return self._send(200, self.played.files["jobs.csv"])
+            return self._send(200, self.fake.files["jobs.csv"])
         if not rounds:
             return self._send(303, headers={"Location": "/bucket/exports/jobs.csv?X-Amz-Signature=abc"})
-        self.played.export_rounds = rounds - 1
+        self.fake.export_rounds = rounds - 1
         return self._send(202, {"export_id": "E1"}, headers={"Location": "/exports/E1", "Retry-After": "0"})
 
     def _create(self, wish: dict[str, Any]) -> None:
@@ -186,7 +186,7 @@ class _Door(BaseHTTPRequestHandler):
         return self._send(201, created | {"upload": self._upload(wish["size_bytes"])})
 
     def _upload(self, size: int) -> dict[str, Any]:
-        api = self.played
+        api = self.fake
         address = f"{api.root}/bucket/sources/{JOB_ID}/source"
         if not api.part_size:
             headers = {"Content-Type": "video/mp4"}
@@ -200,22 +200,22 @@ class _Door(BaseHTTPRequestHandler):
 
     def _job(self) -> None:
         """The next state at every second look; a 304 in between."""
-        etag = f'"{len(self.played.states)}"'
-        if self.played.break_after_first_look:
-            self.played.break_after_first_look = False
-            self.played.failures[self.path] = [503] * 6
+        etag = f'"{len(self.fake.states)}"'
+        if self.fake.break_after_first_look:
+            self.fake.break_after_first_look = False
+            self.fake.failures[self.path] = [503] * 6
         if self.headers.get("If-None-Match") == etag:
-            if len(self.played.states) > 1:
-                self.played.states.pop(0)
+            if len(self.fake.states) > 1:
+                self.fake.states.pop(0)
             return self._send(304, headers={"ETag": etag})
-        return self._send(200, self.played.states[0], headers={"ETag": etag})
+        return self._send(200, self.fake.states[0], headers={"ETag": etag})
 
     def _bucket(self, path: str, body: bytes) -> None:
         if self.command == "PUT":
-            self.played.stored[path] = body
+            self.fake.stored[path] = body
             return self._send(200, headers={"ETag": f'"{len(body)}"'})
-        content = self.played.files[path.rpartition("/")[2]]
-        length = self.played.announced.get(path.rpartition("/")[2], len(content))
+        content = self.fake.files[path.rpartition("/")[2]]
+        length = self.fake.announced.get(path.rpartition("/")[2], len(content))
         self._send(200, content, headers={"Content-Length": str(length)})
         if length != len(content):
             self.close_connection = True
@@ -224,7 +224,7 @@ class _Door(BaseHTTPRequestHandler):
     def _problem(self, status: int, title: str, detail: str, **more: Any) -> None:
         document = {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
         headers = {"Content-Type": "application/problem+json"} | (
-            {"Retry-After": self.played.retry_after} if status in (409, 429) else {}
+            {"Retry-After": self.fake.retry_after} if status in (409, 429) else {}
         )
         self._send(status, document, headers=headers)
 

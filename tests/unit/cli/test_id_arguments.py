@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.main import app
-from tests.unit.cli.conftest import JOB_ID, PlayedApi
+from tests.unit.cli.conftest import JOB_ID, FakeApi
 
 WEBHOOK_ID, DELIVERY_ID = f"wh_{JOB_ID}", f"dl_{JOB_ID}"
 
@@ -26,7 +26,7 @@ WEBHOOK_ID, DELIVERY_ID = f"wh_{JOB_ID}", f"dl_{JOB_ID}"
     ],
     ids=" ".join,
 )
-def test_it_is_refused_before_any_request(api: PlayedApi, before: list[str], odd: str) -> None:
+def test_it_is_refused_before_any_request(api: FakeApi, before: list[str], odd: str) -> None:
     result = CliRunner().invoke(app, [*before, odd])
     assert result.exit_code == 2, result.output
     assert "id " in result.stderr
@@ -44,6 +44,6 @@ def test_it_is_refused_before_any_request(api: PlayedApi, before: list[str], odd
     ],
     ids=" ".join,
 )
-def test_so_are_these(api: PlayedApi, arguments: list[str]) -> None:
+def test_so_are_these(api: FakeApi, arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
     assert api.asked == []

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from infra.paths import ROOT
-from tests.unit.cli.conftest import PlayedApi
+from tests.unit.cli.conftest import FakeApi
 
 COMMAND = [sys.executable, "-c", "from infra.cli.main import app; app()"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["models", "list"], ["export"]])
-def test_a_full_disk_is_one_line(api: PlayedApi, arguments: list[str]) -> None:
+def test_a_full_disk_is_one_line(api: FakeApi, arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     told = "error: The output cannot be written: no space left on device.\n"

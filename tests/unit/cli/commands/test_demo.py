@@ -12,25 +12,25 @@ from typer.testing import CliRunner, Result
 from infra.cli.main import app
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import PlayedApi
+    from tests.unit.cli.conftest import FakeApi
 
 JOB_ID = "01JDP1AYED0000000000000000"
 
 
-class PlayedStack(NamedTuple):
+class FakeStack(NamedTuple):
     api_url: str
     api_key: str = "mj_played_key"
     endpoint_url: str = "http://127.0.0.1"
 
 
 @pytest.fixture
-def stack(api: "PlayedApi", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def stack(api: "FakeApi", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happened to the stack, in order. The shipped speech is a file of ours."""
     happened: list[str] = []
 
-    def bring_up(*_: Any) -> PlayedStack:
+    def bring_up(*_: Any) -> FakeStack:
         happened.append("up")
-        return PlayedStack(api.url)
+        return FakeStack(api.url)
 
     monkeypatch.setattr("infra.cli.commands.demo.start_stack", bring_up)
     monkeypatch.setattr("infra.cli.commands.demo.stop_stack", lambda _: happened.append("down"))
@@ -62,7 +62,7 @@ def test_the_demo_shows_and_keeps_what_was_made_and_stops_its_stack(stack: list[
     assert "Word error rate: 0.0%" in result.stdout
 
 
-def test_a_transcript_that_is_5_percent_off_fails_the_demo(stack: list[str], api: "PlayedApi") -> None:
+def test_a_transcript_that_is_5_percent_off_fails_the_demo(stack: list[str], api: "FakeApi") -> None:
     api.files["transcript_txt"] = b"ask not what your county can do for you"
 
     result = run()
@@ -81,7 +81,7 @@ def test_a_film_of_ones_own_is_not_compared_with_the_speech(stack: list[str], tm
 
 
 def test_a_failed_job_fails_the_demo_which_says_where_the_logs_are(
-    stack: list[str], api: "PlayedApi", failed_job: dict[str, Any]
+    stack: list[str], api: "FakeApi", failed_job: dict[str, Any]
 ) -> None:
     api.states = [failed_job]
 
@@ -95,7 +95,7 @@ def test_a_failed_job_fails_the_demo_which_says_where_the_logs_are(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_brings_the_stack_down_before_the_demo_ends(
-    stack: list[str], api: "PlayedApi", number: int, monkeypatch: pytest.MonkeyPatch
+    stack: list[str], api: "FakeApi", number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.cli.commands.demo.watch_job", _killed_by(number))
     before = signal.getsignal(signal.SIGTERM)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from infra.cli.main import app
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import PlayedApi
+    from tests.unit.cli.conftest import FakeApi
 
 JOB_ID = "01JDP1AYED0000000000000000"
 JOB = f"/restapis/a1/local/jobs/{JOB_ID}"
@@ -20,7 +20,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_everything_that_a_job_made_is_fetched_whole(api: "PlayedApi", tmp_path: Path) -> None:
+def test_everything_that_a_job_made_is_fetched_whole(api: "FakeApi", tmp_path: Path) -> None:
     result = run("download", JOB_ID, "--into", "talk")
 
     assert result.exit_code == 0, result.output
@@ -33,7 +33,7 @@ def test_everything_that_a_job_made_is_fetched_whole(api: "PlayedApi", tmp_path:
     }
 
 
-def test_the_key_does_not_follow_the_redirect(api: "PlayedApi") -> None:
+def test_the_key_does_not_follow_the_redirect(api: "FakeApi") -> None:
     run("download", JOB_ID, "360p")
 
     [(to_api, _)] = api.requests("GET", "/download/360p")
@@ -42,7 +42,7 @@ def test_the_key_does_not_follow_the_redirect(api: "PlayedApi") -> None:
     assert "x-api-key" not in to_s3
 
 
-def test_a_file_that_is_in_the_way_is_kept_unless_forced(api: "PlayedApi", tmp_path: Path) -> None:
+def test_a_file_that_is_in_the_way_is_kept_unless_forced(api: "FakeApi", tmp_path: Path) -> None:
     (tmp_path / "audio.mp3").write_text("mine")
 
     refused = run("download", JOB_ID, "360p", "audio", "--into", ".")
@@ -56,7 +56,7 @@ def test_a_file_that_is_in_the_way_is_kept_unless_forced(api: "PlayedApi", tmp_p
 
 
 @pytest.mark.parametrize("into", ["mine.txt", "mine.txt/below", "talk"])
-def test_what_cannot_be_the_folder_is_wrong_use(api: "PlayedApi", tmp_path: Path, into: str) -> None:
+def test_what_cannot_be_the_folder_is_wrong_use(api: "FakeApi", tmp_path: Path, into: str) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     (tmp_path / "talk" / "360p.mp4").mkdir(parents=True)
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_the_folder_is_wrong_use(api: "PlayedApi", tmp_path: Path
     assert api.requests("GET", "/download/360p") == []
 
 
-def test_a_file_of_another_size_than_announced_leaves_nothing_behind(api: "PlayedApi", tmp_path: Path) -> None:
+def test_a_file_of_another_size_than_announced_leaves_nothing_behind(api: "FakeApi", tmp_path: Path) -> None:
     api.files["360p"] = b"short"
 
     result = run("download", JOB_ID, "360p", "--into", "talk")
@@ -77,7 +77,7 @@ def test_a_file_of_another_size_than_announced_leaves_nothing_behind(api: "Playe
     assert list((tmp_path / "talk").iterdir()) == []
 
 
-def test_a_download_that_always_breaks_off_is_given_up_and_leaves_nothing(api: "PlayedApi", tmp_path: Path) -> None:
+def test_a_download_that_always_breaks_off_is_given_up_and_leaves_nothing(api: "FakeApi", tmp_path: Path) -> None:
     api.announced["360p"] = 5000
 
     result = run("download", JOB_ID, "360p", "--into", "talk")
@@ -87,7 +87,7 @@ def test_a_download_that_always_breaks_off_is_given_up_and_leaves_nothing(api: "
     assert list((tmp_path / "talk").iterdir()) == []
 
 
-def test_what_was_fetched_is_told_as_json(api: "PlayedApi") -> None:
+def test_what_was_fetched_is_told_as_json(api: "FakeApi") -> None:
     result = run("download", JOB_ID, "audio", "--json")
 
     path = f"{JOB_ID}/audio.mp3"
@@ -97,7 +97,7 @@ def test_what_was_fetched_is_told_as_json(api: "PlayedApi") -> None:
     }
 
 
-def test_an_output_that_does_not_exist_is_wrong_use(api: "PlayedApi") -> None:
+def test_an_output_that_does_not_exist_is_wrong_use(api: "FakeApi") -> None:
     result = run("download", JOB_ID, "4k")
 
     assert result.exit_code == 2
@@ -105,7 +105,7 @@ def test_an_output_that_does_not_exist_is_wrong_use(api: "PlayedApi") -> None:
     assert api.asked == []
 
 
-def test_an_unfinished_job_has_nothing_to_fetch(api: "PlayedApi", states: Any) -> None:
+def test_an_unfinished_job_has_nothing_to_fetch(api: "FakeApi", states: Any) -> None:
     api.states = [states("transcoding", 40)]
 
     result = run("download", JOB_ID)
@@ -114,7 +114,7 @@ def test_an_unfinished_job_has_nothing_to_fetch(api: "PlayedApi", states: Any) -
     assert "no outputs yet: it is transcoding" in result.stderr
 
 
-def test_status_shows_one_state_and_does_not_wait(api: "PlayedApi", states: Any) -> None:
+def test_status_shows_one_state_and_does_not_wait(api: "FakeApi", states: Any) -> None:
     api.states = [states("transcoding", 40, transcode_360p=("running", 60))]
 
     result = run("status", JOB_ID)
@@ -124,7 +124,7 @@ def test_status_shows_one_state_and_does_not_wait(api: "PlayedApi", states: Any)
     assert len(api.requests("GET", JOB)) == 1
 
 
-def test_watching_asks_only_for_what_changed(api: "PlayedApi", states: Any) -> None:
+def test_watching_asks_only_for_what_changed(api: "FakeApi", states: Any) -> None:
     api.states = [states("transcoding", 40), states("completed", 100)]
 
     result = run("status", JOB_ID, "--watch", "--json")
@@ -133,7 +133,7 @@ def test_watching_asks_only_for_what_changed(api: "PlayedApi", states: Any) -> N
     assert [headers.get("if-none-match") for headers, _ in api.requests("GET", JOB)] == [None, '"2"', '"2"']
 
 
-def test_watching_sits_out_an_outage(api: "PlayedApi", states: Any) -> None:
+def test_watching_sits_out_an_outage(api: "FakeApi", states: Any) -> None:
     api.states = [states("transcoding", 40), states("completed", 100)]
     api.break_after_first_look = True
 
@@ -143,7 +143,7 @@ def test_watching_sits_out_an_outage(api: "PlayedApi", states: Any) -> None:
     assert "completed" in result.stdout
 
 
-def test_control_characters_from_elsewhere_do_not_reach_the_terminal(api: "PlayedApi") -> None:
+def test_control_characters_from_elsewhere_do_not_reach_the_terminal(api: "FakeApi") -> None:
     api.files["transcript_txt"] = b"hello \x1b[31mred\x1b[0m"
 
     result = run("status", JOB_ID)
@@ -153,7 +153,7 @@ def test_control_characters_from_elsewhere_do_not_reach_the_terminal(api: "Playe
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_the_stack_of_this_machine(
-    api: "PlayedApi", monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
-from tests.unit.cli.conftest import KEY, PlayedApi
+from tests.unit.cli.conftest import KEY, FakeApi
 
 
 def run(*arguments: str | Path) -> Result:
@@ -14,7 +14,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("rounds", [None, 0, 2], ids=["in the answer", "elsewhere", "later"])
-def test_an_export_is_written_to_standard_output(api: PlayedApi, rounds: int | None) -> None:
+def test_an_export_is_written_to_standard_output(api: FakeApi, rounds: int | None) -> None:
     api.export_rounds = rounds
     result = run("--format", "csv", "--status", "failed", "--search", "ü", "--ascending")
     assert result.exit_code == 0, result.output
@@ -25,7 +25,7 @@ def test_an_export_is_written_to_standard_output(api: PlayedApi, rounds: int | N
 
 @pytest.mark.parametrize(("content", "shown"), [(b"[]", b"[]\n"), (b"a\r\n", b"a\r\n"), (b"", b"")])
 def test_on_a_terminal_the_prompt_begins_a_line(
-    api: PlayedApi, content: bytes, shown: bytes, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, content: bytes, shown: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.files["jobs.csv"] = content
     assert run().stdout_bytes == content
@@ -33,14 +33,14 @@ def test_on_a_terminal_the_prompt_begins_a_line(
     assert run().stdout_bytes == shown
 
 
-def test_the_key_stays_with_the_api(api: PlayedApi) -> None:
+def test_the_key_stays_with_the_api(api: FakeApi) -> None:
     api.export_rounds = 1
     assert run().exit_code == 0
     keys = {path.startswith("/bucket/"): headers.get("x-api-key") for _, path, headers, _ in api.asked}
     assert keys == {True: None, False: KEY}
 
 
-def test_an_export_is_written_to_a_file_and_never_over_another(api: PlayedApi, tmp_path: Path) -> None:
+def test_an_export_is_written_to_a_file_and_never_over_another(api: FakeApi, tmp_path: Path) -> None:
     file = tmp_path / "jobs.csv"
     assert run("--output", file).exit_code == 0
     assert file.read_bytes() == api.files["jobs.csv"]
@@ -57,14 +57,14 @@ def test_an_export_is_written_to_a_file_and_never_over_another(api: PlayedApi, t
         ("home/a/b", "There is no folder home/a."),
     ],
 )
-def test_where_no_file_can_be_is_wrong_use(api: PlayedApi, place: str, cure: str) -> None:
+def test_where_no_file_can_be_is_wrong_use(api: FakeApi, place: str, cure: str) -> None:
     result = run("--output", place, "--force")
     assert result.exit_code == 2
     assert cure in result.stderr
     assert api.asked == []
 
 
-def test_a_broken_download_leaves_no_file(api: PlayedApi, tmp_path: Path) -> None:
+def test_a_broken_download_leaves_no_file(api: FakeApi, tmp_path: Path) -> None:
     api.export_rounds = 0
     api.announced["jobs.csv"] = 9999
     result = run("--output", tmp_path / "jobs.csv")
@@ -73,7 +73,7 @@ def test_a_broken_download_leaves_no_file(api: PlayedApi, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 
-def test_what_the_api_refuses_is_said(api: PlayedApi) -> None:
+def test_what_the_api_refuses_is_said(api: FakeApi) -> None:
     api.failures["/restapis/a1/local/jobs/export"] = [422]
     result = run()
     assert result.exit_code == 1

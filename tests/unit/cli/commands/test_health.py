@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
-from tests.unit.cli.conftest import PlayedApi
+from tests.unit.cli.conftest import FakeApi
 
 WELL = {
     "overall": "healthy",
@@ -22,7 +22,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["health", *arguments])
 
 
-def test_a_healthy_service_is_told_part_by_part(api: PlayedApi) -> None:
+def test_a_healthy_service_is_told_part_by_part(api: FakeApi) -> None:
     api.health = WELL
     result = run()
     assert result.exit_code == 0, result.output
@@ -36,14 +36,14 @@ def test_a_healthy_service_is_told_part_by_part(api: PlayedApi) -> None:
 
 
 @pytest.mark.parametrize("overall", ["degraded", "warning"])
-def test_anything_but_healthy_ends_with_1(api: PlayedApi, overall: str) -> None:
+def test_anything_but_healthy_ends_with_1(api: FakeApi, overall: str) -> None:
     api.health = WELL | {"overall": overall}
     assert run().exit_code == 1
     as_json = run("--json")
     assert (as_json.exit_code, json.loads(as_json.stdout)["overall"]) == (1, overall)
 
 
-def test_it_needs_no_key(api: PlayedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_needs_no_key(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.health = WELL
     monkeypatch.delenv("MEDIAJOBS_API_KEY")
     assert run().exit_code == 0
@@ -51,5 +51,5 @@ def test_it_needs_no_key(api: PlayedApi, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "x-api-key" not in headers
 
 
-def test_nobody_there_is_another_exit_code(api: PlayedApi) -> None:
+def test_nobody_there_is_another_exit_code(api: FakeApi) -> None:
     assert run("--api-url", "http://127.0.0.1:9").exit_code == 3

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from infra.cli.main import app
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import PlayedApi
+    from tests.unit.cli.conftest import FakeApi
 
 JOB_ID = "01JDP1AYED0000000000000000"
 SOURCE = f"/bucket/sources/{JOB_ID}/source"
@@ -28,7 +28,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_a_file_is_uploaded_with_the_presigned_headers_and_without_the_key(api: "PlayedApi", talk: Path) -> None:
+def test_a_file_is_uploaded_with_the_presigned_headers_and_without_the_key(api: "FakeApi", talk: Path) -> None:
     result = run("submit", talk)
 
     assert result.exit_code == 0, result.output
@@ -40,7 +40,7 @@ def test_a_file_is_uploaded_with_the_presigned_headers_and_without_the_key(api: 
     assert "authorization" not in headers
 
 
-def test_only_what_the_caller_asked_for_is_sent_as_options(api: "PlayedApi", talk: Path) -> None:
+def test_only_what_the_caller_asked_for_is_sent_as_options(api: "FakeApi", talk: Path) -> None:
     run("submit", talk, "--rendition", "360p", "--no-hls", "--language", "en", "--priority", "9", "--batch", "talks")
 
     [(headers, body)] = api.requests("POST", "/jobs")
@@ -55,7 +55,7 @@ def test_only_what_the_caller_asked_for_is_sent_as_options(api: "PlayedApi", tal
     assert headers["idempotency-key"]
 
 
-def test_an_address_is_submitted_without_an_upload(api: "PlayedApi") -> None:
+def test_an_address_is_submitted_without_an_upload(api: "FakeApi") -> None:
     result = run("submit", "https://example.org/films/my%20talk.mp4?x=1")
 
     assert result.exit_code == 0, result.output
@@ -66,7 +66,7 @@ def test_an_address_is_submitted_without_an_upload(api: "PlayedApi") -> None:
     }
 
 
-def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "PlayedApi", talk: Path) -> None:
+def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "FakeApi", talk: Path) -> None:
     api.failures["/restapis/a1/local/jobs"] = [503, 409, 429]  # 409: the first try is still being answered
 
     assert run("submit", talk).exit_code == 0
@@ -75,7 +75,7 @@ def test_a_failed_creation_is_tried_again_under_the_same_idempotency_key(api: "P
 
 
 def test_a_long_wait_is_told_with_its_reason_and_a_short_one_is_not(
-    api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr("infra.cli.api.client.time.sleep", waited.append)
@@ -91,7 +91,7 @@ def test_a_long_wait_is_told_with_its_reason_and_a_short_one_is_not(
     assert waited == [0, 42]
 
 
-def test_the_parts_of_a_large_file_arrive_in_order_though_one_fails_at_first(api: "PlayedApi", talk: Path) -> None:
+def test_the_parts_of_a_large_file_arrive_in_order_though_one_fails_at_first(api: "FakeApi", talk: Path) -> None:
     api.part_size = 300
     api.failures[f"{SOURCE}/2"] = [500]
 
@@ -105,7 +105,7 @@ def test_the_parts_of_a_large_file_arrive_in_order_though_one_fails_at_first(api
     assert json.loads(body) == {"parts": [{"part_number": number, "etag": etag} for number, etag in etags]}
 
 
-def test_a_refused_upload_cancels_its_job(api: "PlayedApi", talk: Path) -> None:
+def test_a_refused_upload_cancels_its_job(api: "FakeApi", talk: Path) -> None:
     api.failures[SOURCE] = [403]
 
     result = run("submit", talk)
@@ -115,7 +115,7 @@ def test_a_refused_upload_cancels_its_job(api: "PlayedApi", talk: Path) -> None:
     assert len(api.requests("POST", "/cancel")) == 1
 
 
-def test_a_job_is_watched_to_its_end_and_what_was_made_is_shown(api: "PlayedApi", talk: Path, states: Any) -> None:
+def test_a_job_is_watched_to_its_end_and_what_was_made_is_shown(api: "FakeApi", talk: Path, states: Any) -> None:
     api.states = [
         states("queued", 0),
         states("transcoding", 40, validate_video=("completed", 100), transcode_360p=("running", 60)),
@@ -135,7 +135,7 @@ def test_a_job_is_watched_to_its_end_and_what_was_made_is_shown(api: "PlayedApi"
 
 
 def test_a_failed_job_gives_its_code_message_and_task_and_exit_code_1(
-    api: "PlayedApi", talk: Path, failed_job: dict[str, Any]
+    api: "FakeApi", talk: Path, failed_job: dict[str, Any]
 ) -> None:
     api.states = [failed_job]
 
@@ -146,7 +146,7 @@ def test_a_failed_job_gives_its_code_message_and_task_and_exit_code_1(
 
 
 def test_ctrl_c_in_the_upload_cancels_the_job_that_nobody_could_finish(
-    api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.cli.job_workflow.upload", lambda *_: signal.raise_signal(signal.SIGINT))
 
@@ -158,7 +158,7 @@ def test_ctrl_c_in_the_upload_cancels_the_job_that_nobody_could_finish(
 
 
 def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
-    api: "PlayedApi", talk: Path, states: Any, monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", talk: Path, states: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.states = [states("transcoding", 40)]
     monkeypatch.setattr("infra.cli.api.job_watch.time.sleep", lambda _: signal.raise_signal(signal.SIGINT))
@@ -171,7 +171,7 @@ def test_ctrl_c_while_watching_leaves_the_job_alone_and_says_how_to_go_on(
     assert api.requests("POST", "/cancel") == []
 
 
-def test_json_is_all_that_stands_on_stdout(api: "PlayedApi", talk: Path, states: Any) -> None:
+def test_json_is_all_that_stands_on_stdout(api: "FakeApi", talk: Path, states: Any) -> None:
     api.states = [states("queued", 0), states("completed", 100)]
 
     result = run("submit", talk, "--watch", "--json")
@@ -181,7 +181,7 @@ def test_json_is_all_that_stands_on_stdout(api: "PlayedApi", talk: Path, states:
     assert "Signature" not in result.stdout
 
 
-def test_a_validation_problem_is_shown_with_its_fields(api: "PlayedApi", tmp_path: Path) -> None:
+def test_a_validation_problem_is_shown_with_its_fields(api: "FakeApi", tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no film")
 
     result = run("submit", "notes.txt")
@@ -193,7 +193,7 @@ def test_a_validation_problem_is_shown_with_its_fields(api: "PlayedApi", tmp_pat
     assert result.stdout == ""
 
 
-def test_a_wrong_key_is_named_as_such(api: "PlayedApi", talk: Path) -> None:
+def test_a_wrong_key_is_named_as_such(api: "FakeApi", talk: Path) -> None:
     result = run("submit", talk, "--api-key", "mj_wrong")
 
     assert result.exit_code == 1
@@ -201,7 +201,7 @@ def test_a_wrong_key_is_named_as_such(api: "PlayedApi", talk: Path) -> None:
     assert "MEDIAJOBS_API_KEY" in result.stderr
 
 
-def test_an_api_that_does_not_answer_gives_exit_code_3(api: "PlayedApi", talk: Path) -> None:
+def test_an_api_that_does_not_answer_gives_exit_code_3(api: "FakeApi", talk: Path) -> None:
     result = run("submit", talk, "--api-url", "http://127.0.0.1:9/v1")
 
     assert result.exit_code == 3
@@ -219,7 +219,7 @@ def test_an_api_that_does_not_answer_gives_exit_code_3(api: "PlayedApi", talk: P
     ],
 )
 def test_a_missing_or_empty_file_is_wrong_use(
-    api: "PlayedApi", tmp_path: Path, name: str, content: bytes | None, message: str
+    api: "FakeApi", tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -231,7 +231,7 @@ def test_a_missing_or_empty_file_is_wrong_use(
     assert api.asked == []
 
 
-def test_without_a_stack_one_line_names_the_cure(api: "PlayedApi", talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_stack_one_line_names_the_cure(api: "FakeApi", talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEDIAJOBS_API_URL")
 
     result = run("submit", talk)
@@ -241,7 +241,7 @@ def test_without_a_stack_one_line_names_the_cure(api: "PlayedApi", talk: Path, m
 
 
 def test_a_stack_that_is_gone_is_told_with_its_cure(
-    api: "PlayedApi", talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home").mkdir()
     gone = {"api_url": "http://127.0.0.1:9/v1", "api_key": "mj_played_key"}
@@ -257,7 +257,7 @@ def test_a_stack_that_is_gone_is_told_with_its_cure(
 
 
 def test_the_key_of_the_running_stack_is_used_and_goes_nowhere_else(
-    api: "PlayedApi", talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: "FakeApi", talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "stack.json").write_text(json.dumps({"api_url": api.url, "api_key": "mj_played_key"}))

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from infra.cli.main import app
 from infra.cli.terminal.columns import print_rows
-from tests.unit.cli.conftest import JOB_ID, PlayedApi
+from tests.unit.cli.conftest import JOB_ID, FakeApi
 
 NAME = "a-very-long-name-without-any-space-" * 6 + ".mp4"
 JOB = {"job_id": JOB_ID, "created_at": "2026-11-23T22:00:00Z", "status": "completed", "progress": 100, "filename": NAME}
 
 
 @pytest.fixture(autouse=True)
-def jobs(api: PlayedApi) -> None:
+def jobs(api: FakeApi) -> None:
     api.documents["/jobs"] = {"jobs": [JOB], "total": 1, "total_relation": "eq"}
 
 
@@ -28,7 +28,7 @@ def test_a_job_id_is_whole_at_every_width(columns: str) -> None:
     assert "…" not in shown.stdout
 
 
-def test_in_a_pipe_a_row_is_one_line_and_no_longer_than_it_is(api: PlayedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_pipe_a_row_is_one_line_and_no_longer_than_it_is(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     api.documents["/jobs"] = {"jobs": [JOB, JOB | {"filename": "b.mp4"}], "total": 2, "total_relation": "eq"}
     assert CliRunner().invoke(app, ["list"]).stdout.splitlines() == [
@@ -38,7 +38,7 @@ def test_in_a_pipe_a_row_is_one_line_and_no_longer_than_it_is(api: PlayedApi, mo
     ]
 
 
-def test_of_no_jobs_there_is_but_the_count(api: PlayedApi) -> None:
+def test_of_no_jobs_there_is_but_the_count(api: FakeApi) -> None:
     api.documents["/jobs"] = {"jobs": [], "total": 0, "total_relation": "eq"}
     assert CliRunner().invoke(app, ["list"]).stdout == "0 of 0 jobs\n"
 
