@@ -7,7 +7,7 @@ from ulid import ULID
 
 from mediajobs import clock
 from mediajobs.accounts import quota_store
-from mediajobs.errors import QuotaExceeded
+from mediajobs.errors import Contention, QuotaExceeded
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
@@ -40,7 +40,7 @@ def prepare(account: str, request: CreateJob) -> Job:
 
 
 def create(job: Job) -> Job:
-    """Stores a prepared job, and begins its multipart upload if it needs one. Raises QuotaExceeded, Conflict."""
+    """Stores a prepared job, and begins its multipart upload if it needs one. Raises QuotaExceeded, Contention, Conflict."""
     quota = quota_store.check(job.account, announced=job.size_bytes or 0)
     if not job.source_url and parts_for(job.size_bytes):
         job = job.model_copy(
@@ -48,7 +48,7 @@ def create(job: Job) -> Job:
         )
     try:
         job_store.create(job, quota=quota)
-    except QuotaExceeded:  # other requests filled the quota after the check
+    except (Contention, QuotaExceeded):  # other requests were quicker: nothing was stored
         if job.upload_id is not None:
             presigned_upload_store.abort_multipart(source_key(job.job_id), job.upload_id)
         raise
