@@ -40,7 +40,10 @@ def prepare(account: str, request: CreateJob) -> Job:
 
 
 def create(job: Job) -> Job:
-    """Stores a prepared job, and begins its multipart upload if it needs one. Raises QuotaExceeded, Contention, Conflict."""
+    """Stores a prepared job, and begins its multipart upload if it needs one.
+
+    Raises QuotaExceeded, Contention, Conflict.
+    """
     quota = quota_store.check(job.account, announced=job.size_bytes or 0)
     if not job.source_url and parts_for(job.size_bytes):
         job = job.model_copy(
