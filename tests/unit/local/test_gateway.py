@@ -44,5 +44,5 @@ def test_it_has_the_headers_that_are_everywhere(kind: str) -> None:
     headers = RESPONSES[kind]["ResponseParameters"]["Headers"]
     assert headers["X-Request-Id"] == "context.requestId"
     assert headers["Content-Type"] == "'application/problem+json'"
-    everywhere = {name: f"'{value}'" for name, value in load("api").EVERYWHERE.items()}
+    everywhere = {name: f"'{value}'" for name, value in load("api").COMMON_HEADERS.items()}
     assert headers.items() >= everywhere.items()
