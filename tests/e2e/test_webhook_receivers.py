@@ -1,7 +1,7 @@
 """Webhooks from their owner's side on the deployed stack: real jobs, and receivers that verify what they get."""
 
 import json
-import shutil
+import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from infra.cli.main import app
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api, caller
+from tests.support import node_packages
 from tests.support.waiting import HANG_SECONDS, until
 from tests.support.webhook_receivers import Receiver, answer, receiver
 
@@ -176,27 +177,24 @@ def test_the_command_line_does_it_all(client: Api) -> None:
 
 
 @pytest.fixture
-def node() -> str:
-    """Finds the package where NODE_PATH leads: `npm install standardwebhooks`."""
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("there is no node")
-    if subprocess.run(
-        [found, "-e", "require('standardwebhooks')"], capture_output=True, timeout=HANG_SECONDS
-    ).returncode:
-        pytest.skip("node has no package standardwebhooks: npm install it, and set NODE_PATH to its node_modules")
-    return found
+def node_environment() -> dict[str, str]:
+    """Where Node.js finds the package `standardwebhooks`."""
+    return {**os.environ, "NODE_PATH": str(node_packages.folder() / "node_modules")}
 
 
 def test_the_javascript_library_takes_it_and_nothing_that_was_changed(
-    client: Api, add: Callable[..., Hook], node: str
+    client: Api, add: Callable[..., Hook], node_environment: dict[str, str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
     webhook = add(url)
     with subprocess.Popen(
-        [node, str(NODE), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["node", str(NODE), str(port)],
+        env=node_environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as run:
         assert run.stdin is not None
         assert run.stdout is not None

@@ -1,7 +1,6 @@
 """A receiver written with the npm package `standardwebhooks` accepts what we send, and nothing else."""
 
 import json
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import Any
 import pytest
 
 from mediajobs.webhooks.signatures import assemble_secret, headers
-from tests.support.template import ROOT
+from tests.support import node_packages
 from tests.support.waiting import HANG_SECONDS
 
-HERE = ROOT / "tests" / "npm"
-HOME = ROOT / ".local" / "npm"
 SECRET, OLD, OTHER = (assemble_secret(bytes([number]) * 32) for number in (1, 2, 3))
 BODY = json.dumps({"event": "job.completed", "filename": "Füße.mp4"})
 
@@ -22,18 +19,7 @@ BODY = json.dumps({"event": "job.completed", "filename": "Füße.mp4"})
 @pytest.fixture(scope="module")
 def room() -> Path:
     """The pinned package, from the registry that npm knows."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("needs Node.js with npm: apt-get install nodejs npm")
-    HOME.mkdir(parents=True, exist_ok=True)
-    for file in HERE.iterdir():
-        shutil.copy(file, HOME)
-    if not (HOME / "node_modules" / "standardwebhooks").exists():
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
-        try:
-            subprocess.run(command, cwd=HOME, check=True, timeout=HANG_SECONDS, capture_output=True)
-        except subprocess.SubprocessError:
-            pytest.skip("the npm registry cannot be reached from here")
-    return HOME
+    return node_packages.folder()
 
 
 def accepted(room: Path, *asked: dict[str, Any]) -> list[bool]:
