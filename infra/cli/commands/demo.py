@@ -143,7 +143,7 @@ def word_error_rate(expected: str, transcript: str) -> float:
         [
             jiwer.ToLowerCase(),
             jiwer.RemovePunctuation(),
-            jiwer.RemoveMultipleSpaces(),
+            jiwer.SubstituteRegexes({r"\s+": " "}),
             jiwer.Strip(),
             jiwer.ReduceToListOfListOfWords(),
         ]

@@ -23,3 +23,7 @@ def test_substitutions_omissions_and_insertions_count_and_signs_do_not(heard: st
 
 def test_a_typographic_apostrophe_is_an_apostrophe() -> None:
     assert word_error_rate("don't stop", "don’t stop") == 0  # noqa: RUF001 (the point of it)
+
+
+def test_a_line_break_parts_words_as_a_space_does() -> None:
+    assert word_error_rate("ask not\nwhat your\n\ncountry can do", "ask not what your country\tcan\ndo") == 0
