@@ -8,9 +8,9 @@ from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples, task_context
 
 
-def test_it_is_made_reported_and_streamed(objects: MediaBucket, tmp_path: Path) -> None:
+def test_it_is_made_reported_and_streamed(bucket: MediaBucket, tmp_path: Path) -> None:
     clip = media_samples.clip(tmp_path / "clip.mp4", "640x360", 2)
-    made = task_context.run_media(objects, clip, Options(renditions=["240p", "360p"]))
+    made = task_context.run_media(bucket, clip, Options(renditions=["240p", "360p"]))
     assert media_samples.read(made.url("240p"), "stream=width,height", "-select_streams", "v") == [["426", "240"]]
     assert made.outputs["240p"].key.endswith("/240p.mp4")
     assert made.outputs["240p"].content_type == "video/mp4"
@@ -21,6 +21,6 @@ def test_it_is_made_reported_and_streamed(objects: MediaBucket, tmp_path: Path) 
     assert "RESOLUTION=426x240" in playlist
 
 
-def test_it_is_absent_where_the_source_is_smaller(objects: MediaBucket, small: Path) -> None:
-    made = task_context.run_media(objects, small, Options(renditions=["240p"]))
+def test_it_is_absent_where_the_source_is_smaller(bucket: MediaBucket, small: Path) -> None:
+    made = task_context.run_media(bucket, small, Options(renditions=["240p"]))
     assert made.recorder.skipped["transcode_240p"] == made.reasons["240p"] == "source is smaller than 240p"
