@@ -4,7 +4,8 @@ from tests.support.functions import load
 from tests.support.template import template
 
 API = load("api")
-from chalicelib.http.problems import CATCH_ALL, unknown_route  # noqa: E402 - its folder is on the path from here on
+CATCH_ALL = "/{proxy+}"  # the template's route for what no other route takes
+from chalicelib.http.problems import unknown_route  # noqa: E402 - its folder is on the path from here on
 
 
 def test_the_template_sends_every_route_and_no_other_to_the_handler() -> None:

@@ -12,7 +12,6 @@ from mediajobs.base_model import LazyModel
 from mediajobs.errors import NotFound
 
 CONTENT_TYPE = "application/problem+json"
-CATCH_ALL = "/{proxy+}"  # the gateway's route for every path that no other route serves
 # What a client can do about a missing thing, by kind.
 _NOT_FOUND_HINTS = {
     "batch": "Jobs are of a batch when they are created with its batch_id.",

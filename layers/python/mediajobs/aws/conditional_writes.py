@@ -13,7 +13,7 @@ from mediajobs.aws import backoff, dynamodb
 from mediajobs.aws.dynamodb import Item
 from mediajobs.errors import Contention
 
-WRITE_ERRORS = (ClientError, PynamoDBException)  # raised for a refused call by botocore and by PynamoDB
+_REFUSALS = (ClientError, PynamoDBException)  # raised for a refused call by botocore and by PynamoDB
 _TRIES = 8
 _CONDITION = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
@@ -48,7 +48,7 @@ def write_if_allowed(write: Callable[[], object]) -> bool:
     """Makes a conditional write or a transaction. Returns False if a condition failed. Raises Contention."""
     try:
         retry_conflicts(write)
-    except WRITE_ERRORS as error:
+    except _REFUSALS as error:
         if not condition_failed(error):
             raise
         return False
@@ -64,7 +64,7 @@ def retry_conflicts(call: Callable[[], Result], *, tries: int = _TRIES) -> Resul
     for _ in backoff.attempts(tries):
         try:
             return call()
-        except WRITE_ERRORS as error:
+        except _REFUSALS as error:
             if condition_failed(error) or not _conflicts_with_transaction(error):
                 raise
     raise Contention
