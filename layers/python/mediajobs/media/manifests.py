@@ -10,11 +10,36 @@ class _Entry(LazyModel):
 
 
 class Fragment(_Entry):
-    """One moof/mdat pair of a fragmented MP4: offset and size in bytes, duration in seconds."""
+    """One moof/mdat pair of a fragmented MP4: offset and size in bytes, duration in seconds.
+
+    `keyframe_size` is of its beginning that holds the first picture, in bytes from `offset`; None without video.
+    """
 
     offset: int
     size: int
     duration: float
+    keyframe_size: int | None = None
+
+
+class Tiles(_Entry):
+    """How a storyboard's sheet is made up: tiles of `width` times `height` pixels in rows of `columns`.
+
+    There are `count`, one every `interval` seconds from `start` on.
+    """
+
+    width: int
+    height: int
+    columns: int
+    count: int
+    interval: float
+    start: float
+
+
+class JobWarning(_Entry):
+    """Something odd about a source that did not stop its job: `track_skipped`, and a sentence for the owner."""
+
+    code: str
+    message: str
 
 
 class Output(_Entry):
@@ -37,6 +62,7 @@ class Output(_Entry):
     frame_rate: float | None = None
     init_size: int | None = None
     fragments: list[Fragment] = []
+    tiles: Tiles | None = None
 
 
 class Absent(_Entry):
@@ -55,3 +81,4 @@ class TaskManifest(_Entry):
     absent: list[Absent] = []
     seconds: dict[str, float] = {}
     facts: dict[str, str | int | float | None] = {}
+    warnings: list[JobWarning] = []
