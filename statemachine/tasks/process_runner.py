@@ -9,13 +9,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mediajobs.errors import JobError
 
 Reader = Callable[[bytes], None]
-STDOUT, STDERR = "stdout", "stderr"
+EXIT_READER_GONE = 4  # of a child that ends because nobody reads any more what it writes
 POLL_SECONDS = 0.2
 STALL_SECONDS = 120
 STDERR_TAIL_BYTES = 4096  # bytes
@@ -33,48 +33,56 @@ class ProcessLimits:
     file_bytes: int = 0
 
 
-class ProcessFailed(Exception):
-    """The child ended with an exit code other than 0; a negative one is a signal. `stderr` is the end of its output."""
+@dataclass(frozen=True)
+class Child:
+    """A process. `build` makes its command from the file descriptors of its pipes, by name.
 
-    def __init__(self, returncode: int, stderr: str) -> None:
-        super().__init__(f"ended with {returncode}: {stderr}")
+    It gets the writing end of those that it `writes`, and the reading end of those that it `reads`.
+    """
+
+    name: str
+    build: Callable[[Mapping[str, int]], list[str]]
+    limits: ProcessLimits
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
+class ProcessFailed(Exception):
+    """A child ended with an exit code other than 0; a negative one is a signal. `stderr` is the end of its output."""
+
+    def __init__(self, child: str, returncode: int, stderr: str) -> None:
+        super().__init__(f"{child} ended with {returncode}: {stderr}")
+        self.child = child
         self.returncode = returncode
         self.stderr = stderr
 
 
 def run(
-    build: Callable[[Mapping[str, int]], list[str]],
+    children: Sequence[Child],
     readers: Mapping[str, Reader],
     *,
-    limits: ProcessLimits,
     tick: Callable[[], None] = lambda: None,
+    activity: Callable[[], object] | None = None,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
-    """Runs the command that `build` returns for the file descriptors of its pipes, until all pipes are read.
+    """Runs the children side by side until all have ended and all pipes are read.
 
-    Each reader gets its bytes in a thread of its own. `tick` is called every 0.2 s in the calling thread. What a reader
-    or `tick` raises ends the child and is raised here. Raises ProcessFailed, and JobError `stalled` where nothing was
-    written for `stall_seconds`.
+    A pipe leads from the child that writes it to the one that reads it, or to the reader of its name, which gets its
+    bytes in a thread of its own. `tick` is called every 0.2 s in the calling thread. What a reader or `tick` raises ends
+    the children and is raised here. Raises ProcessFailed for the child that is to blame, and JobError `stalled` where
+    `activity` (by default what all readers got) stays the same for `stall_seconds`.
     """
-    stderr = _OutputTail()
-    with _open_pipes({**readers, STDERR: stderr.add}) as (pipes, pipe_readers):
-        descriptors = {name: number for name, number in pipes.items() if name not in {STDOUT, STDERR}}
-        child = subprocess.Popen(
-            with_limits(build(descriptors), limits),
-            stdin=subprocess.DEVNULL,
-            stdout=pipes.get(STDOUT, subprocess.DEVNULL),
-            stderr=pipes[STDERR],
-            pass_fds=list(descriptors.values()),
-            env=child_environment(),
-            start_new_session=True,
-        )
+    with _Pipes(children, readers) as pipes:
+        running: list[_Running] = []
         try:
-            _close_pipes(pipes)
-            _supervise(child, pipe_readers, tick, stall_seconds)
+            for child in children:
+                running.append(_Running(child, pipes))
+            pipes.close()
+            _supervise(running, pipes.threads, tick, activity or pipes.bytes_read, stall_seconds)
         finally:
-            _kill(child)
-    if child.returncode:
-        raise ProcessFailed(child.returncode, stderr.text())
+            for process in running:
+                process.kill()
+    _raise_failure(running)
 
 
 def with_limits(command: list[str], limits: ProcessLimits) -> list[str]:
@@ -90,7 +98,7 @@ def with_limits(command: list[str], limits: ProcessLimits) -> list[str]:
 
 def child_environment() -> dict[str, str]:
     """An environment without the task's own variables, such as credentials and proxies."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {"LANG": "C.UTF-8"}
 
 
 class _OutputTail:
@@ -126,39 +134,99 @@ class _PipeReader(threading.Thread):
             os.close(self._descriptor)
 
 
-@contextlib.contextmanager
-def _open_pipes(readers: Mapping[str, Reader]) -> Iterator[tuple[dict[str, int], list[_PipeReader]]]:
-    """Yields the writing ends by name, and the threads that read the pipes. On leaving, all are closed and joined."""
-    pipes: dict[str, int] = {}
-    threads: list[_PipeReader] = []
-    try:
-        for name, reader in readers.items():
-            reading_end, pipes[name] = os.pipe()
-            with contextlib.suppress(OSError):  # a smaller pipe only causes more wake-ups
-                fcntl.fcntl(reading_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-            threads.append(_PipeReader(name, reading_end, reader))
-            threads[-1].start()
-        yield pipes, threads
-    finally:
-        _close_pipes(pipes)
-        for thread in threads:
+class _Pipes:
+    """The pipes of a group of children, by name. Every child has one more for its standard error.
+
+    On leaving, all ends that are still open here are closed and the threads joined.
+    """
+
+    def __init__(self, children: Sequence[Child], readers: Mapping[str, Reader]) -> None:
+        self.threads: list[_PipeReader] = []
+        self.tails = {child.name: _OutputTail() for child in children}
+        self._reading: dict[str, int] = {}
+        self._writing: dict[str, int] = {}
+        stderrs = {_stderr_of(child.name): self.tails[child.name].add for child in children}
+        try:
+            for name in dict.fromkeys(name for child in children for name in (*child.writes, _stderr_of(child.name))):
+                self._reading[name], self._writing[name] = os.pipe()
+                with contextlib.suppress(OSError):  # a smaller pipe only causes more wake-ups
+                    fcntl.fcntl(self._writing[name], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            for name, reader in {**readers, **stderrs}.items():
+                self.threads.append(_PipeReader(name, self._reading.pop(name), reader))
+                self.threads[-1].start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> "_Pipes":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+        for thread in self.threads:
             thread.join(JOIN_SECONDS)
 
+    def ends_of(self, child: Child) -> dict[str, int]:
+        return {name: self._writing[name] for name in child.writes} | {name: self._reading[name] for name in child.reads}
 
-def _close_pipes(pipes: dict[str, int]) -> None:
-    while pipes:
-        os.close(pipes.popitem()[1])
+    def stderr_of(self, child: Child) -> int:
+        return self._writing[_stderr_of(child.name)]
+
+    def bytes_read(self) -> int:
+        return sum(thread.total for thread in self.threads)
+
+    def close(self) -> None:
+        """Closes the ends that the children have got, so that whoever reads sees the end of a child."""
+        for ends in (self._reading, self._writing):
+            while ends:
+                os.close(ends.popitem()[1])
+
+
+def _stderr_of(child: str) -> str:
+    return f"stderr of {child}"
+
+
+class _Running:
+    """A child that was started."""
+
+    def __init__(self, child: Child, pipes: _Pipes) -> None:
+        self.name = child.name
+        self.tail = pipes.tails[child.name]
+        self.failure = 0
+        ends = pipes.ends_of(child)
+        self.process = subprocess.Popen(
+            with_limits(child.build(ends), child.limits),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=pipes.stderr_of(child),
+            pass_fds=list(ends.values()),
+            env=child_environment(),
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        """Ends it. `failure` is then the exit code with which it has failed by itself, or 0."""
+        self.failure = self.process.poll() or 0
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
 
 
 def _supervise(
-    child: subprocess.Popen[bytes], readers: list[_PipeReader], tick: Callable[[], None], stall_seconds: float
+    running: list[_Running],
+    readers: list[_PipeReader],
+    tick: Callable[[], None],
+    activity: Callable[[], object],
+    stall_seconds: float,
 ) -> None:
-    written, since = -1, time.monotonic()
-    while child.poll() is None or any(reader.is_alive() for reader in readers):
-        _wait(child, readers)
-        total = sum(reader.total for reader in readers)
-        if total != written:
-            written, since = total, time.monotonic()
+    latest, since = activity(), time.monotonic()
+    while any(child.process.poll() is None for child in running) or any(reader.is_alive() for reader in readers):
+        _wait(running, readers)
+        if any(child.process.poll() for child in running):
+            return
+        if (current := activity()) != latest:
+            latest, since = current, time.monotonic()
         elif time.monotonic() - since > stall_seconds:
             reason = f"ffmpeg made nothing for {stall_seconds:.0f} s; retry the job"
             raise JobError("stalled", reason, retryable=True)
@@ -166,14 +234,15 @@ def _supervise(
     _raise_reader_error(readers)
 
 
-def _wait(child: subprocess.Popen[bytes], readers: list[_PipeReader]) -> None:
+def _wait(running: list[_Running], readers: list[_PipeReader]) -> None:
     """Waits POLL_SECONDS, or less where everything ends earlier. Raises what a reader has raised."""
     alive = [reader for reader in readers if reader.is_alive()]
     for reader in alive:
         reader.join(POLL_SECONDS / len(alive))
     if not alive:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(POLL_SECONDS)
+        for child in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(POLL_SECONDS / len(running))
     _raise_reader_error(readers)
 
 
@@ -183,7 +252,8 @@ def _raise_reader_error(readers: list[_PipeReader]) -> None:
             raise reader.error
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait(10)
+def _raise_failure(running: list[_Running]) -> None:
+    """Raises for the child that is to blame: one whose reader had gone is so only where no other failed."""
+    failed = sorted((child for child in running if child.failure), key=lambda child: child.failure == EXIT_READER_GONE)
+    for child in failed:
+        raise ProcessFailed(child.name, child.failure, child.tail.text())

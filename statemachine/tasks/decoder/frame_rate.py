@@ -1,0 +1,60 @@
+"""The frame rate of a video's motion, from the times of its pictures."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_RATE = Fraction(25)
+_LARGEST_RATE = 60
+_STANDARD_RATES = tuple(
+    Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
+)
+_RUN = 4  # intervals whose mean counts, so that single times that are late or early hardly do
+_RARE_RUNS, _RARE_SHARE = 8, 0.01  # as many faster runs are taken for mistakes
+_TOLERANCE = 0.01  # of an exact rate
+_LOOSE_TOLERANCE = 0.06  # of a rate that was found among uneven intervals
+_EVEN_SHARE = 0.95  # of the intervals, where the rate is constant
+
+
+def motion_rate(times: NDArray[np.float64], nominal: Fraction | None) -> tuple[Fraction, bool]:
+    """The rate at which to show the pictures, at most 60 Hz, and whether their intervals differ.
+
+    It is the container's `nominal` rate where the pictures keep it. Else it is that of the shortest interval that
+    lasts: a screen that stands still for minutes and then scrolls is shown as it scrolls.
+    """
+    intervals = np.diff(np.unique(times))
+    intervals = intervals[intervals > 0.0005]
+    if not len(intervals):
+        return _limited(nominal or DEFAULT_RATE), False
+    if nominal and _share(intervals, 1 / float(nominal)) >= _EVEN_SHARE:
+        return _limited(nominal), False
+    shortest = _shortest_lasting(intervals)
+    is_even = _share(intervals, shortest) >= _EVEN_SHARE
+    return _limited(_standard(1 / shortest, _TOLERANCE if is_even else _LOOSE_TOLERANCE)), not is_even
+
+
+def _share(intervals: NDArray[np.float64], interval: float) -> float:
+    """The share of the intervals that are this one, but for times in whole milliseconds."""
+    return float(np.mean(np.abs(intervals - interval) <= 0.0015 + interval * _TOLERANCE))
+
+
+def _shortest_lasting(intervals: NDArray[np.float64]) -> float:
+    run = min(_RUN, len(intervals))
+    means = np.sort(np.convolve(intervals, np.full(run, 1 / run), mode="valid"))
+    return float(means[min(len(means) // 2, max(_RARE_RUNS, int(len(means) * _RARE_SHARE)))])
+
+
+def _standard(rate: float, tolerance: float) -> Fraction:
+    """The nearest usual rate, or else a whole one."""
+    nearest = min(_STANDARD_RATES, key=lambda standard: abs(rate - standard))
+    if abs(rate - nearest) <= tolerance * nearest:
+        return nearest
+    return Fraction(max(1, round(rate))) if rate > 1 else Fraction(rate).limit_denominator(1001)
+
+
+def _limited(rate: Fraction) -> Fraction:
+    """A rate of 1 to 60 Hz: of a faster one every second picture, or every third."""
+    exact = rate.limit_denominator(1001)
+    return max(Fraction(1), exact / max(1, math.ceil(exact / _LARGEST_RATE)))

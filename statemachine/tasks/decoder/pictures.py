@@ -1,0 +1,97 @@
+"""Decodes the video of a source: raw pictures of one size at a constant rate, a thumbnail and a storyboard."""
+
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+
+from mediajobs.errors import JobError
+from statemachine.tasks.decoder import source_reader
+from statemachine.tasks.decoder.decoders import decoded, decoder_of
+from statemachine.tasks.decoder.frame_grid import FrameGrid
+from statemachine.tasks.decoder.picture_filter import PictureFilter, Size
+from statemachine.tasks.decoder.storyboard import Storyboard
+from statemachine.tasks.decoder.thumbnail import Thumbnail
+
+
+def write_pictures(
+    url: str,
+    stream: int,
+    followed: Sequence[int],
+    start: float,
+    duration: float,
+    end: float,
+    rate: tuple[int, int],
+    size: tuple[int, int],
+    find_combing: bool,
+    folder: str,
+    pipe: int | None = None,
+    thumbnail: tuple[int, int] | None = None,
+    storyboard: dict[str, Any] | None = None,
+) -> None:
+    """Writes planar YUV 4:2:0 into `pipe`, from `start` of the source on, `rate` times a second, for `duration` seconds.
+
+    `followed` are the streams whose timestamps make the clock, `end` is when the last picture ends. Raises JobError
+    `undecodable`, and `incomplete_source` where the source breaks off before `end`.
+    """
+    grid = FrameGrid[Any](Fraction(*rate), duration)
+    filtering = PictureFilter(Size(*size), Path(folder), find_combing=find_combing)
+    users = [] if pipe is None else [_RawVideo(os.fdopen(pipe, "wb"))]
+    if thumbnail:
+        users.append(Thumbnail(Size(*thumbnail), grid.count, Path(folder)))
+    if storyboard:
+        users.append(Storyboard(Path(folder), Fraction(*rate), grid.count, **storyboard))
+    with source_reader.open_source(url) as container:
+        clock = source_reader.Clock(container, stream, followed, start, end)
+        frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=0), clock.packets()))
+        for slot, frame in enumerate(_shown(grid, frames, clock)):
+            for user in users:
+                user.add(slot, frame)
+        clock.check_end()
+    for user in users:
+        user.finish()
+
+
+def _filtered(filtering: PictureFilter, frames: Iterator[Any]) -> Iterator[Any]:
+    for frame in frames:
+        yield from filtering.push(frame)
+    yield from filtering.flush()
+
+
+def _shown(grid: FrameGrid[Any], frames: Iterator[Any], clock: source_reader.Clock) -> Iterator[Any]:
+    time, frame = 0.0, None
+    for frame in frames:
+        time = clock.time_of(frame, time)
+        yield from grid.add(frame, time)
+    if frame is None:
+        raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
+    yield from grid.finish()
+
+
+class _RawVideo:
+    """Writes the planes of every picture. One that is shown again is the same object."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._frame: Any = None
+        self._bytes = b""
+
+    def add(self, _slot: int, frame: Any) -> None:
+        if frame is not self._frame:
+            self._frame, self._bytes = frame, b"".join(map(_plane, frame.planes))
+        self._output.write(self._bytes)
+
+    def finish(self) -> None:
+        self._output.close()
+
+
+def _plane(plane: Any) -> bytes:
+    """The samples of a plane, without what fills its lines up."""
+    if plane.line_size == plane.width:
+        return bytes(plane)
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return lines[:, : plane.width].tobytes()

@@ -1,0 +1,258 @@
+"""Reads every packet of a source once: what its streams hold, whatever its header says."""
+
+import contextlib
+import json
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.filter import Graph
+from av.stream import Disposition
+
+from statemachine.tasks.decoder import source_reader
+from statemachine.tasks.decoder.frame_rate import motion_rate
+from statemachine.tasks.decoder.decoders import decoder_of
+
+SAMPLE_FRAMES = 12  # pictures that are looked at in a row, for combing
+_FIRST_GAP_SECONDS = 5.0  # to the next such row; every gap is twice as long as the one before
+_COMBING_THRESHOLD = 1.4  # idet's own, 1.04, takes fine horizontal lines for combing
+_PRIMING_SECONDS = 1.0  # before a stream's start it may have samples that are never heard
+_MAX_TRIED_PACKETS = 4000  # without a frame, after which a stream counts as undecodable
+_HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_SECONDARY = (
+    Disposition.comment | Disposition.visual_impaired | Disposition.descriptions | Disposition.karaoke
+    | Disposition.clean_effects | Disposition.non_diegetic | Disposition.dependent
+)  # fmt: skip
+
+
+@dataclass
+class StreamScan:
+    """One audio or video stream. Times are in seconds on the source's one clock, `stated_end` on the container's.
+
+    `decodes` says whether a frame came out. What follows it is read from that frame.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    is_default: bool
+    is_secondary: bool
+    is_hidden: bool
+    language: str | None
+    title: str
+    stated_end: float | None
+    packets: int = 0
+    size_bytes: int = 0
+    start: float | None = None
+    end: float = 0.0
+    decodes: bool = False
+    width: int = 0
+    height: int = 0
+    aspect: tuple[int, int] = (1, 1)
+    rotation: int = 0
+    pix_fmt: str = "unknown"
+    transfer: int = 0
+    primaries: int = 0
+    interlaced: bool = False
+    frame_rate: tuple[int, int] = (0, 1)
+    variable_frame_rate: bool = False
+    channels: int = 0
+    sample_rate: int = 0
+
+
+@dataclass
+class Scan:
+    """A whole source. `stated_duration` is the container's, in seconds, and may be a guess."""
+
+    container: str
+    stated_duration: float | None
+    jumps: int
+    streams: list[StreamScan] = field(default_factory=list)
+
+
+def scan(url: str) -> dict[str, Any]:
+    """A Scan as plain data. Raises JobError where the file is no media or cannot be read."""
+    with source_reader.open_source(url) as container:
+        probes = {probe.found.index: probe for probe in _probes(container)}
+        timeline = source_reader.timeline_of(container)
+        for packet in source_reader.packets(container, probes.keys(), timeline):
+            probes[packet.stream_index].read(packet)
+        stated = None if container.duration is None else container.duration / av.time_base
+        streams = [probe.finish() for probe in probes.values()]
+        return asdict(Scan(container.format.name, stated, timeline.jumps, streams))
+
+
+def _probes(container: InputContainer) -> Iterator["_Probe"]:
+    for stream in container.streams:
+        if stream.type in {"video", "audio"} and stream.codec_context is not None:
+            yield _VideoProbe(stream) if stream.type == "video" else _AudioProbe(stream)
+
+
+class _Probe:
+    """Follows one stream, and decodes until a frame comes out."""
+
+    def __init__(self, stream: Any) -> None:
+        self.found = _description(stream)
+        self._decoder = decoder_of(stream, threads=1)
+        self._base = stream.time_base
+        self._stated_start = None if stream.start_time is None else float(stream.start_time * stream.time_base)
+
+    def read(self, packet: Any) -> None:
+        found, pts = self.found, packet.pts if packet.pts is not None else packet.dts
+        found.packets += 1
+        found.size_bytes += packet.size
+        if pts is not None:
+            start = float(pts * self._base)
+            found.start = start if found.start is None else min(found.start, start)
+            found.end = max(found.end, start + source_reader.seconds(packet.duration, self._base))
+        self._follow(packet, None if pts is None else float(pts * self._base))
+
+    def finish(self) -> StreamScan:
+        found, stated = self.found, self._stated_start
+        if not found.decodes and found.packets:
+            self._decode(None)
+        if found.start is not None and stated is not None and 0 < stated - found.start < _PRIMING_SECONDS:
+            found.start = stated
+        return found
+
+    def _follow(self, packet: Any, _time: float | None) -> None:
+        if not self.found.decodes and self.found.packets <= _MAX_TRIED_PACKETS:
+            self._decode(packet)
+
+    def _decode(self, packet: Any) -> None:
+        with contextlib.suppress(av.FFmpegError):
+            for frame in self._decoder.decode(packet):
+                self._look(frame)
+
+    def _look(self, frame: Any) -> None:
+        raise NotImplementedError
+
+
+class _AudioProbe(_Probe):
+    def _look(self, frame: Any) -> None:
+        if not self.found.decodes and frame.samples and frame.sample_rate:
+            self.found.channels, self.found.sample_rate = frame.layout.nb_channels, frame.sample_rate
+            self.found.decodes = True
+
+
+class _VideoProbe(_Probe):
+    """Collects the times of all pictures, and looks for combing in rows of pictures, ever farther apart."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._times = array("d")
+        self._nominal = stream.average_rate or stream.base_rate
+        self._left = SAMPLE_FRAMES  # pictures of the row that is looked at
+        self._gap, self._next_row = _FIRST_GAP_SECONDS, _FIRST_GAP_SECONDS
+        self._combing = _Combing()
+
+    def finish(self) -> StreamScan:
+        found = super().finish()
+        rate, found.variable_frame_rate = motion_rate(np.frombuffer(self._times), self._nominal)
+        found.frame_rate = rate.as_integer_ratio()
+        found.interlaced = self._combing.is_interlaced()
+        return found
+
+    def _follow(self, packet: Any, time: float | None) -> None:
+        if time is not None:
+            self._times.append(time)
+        if self._left <= 0 and packet.is_keyframe and time is not None and time >= self._next_row:
+            self._left, self._gap = SAMPLE_FRAMES, 2 * self._gap
+            self._next_row = time + self._gap
+            self._decoder.flush_buffers()
+            self._combing.begin_row()
+        if self._left > 0 and (self.found.decodes or self.found.packets <= _MAX_TRIED_PACKETS):
+            self._decode(packet)
+
+    def _look(self, frame: Any) -> None:
+        self._left -= 1
+        self._combing.add(frame)
+        if self.found.decodes or frame.is_corrupt:
+            return
+        found, aspect = self.found, self._decoder.sample_aspect_ratio or Fraction(1)
+        found.width, found.height, found.aspect = frame.width, frame.height, aspect.as_integer_ratio()
+        found.rotation = round(-frame.rotation / 90) * 90 % 360
+        found.pix_fmt = frame.format.name
+        found.transfer, found.primaries = int(frame.color_trc), int(frame.color_primaries)
+        found.decodes = True
+
+
+class _Combing:
+    """Counts pictures that are flagged as interlaced, or look so to ffmpeg's filter `idet`."""
+
+    _COMBED_PER_CLEAN = 3
+
+    def __init__(self) -> None:
+        self._flagged = self._frames = self._combed = self._clean = 0
+        self._graph: _Idet | None = None
+
+    def begin_row(self) -> None:
+        self._graph = None
+
+    def add(self, frame: Any) -> None:
+        self._frames += 1
+        self._flagged += frame.interlaced_frame
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            if self._graph is None:
+                self._graph = _Idet(frame)
+            kind = self._graph.kind(frame)
+            self._combed += kind in {"tff", "bff"}
+            self._clean += kind == "progressive"
+
+    def is_interlaced(self) -> bool:
+        looks_so = self._combed >= SAMPLE_FRAMES / 2 and self._combed >= self._COMBED_PER_CLEAN * self._clean
+        return looks_so or self._flagged * 2 > self._frames
+
+
+class _Idet:
+    def __init__(self, frame: Any) -> None:
+        graph = Graph()
+        size = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
+        idet = graph.add("idet", f"intl_thres={_COMBING_THRESHOLD}")
+        self._source, self._sink = graph.add("buffer", size), graph.add("buffersink")
+        self._source.link_to(idet)
+        idet.link_to(self._sink)
+        graph.configure()
+        self._graph = graph
+
+    def kind(self, frame: Any) -> str | None:
+        self._source.push(frame)
+        try:
+            return dict(self._sink.pull().metadata).get("lavfi.idet.multiple.current_frame")
+        except av.error.BlockingIOError:
+            return None
+
+
+def _description(stream: Any) -> StreamScan:
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    return StreamScan(
+        index=stream.index,
+        kind=stream.type,
+        codec=stream.codec_context.name,
+        is_default=bool(stream.disposition & Disposition.default),
+        is_secondary=bool(stream.disposition & _SECONDARY),
+        is_hidden=bool(stream.disposition & _HIDDEN),
+        language=tags.get("language"),
+        title=tags.get("title", "") or tags.get("handler_name", ""),
+        stated_end=_stated_end(stream, tags.get("duration", "")),
+    )
+
+
+def _stated_end(stream: Any, clock: str) -> float | None:
+    """When this stream ends by the container's clock, in seconds. MP4 and others have a field for it, Matroska a tag."""
+    if stream.duration is not None:
+        return source_reader.seconds(stream.start_time, stream.time_base) + float(stream.duration * stream.time_base)
+    parts = clock.split(":")
+    return int(parts[0]) * 3600 + int(parts[1]) * 60 + float(parts[2]) if len(parts) == 3 else None
+
+
+def write_scan(url: str, pipe: int) -> None:
+    """Writes a Scan as JSON into `pipe`."""
+    with os.fdopen(pipe, "w") as output:
+        json.dump(scan(url), output)

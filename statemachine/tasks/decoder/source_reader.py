@@ -1,0 +1,128 @@
+"""Opens a source with PyAV, and yields its packets in the order of the file, on one clock."""
+
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from mediajobs.errors import JobError
+from statemachine.tasks.decoder.timeline import BROADCAST_GAP_SECONDS, OTHER_GAP_SECONDS, Timeline
+from statemachine.tasks.file_signature import SUPPORTED_FILES
+
+# Containers that hold the media themselves: no playlist, script, device or picture sequence.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ogg,mxf,nut,dv,gif,apng,rm,wtv,ivf,"
+    "h264,hevc,m4v,obu,vc1,dirac,yuv4mpegpipe,wav,w64,aiff,au,caf,mp3,flac,aac,ac3,eac3,dts,dtshd,truehd,mlp,loas,amr,"
+    "ape,wv,tta,mpc,mpc8,voc,oma"
+)
+INPUT_OPTIONS = {
+    "format_whitelist": CONTAINERS,
+    "protocol_whitelist": "http,https,tcp,tls",
+    "rw_timeout": "30000000",  # microseconds
+    "reconnect": "1",
+    "reconnect_on_network_error": "1",
+    "reconnect_delay_max": "8",  # seconds
+}
+TOLERANCE_SECONDS = 1.0  # by which a second reading may end earlier than the first
+_BROADCAST_FORMATS = {"mpegts", "mpeg", "ogg", "flv", "rm"}
+
+
+def open_source(url: str) -> InputContainer:
+    """Raises JobError where the file is no media or cannot be read."""
+    try:
+        return av.open(url, options=INPUT_OPTIONS, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise read_error(error) from error
+
+
+def timeline_of(container: InputContainer) -> Timeline:
+    is_broadcast = not _BROADCAST_FORMATS.isdisjoint(container.format.name.split(","))
+    return Timeline(BROADCAST_GAP_SECONDS if is_broadcast else OTHER_GAP_SECONDS)
+
+
+def packets(container: InputContainer, indexes: Collection[int], timeline: Timeline) -> Iterator[Any]:
+    """The packets of the streams with these indexes, with timestamps on the timeline. Raises JobError."""
+    streams = [stream for stream in container.streams if stream.index in indexes]
+    try:
+        for packet in container.demux(streams):
+            if packet.size:
+                _place(packet, timeline)
+                yield packet
+    except av.error.EOFError:
+        return
+    except av.error.InvalidDataError:
+        return  # the rest is damaged: what is missing shows by its length
+    except av.FFmpegError as error:
+        raise read_error(error) from error
+
+
+def seconds(value: int | None, time_base: Fraction) -> float:
+    return 0.0 if value is None else float(value * time_base)
+
+
+class Clock:
+    """Yields the packets of one stream, tells the time of its frames, and notices where the source breaks off.
+
+    To FFmpeg a broken connection looks like the end of the source.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: int, followed: Collection[int], start: float, end: float
+    ) -> None:
+        self.stream: Any = container.streams[stream]
+        self._container, self._followed = container, followed
+        self._start, self._expected_end = start, end
+        self._end = 0.0
+
+    def packets(self) -> Iterator[Any]:
+        for packet in packets(self._container, {self.stream.index, *self._followed}, timeline_of(self._container)):
+            if packet.stream_index == self.stream.index:
+                shown_at = packet.pts if packet.pts is not None else packet.dts
+                self._end = max(self._end, seconds(shown_at, packet.time_base) - self._start)
+                yield packet
+
+    def time_of(self, frame: Any, default: float) -> float:
+        """Seconds from the start of the source; `default` where the frame has no timestamp."""
+        ticks = frame.pts if frame.pts is not None else frame.dts
+        return default if ticks is None else float(ticks * frame.time_base) - self._start
+
+    def check_end(self) -> None:
+        """Raises JobError where the last packet came far too early."""
+        if self._end < self._expected_end - TOLERANCE_SECONDS:
+            raise JobError(
+                "incomplete_output",
+                f"only {self._end:.1f} of {self._expected_end:.1f} s could be read; retry, or export the file anew",
+                retryable=True,
+            )
+
+
+def _place(packet: Any, timeline: Timeline) -> None:
+    time = packet.dts if packet.dts is not None else packet.pts
+    if time is None:
+        return
+    base = packet.time_base
+    shown_at = packet.pts if packet.pts is not None else time
+    duration = seconds(packet.duration, base)
+    offset = timeline.offset(packet.stream_index, seconds(time, base), seconds(shown_at, base), duration)
+    if offset:
+        ticks = round(Fraction(offset) / base)
+        packet.dts = None if packet.dts is None else packet.dts + ticks
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+
+
+def read_error(error: av.FFmpegError) -> JobError:
+    """The JobError, with its code, that says why a source could not be read."""
+    log = error.log[2] if error.log else ""
+    if isinstance(error, (OSError, av.error.HTTPError)) and not isinstance(error, av.error.InvalidDataError):
+        return JobError("source_unavailable", "the source cannot be read from storage; retry the job", retryable=True)
+    if "moov atom not found" in log:
+        return JobError(
+            "truncated_source",
+            "the file ends before its index (moov): the recording was not finished or the upload was cut; "
+            "upload the whole file",
+        )
+    if "whitelist" in log:
+        return JobError("not_media", f"the file is of a kind that is not taken; {SUPPORTED_FILES}")
+    return JobError("not_media", f"the file is no audio or video that can be read; {SUPPORTED_FILES}")

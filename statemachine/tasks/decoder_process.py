@@ -1,0 +1,94 @@
+"""Starts the decoder: a child with limits that reads the source, because a source may be hostile."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mediajobs.errors import JobError
+from mediajobs.media.ladder import TranscodePlan
+from mediajobs.media.source import SourceFacts
+from statemachine.tasks import limits, process_runner
+from statemachine.tasks.process_runner import Child, ProcessFailed
+
+EXIT_FAILED = 3  # with a JobError as the last line of its standard error
+SCAN, PICTURES, SAMPLES = "scan", "pictures", "samples"
+
+
+def scan(url: str, tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """What the streams of a source hold: a `decoder.scan.Scan` as plain data. Raises JobError."""
+    output = bytearray()
+    request = {"command": SCAN, "url": url}
+    child = Child(SCAN, lambda ends: _command(request | {"pipe": ends[SCAN]}), limits.SCAN, writes=(SCAN,))
+    run([child], {SCAN: output.extend}, tick=tick, activity=None)
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+def pictures(source: SourceFacts, plan: TranscodePlan, url: str, folder: Path) -> Child:
+    """The child that writes raw pictures into the pipe `pictures`, where there are renditions, and files into `folder`."""
+    if source.video is None or plan.frame_rate is None:
+        raise ValueError("the source has no video")
+    request = _request(PICTURES, source, source.video.index, source.video.end, url) | {
+        "rate": plan.frame_rate.as_integer_ratio(),
+        "size": (plan.picture.width, plan.picture.height),
+        "find_combing": source.video.interlaced,
+        "folder": str(folder),
+        "thumbnail": plan.thumbnail and (plan.thumbnail.width, plan.thumbnail.height),
+        "storyboard": plan.storyboard and plan.storyboard.drawing(),
+    }
+    limit = limits.for_media(source.duration_seconds)
+    return Child(
+        PICTURES,
+        lambda ends: _command(request | {"pipe": ends.get(PICTURES)}),
+        limit,
+        writes=(PICTURES,) if plan.renditions else (),
+    )
+
+
+def samples(source: SourceFacts, url: str, *, rate: int, channels: int, sample_format: str) -> Child:
+    """The child that writes interleaved samples into the pipe `samples`."""
+    if source.audio is None:
+        raise ValueError("the source has no audio")
+    request = _request(SAMPLES, source, source.audio.index, source.audio.end, url)
+    request |= {"rate": rate, "channels": channels, "sample_format": sample_format}
+    limit = limits.for_media(source.duration_seconds)
+    return Child(SAMPLES, lambda ends: _command(request | {"pipe": ends[SAMPLES]}), limit, writes=(SAMPLES,))
+
+
+def run(children: Sequence[Child], readers: Mapping[str, process_runner.Reader], **options: Any) -> None:
+    """As `process_runner.run`. A failure that a decoder has named is raised as its JobError."""
+    try:
+        process_runner.run(children, readers, **options)
+    except ProcessFailed as failure:
+        raise _named(failure) or failure from failure
+
+
+def _request(command: str, source: SourceFacts, stream: int, end: float | None, url: str) -> dict[str, Any]:
+    streams = [stream.index for stream in (source.video, source.audio) if stream]
+    return {
+        "command": command,
+        "url": url,
+        "stream": stream,
+        "followed": streams if source.jumps else [],
+        "start": source.start_time,
+        "duration": source.duration_seconds,
+        "end": end or 0.0,
+    }
+
+
+def _command(request: Mapping[str, Any]) -> list[str]:
+    return [sys.executable, "-m", "statemachine.tasks.decoder", json.dumps(request)]
+
+
+def _named(failure: ProcessFailed) -> JobError | None:
+    if failure.returncode == EXIT_FAILED:
+        with contextlib.suppress(ValueError, KeyError, IndexError):
+            named = json.loads(failure.stderr.splitlines()[-1])
+            return JobError(named["code"], named["message"], retryable=named["retryable"])
+    if failure.returncode < 0 and failure.child in {SCAN, PICTURES, SAMPLES}:
+        reason = f"reading the source was ended by signal {-failure.returncode}, maybe for want of memory; retry the job"
+        return JobError("probe_killed" if failure.child == SCAN else "ffmpeg_killed", reason, retryable=True)
+    return None
