@@ -1,10 +1,12 @@
 from itertools import product
+from typing import Any
 
 import pytest
 
 from mediajobs.jobs.lifecycle import MAX_ATTEMPTS, TERMINAL, Status, Transition, check_transition, queue_rank
+from mediajobs.media.manifests import Absent
 from mediajobs.media.options import Options, Transcription
-from mediajobs.media.tasks import WEIGHTS, tasks_for
+from mediajobs.media.tasks import WEIGHTS, skipped_tasks, tasks_for
 
 ROAD = ["pending", "queued", "processing", "transcoding", "uploading", "completed"]
 
@@ -40,16 +42,29 @@ def test_the_queue_sorts_by_priority_then_age() -> None:
 
 
 def test_the_weights_are_the_papers() -> None:
-    assert sum(WEIGHTS.values()) == 100
-    assert len(WEIGHTS) == 9
+    of_default = [WEIGHTS[name] for name in tasks_for(Options())]
+    assert sum(of_default) == 100
+    assert len(of_default) == 9
 
 
 def test_a_job_has_the_tasks_that_its_options_ask_for() -> None:
-    assert tasks_for(Options()) == tuple(WEIGHTS)
-    bare = Options(renditions=[], audio=True, thumbnail=False, transcription=Transcription(enabled=False))
+    assert tasks_for(Options()) == (
+        "validate_video", "store_source", "generate_thumbnail", "transcode_360p", "transcode_720p",
+        "extract_audio_mp3", "transcribe_video", "prepare_hls", "upload_outputs",
+    )  # fmt: skip
+    no_pictures: dict[str, Any] = {"renditions": [], "thumbnail": False, "storyboard": False}
+    bare = Options(**no_pictures, transcription=Transcription(enabled=False))
     assert tasks_for(bare) == ("validate_video", "store_source", "extract_audio_mp3", "upload_outputs")
-    speech = Options(renditions=[], audio=False, thumbnail=False)
+    speech = Options(**no_pictures, audio=False)
     assert tasks_for(speech) == ("validate_video", "store_source", "transcribe_video")
+    storyboard = Options(renditions=[], audio=False, thumbnail=False, transcription=Transcription(enabled=False))
+    assert "generate_thumbnail" in tasks_for(storyboard)
+
+
+def test_a_task_is_skipped_where_nothing_of_it_is_made() -> None:
+    absent = [Absent(name=name, reason=f"no {name}") for name in ("thumbnail", "storyboard", "audio")]
+    assert skipped_tasks(absent, ["360p"]) == {"generate_thumbnail": "no thumbnail", "extract_audio_mp3": "no audio"}
+    assert skipped_tasks(absent[1:], ["thumbnail"]) == {"extract_audio_mp3": "no audio"}
 
 
 def test_there_is_an_end_to_retries() -> None:

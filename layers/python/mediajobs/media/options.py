@@ -30,11 +30,20 @@ class Transcription(_Closed):
     task: Literal["transcribe", "translate"] = "transcribe"
 
 
+Quality = Literal["fast", "balanced", "small"]
+
+
 class Options(_Closed):
-    """Everything by default. HLS is made of the renditions: without any there is none."""
+    """Everything by default. HLS is made of the renditions and the sound: with `renditions: []` there is none.
+
+    `quality` is the trade between the time that encoding takes and the size of the renditions. `storyboard` null makes
+    one where the source lasts more than 30 s.
+    """
 
     renditions: list[RenditionName] = DEFAULT_RENDITIONS
+    quality: Quality = "balanced"
     audio: StrictBool = True
     thumbnail: StrictBool = True
+    storyboard: StrictBool | None = None
     hls: StrictBool = True
     transcription: Transcription = Transcription()

@@ -37,8 +37,13 @@ class Rung:
 RENDITIONS = {
     rung.name: rung
     for rung in (
+        Rung("240p", short_side=240, crf=23, max_bitrate=400_000),
         Rung("360p", short_side=360, crf=23, max_bitrate=1_000_000, by_default=True),
+        Rung("480p", short_side=480, crf=23, max_bitrate=1_600_000),
         Rung("720p", short_side=720, crf=23, max_bitrate=3_500_000, by_default=True),
+        Rung("1080p", short_side=1080, crf=23, max_bitrate=6_000_000),
+        Rung("1440p", short_side=1440, crf=23, max_bitrate=10_000_000),
+        Rung("2160p", short_side=2160, crf=23, max_bitrate=18_000_000),
     )
 }
 

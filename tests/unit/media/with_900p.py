@@ -1,4 +1,4 @@
-"""Run by test_another_rendition, with an entry for 1080p."""
+"""Run by test_another_rendition, with an entry for 900p."""
 
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mediajobs.jobs.schemas import CreateJob
 from mediajobs.media import ladder
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options
+from mediajobs.media.renditions import RENDITIONS
 from mediajobs.media.source import SourceFacts, VideoFacts
 from mediajobs.media.tasks import STAGES, WEIGHTS, tasks_for
 from mediajobs.pipeline.task_results import branches, processing_time
@@ -29,7 +30,7 @@ from mediajobs.webhooks.payloads import payload
 from statemachine.tasks import ffmpeg_command, position
 from tests.support.functions import load
 
-ONLY = Options(renditions=["1080p"], audio=False, thumbnail=False, transcription={"enabled": False})
+ONLY = Options(renditions=["900p"], audio=False, thumbnail=False, storyboard=False, transcription={"enabled": False})
 MOMENT = "2026-11-27T12:00:00.000Z"
 VIDEO = VideoFacts(
     index=0,
@@ -55,8 +56,10 @@ def job(options: Options = ONLY, *made: str) -> Job:
         created_at=MOMENT,
         updated_at=MOMENT,
         source=SOURCE,
-        outputs={name: OutputSummary(available=True, size_bytes=4, segments_count=2) for name in made},
-        processing_time={"transcode_1080p_seconds": 1.5, "total_seconds": 2.0},
+        outputs={
+            name: OutputSummary(available=True, size_bytes=4, segments_count=2, width=1600, height=900) for name in made
+        },
+        processing_time={"transcode_900p_seconds": 1.5, "total_seconds": 2.0},
     )
 
 
@@ -65,70 +68,74 @@ def document_of(job: Job) -> Any:
 
 
 def test_options_take_it_and_do_not_ask_for_it_by_themselves() -> None:
-    body = {"filename": "talk.mp4", "options": {"renditions": ["1080p", "360p"]}}
-    assert CreateJob.model_validate(body).options.renditions == ["1080p", "360p"]
+    body = {"filename": "talk.mp4", "options": {"renditions": ["900p", "360p"]}}
+    assert CreateJob.model_validate(body).options.renditions == ["900p", "360p"]
     assert Options().renditions == ["360p", "720p"]
-    with pytest.raises(ValidationError, match="Input should be '360p', '720p' or '1080p'"):
+    with pytest.raises(ValidationError, match="'1440p', '2160p' or '900p'"):
         Options(renditions=["4K"])
 
 
 def test_its_task_is_one_of_the_media_stage() -> None:
-    assert tasks_for(ONLY) == ("validate_video", "store_source", "transcode_1080p", "prepare_hls", "upload_outputs")
-    assert "transcode_1080p" not in tasks_for(Options())
-    assert "transcode_1080p" in STAGES["media"]
+    assert tasks_for(ONLY) == ("validate_video", "store_source", "transcode_900p", "prepare_hls", "upload_outputs")
+    assert "transcode_900p" not in tasks_for(Options())
+    assert "transcode_900p" in STAGES["media"]
     assert STAGES["media"][-1] == "upload_outputs"
     assert branches(ONLY, SOURCE) == {"media": True, "transcribe": False}
 
 
 def test_it_weighs_more_than_a_smaller_one() -> None:
-    assert WEIGHTS["transcode_1080p"] == 56
-    tasks = {name: TaskProgress(status="running") for name in ("transcode_720p", "transcode_1080p")}
-    assert current_task(Status.TRANSCODING, tasks) == "transcode_1080p"
-    tasks["transcode_1080p"].progress = 100
-    assert overall_percent(Status.TRANSCODING, tasks) == 100 * 56 // (56 + 25)
+    assert WEIGHTS["transcode_900p"] == 39
+    tasks = {name: TaskProgress(status="running") for name in ("transcode_720p", "transcode_900p")}
+    assert current_task(Status.TRANSCODING, tasks) == "transcode_900p"
+    tasks["transcode_900p"].progress = 100
+    assert overall_percent(Status.TRANSCODING, tasks) == 100 * 39 // (39 + 25)
     assert eta.estimate(100, tasks, {"media": [1, 0, 1]}, "base") == (31, 30, 31)
 
 
 def test_the_ladder_and_ffmpegs_command_have_it(tmp_path: Path) -> None:
-    plan = ladder.plan(SOURCE, Options(renditions=["360p", "1080p"], audio=False, thumbnail=False))
-    assert [rendition.name for rendition in plan.renditions] == ["1080p", "360p"]
-    assert position.tasks_of(plan) == ["transcode_1080p", "transcode_360p", "prepare_hls"]
+    plan = ladder.plan(SOURCE, Options(renditions=["360p", "900p"], audio=False, thumbnail=False, storyboard=False))
+    assert [rendition.name for rendition in plan.renditions] == ["900p", "360p"]
+    assert position.tasks_of(plan) == ["transcode_900p", "transcode_360p", "prepare_hls"]
     arguments = ffmpeg_command.command(
-        SOURCE, plan, "https://x.test/", {"1080p": 7, "360p": 8, ffmpeg_command.PROGRESS: 9}, tmp_path
+        SOURCE, plan, "https://x.test/", {"900p": 7, "360p": 8, ffmpeg_command.PROGRESS: 9}, tmp_path
     )
-    assert arguments[arguments.index("-maxrate:v:0") + 1] == "7000000"
-    assert "scale=h=1080:w=1920" in " ".join(arguments)
+    assert arguments[arguments.index("-maxrate:v:0") + 1] == "5000000"
+    assert "scale=h=900:w=1600" in " ".join(arguments)
 
 
 def test_a_document_has_it_where_it_was_asked_for() -> None:
-    document = document_of(job(ONLY, "1080p"))
-    assert list(document["outputs"]) == ["360p", "720p", "1080p", "audio", "thumbnail", "transcription", "hls"]
-    assert document["outputs"]["1080p"] == {
+    document = document_of(job(ONLY, "900p"))
+    assert list(document["outputs"]) == [
+        "360p", "720p", "900p", "audio", "thumbnail", "storyboard", "transcription", "hls",
+    ]  # fmt: skip
+    assert document["outputs"]["900p"] == {
         "available": True,
         "size_bytes": 4,
-        "download_url": "/jobs/J/download/1080p",
+        "download_url": "/jobs/J/download/900p",
         "reason": None,
         "compression_ratio": 2.0,
+        "width": 1600,
+        "height": 900,
     }
-    assert document["outputs"]["hls"]["1080p"]["playlist_url"] == "/stream/J/1080p/playlist.m3u8"
+    assert document["outputs"]["hls"]["900p"]["playlist_url"] == "/stream/J/900p/playlist.m3u8"
     assert document["outputs"]["hls"]["master_url"] == "/stream/J/master.m3u8"
-    assert document["processing_time"]["transcode_1080p_seconds"] == 1.5
+    assert document["processing_time"]["transcode_900p_seconds"] == 1.5
 
 
 def test_a_document_lacks_it_elsewhere() -> None:
     document = document_of(job(Options(), "360p"))
     assert list(document["outputs"])[:3] == ["360p", "720p", "audio"]
-    assert list(document["outputs"]["hls"]) == ["360p", "720p", "master_url"]
-    assert "transcode_1080p_seconds" not in document["processing_time"]
+    assert list(document["outputs"]["hls"]) == ["360p", "720p", "audio", "captions", "master_url"]
+    assert "transcode_900p_seconds" not in document["processing_time"]
 
 
 def test_its_seconds_and_minutes_are_counted() -> None:
-    manifest = TaskManifest(task="media", attempt=1, outputs=[], seconds={"transcode_1080p": 1.5})
-    assert processing_time([manifest], 2) == {"transcode_1080p_seconds": 1.5, "total_seconds": 2}
-    assert contribution.counts_of(job(ONLY, "1080p"))["transcoded_ms"] == 60_000
+    manifest = TaskManifest(task="media", attempt=1, outputs=[], seconds={"transcode_900p": 1.5})
+    assert processing_time([manifest], 2) == {"transcode_900p_seconds": 1.5, "total_seconds": 2}
+    assert contribution.counts_of(job(ONLY, "900p"))["transcoded_ms"] == 60_000
 
 
-@pytest.mark.parametrize(("made", "paths"), [(["1080p"], {"1080p": "/jobs/J/download/1080p"}), ([], {})])
+@pytest.mark.parametrize(("made", "paths"), [(["900p"], {"900p": "/jobs/J/download/900p"}), ([], {})])
 def test_webhooks_have_it_where_it_was_made(made: list[str], paths: dict[str, str]) -> None:
     known = {"job_id": "J", "account": "acme", "filename": "talk.mov", "batch_id": None, "updated_at": MOMENT}
     event = JobEvent(event_id="J-1", status="completed", version=1, attempt=1, priority=5, outputs=made, **known)
@@ -139,32 +146,32 @@ def test_webhooks_have_it_where_it_was_made(made: list[str], paths: dict[str, st
 
 
 def test_it_has_a_key_and_a_name_to_download() -> None:
-    assert output_key("J", "1080p") == "outputs/J/1080p.mp4"
-    assert download_name("talk.mov", "1080p") == "talk-1080p.mp4"
+    assert output_key("J", "900p") == "outputs/J/900p.mp4"
+    assert download_name("talk.mov", "900p") == "talk-900p.mp4"
 
 
 def test_the_api_describes_it() -> None:
     with Client(load("api").app) as client:
         described = client.http.get("/openapi.json").json_body
-        assert "1080p" in client.http.get("/docs").body.decode()
+        assert "900p" in client.http.get("/docs").body.decode()
     enums = {
         parameter["name"]: parameter["schema"].get("enum", [])
         for methods in described["paths"].values()
         for operation in methods.values()
         for parameter in operation["parameters"]
     }
-    assert enums["rendition"] == ["360p", "720p", "1080p"]
-    assert "1080p" in enums["output"]
+    assert enums["rendition"] == [*RENDITIONS, "audio"]
+    assert "900p" in enums["output"]
     schemas = described["components"]["schemas"]
-    assert schemas["Options"]["properties"]["renditions"]["items"]["enum"] == ["360p", "720p", "1080p"]
+    assert schemas["Options"]["properties"]["renditions"]["items"]["enum"] == list(RENDITIONS)
     for name in ("OutputsDocument", "HlsDocument", "OutputPaths"):
-        assert "1080p" in schemas[name]["properties"]
-        assert "1080p" not in schemas[name]["required"]
+        assert "900p" in schemas[name]["properties"]
+        assert "900p" not in schemas[name]["required"]
         assert {"360p", "720p"} <= set(schemas[name]["required"])
 
 
 def test_the_command_line_takes_it_and_shows_it() -> None:
     answer = CliRunner().invoke(cli, ["submit", "--help"], env={"COLUMNS": "160"})
-    assert "360p|720p|1080p" in answer.output
-    read = documents.Job.read(document_of(job(ONLY, "1080p")))
-    assert downloads.available_outputs(read) == ["1080p"]
+    assert "1440p|2160p|900p" in answer.output
+    read = documents.Job.read(document_of(job(ONLY, "900p")))
+    assert downloads.available_outputs(read) == ["900p"]
