@@ -1,8 +1,12 @@
-"""The files that a job can make, by their names in the API: the renditions of the table and all others."""
+"""The files that a job can make, by their names in the API: the renditions of the table and all others.
+
+Some are played, and never downloaded by name: the sound of HLS and the sheets of a storyboard.
+"""
 
 from dataclasses import dataclass
 
 from mediajobs.media.renditions import RENDITIONS
+from mediajobs.media.storyboards import SHEET_PREFIX, is_sheet
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,7 @@ class OutputFile:
 
     name: str
     content_type: str
-    download_suffix: str
+    download_suffix: str = ""
 
 
 # Format of a transcript -> its content type.
@@ -33,4 +37,13 @@ TRANSCRIPT_FILES = {
 }
 FILES = MEDIA_FILES | TRANSCRIPT_FILES
 SOURCE = "source"
+HLS_AUDIO = "hls_audio"  # fragmented MP4 with the sound alone
 DOWNLOADS = (*FILES, SOURCE)
+_PLAYED_FILES = {HLS_AUDIO: OutputFile("audio.m4a", "audio/mp4")}
+
+
+def file_of(output: str) -> OutputFile:
+    """The file of any output, by its name: also of `hls_audio`, and of a sheet such as `storyboard_1`."""
+    if is_sheet(output):
+        return OutputFile(f"storyboard-{output.removeprefix(SHEET_PREFIX)}.jpg", "image/jpeg")
+    return (FILES | _PLAYED_FILES)[output]
