@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,37 @@ MOOV = box(
     ),
 )
 INIT = box(b"ftyp", b"iso5") + MOOV
+
+
+def keyed_fragment(size: int, *, base: int = 0x20000, trun: int = 0x201, flags: int = 0, shift: int = 0) -> bytes:
+    """One second of video alone, whose first picture has `size` bytes and whose media lies `shift` bytes too late.
+
+    `base`: flags of the tfhd; `trun`: of the run; `flags`: of its first sample.
+    """
+    own = (struct.pack(">I", flags) if trun & 0x4 else b"") + (struct.pack(">II", size, 9) if trun & 0x200 else b"")
+    length = 8 + 16 + 8 + (16 + (4 if base & 0x10 else 0)) + 16 + (16 + (4 if trun & 0x1 else 0) + len(own)) + 8
+    offset = struct.pack(">i", length + shift) if trun & 0x1 else b""
+    head = full(b"tfhd", struct.pack(">I", 1) + (struct.pack(">I", size) if base & 0x10 else b""), flags=base)
+    run = full(b"trun", struct.pack(">I", 2) + offset + own, flags=trun)
+    moof = box(b"moof", full(b"mfhd", bytes(4)) + box(b"traf", head + full(b"tfdt", bytes(4)) + run))
+    return moof + box(b"mdat", bytes(5000))
+
+
+@pytest.mark.parametrize(
+    ("made", "known"),
+    [
+        (keyed_fragment(700), True),
+        (keyed_fragment(700, base=0x20010, trun=0x1), True),  # the size is that of all samples
+        (keyed_fragment(700, trun=0x205, flags=0x2000000), True),
+        (keyed_fragment(700, trun=0x205, flags=0x10000), False),  # no keyframe
+        (keyed_fragment(700, shift=9), False),  # other media comes first
+        (keyed_fragment(700, base=0), False),  # offsets count from elsewhere
+        (keyed_fragment(700, trun=0x200), False),  # no offset
+    ],
+)
+def test_the_first_picture_ends_where_the_fragment_says(made: bytes, known: bool) -> None:  # noqa: FBT001
+    (found,) = index_of(INIT + made, 333).fragments
+    assert found.keyframe_size == (len(made) - 5000 + 700 if known else None)
 
 
 def fragment(video_start: int, durations: list[int], audio_start: int, audio_samples: int, media: int) -> bytes:
@@ -106,13 +138,42 @@ def test_what_is_no_fragmented_mp4_is_refused(stream: bytes) -> None:
         FragmentIndex().feed(stream)
 
 
+FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
+
+
+def written(*arguments: str) -> bytes:
+    """What ffmpeg writes as a fragmented MP4."""
+    command = ["ffmpeg", "-nostdin", "-v", "error", *arguments, "-f", "mp4", "-movflags", FRAGMENTED, "-"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=HANG_SECONDS).stdout
+
+
 def test_what_ffmpeg_writes_is_read_as_ffprobe_reads_it() -> None:
-    command = "ffmpeg -nostdin -v error -f lavfi -i testsrc2=s=64x64:r=10:d=3 -c:v libx264 -g 10 -f mp4 -movflags"
-    flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
-    stream = subprocess.run(
-        [*command.split(), flags, "-"], check=True, capture_output=True, timeout=HANG_SECONDS
-    ).stdout
-    index = index_of(stream, 1000)
+    index = index_of(written(*["-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=3", "-c:v", "libx264", "-g", "10"]), 1000)
     assert [fragment.duration for fragment in index.fragments] == [1.0, 1.0, 1.0]
     assert index.duration == 3.0
     assert index.codecs.startswith("avc1.64")
+
+
+def test_the_beginning_of_a_fragment_is_its_first_picture(tmp_path: Path) -> None:
+    """Decoded by ffmpeg, after the initialisation section: as players do with an I-frame playlist."""
+    clip = "-f lavfi -i testsrc2=s=64x64:r=10:d=3 -f lavfi -i sine=d=3 -c:v libx264 -g 10 -c:a aac"
+    stream = written(*clip.split())
+    index = index_of(stream, 4096)
+    for number, fragment in enumerate(index.fragments):
+        assert fragment.keyframe_size is not None
+        picture = tmp_path / f"{number}.mp4"
+        end = fragment.offset + fragment.keyframe_size
+        picture.write_bytes(stream[: index.init_size] + stream[fragment.offset : end])
+        decode = ["ffmpeg", "-nostdin", "-v", "quiet", "-i", str(picture), "-map", "0:v", "-f", "framecrc", "-"]
+        frames = subprocess.run(decode, check=False, capture_output=True, timeout=HANG_SECONDS).stdout.splitlines()
+        assert len([line for line in frames if line.startswith(b"0,")]) == 1
+        assert fragment.keyframe_size < fragment.size
+
+
+def test_a_file_of_sound_alone_is_indexed() -> None:
+    sound = "-f lavfi -i sine=d=9 -c:a aac -frag_duration 4000000"
+    index = index_of(written(*sound.split()), 512)
+    assert index.codecs == "mp4a.40.2"
+    assert [round(fragment.duration) for fragment in index.fragments] == [4, 4, 1]
+    assert {fragment.keyframe_size for fragment in index.fragments} == {None}
+    assert index.duration == pytest.approx(9, abs=0.1)

@@ -1,4 +1,4 @@
-"""Indexes a fragmented MP4 as its bytes pass: the offset, size and duration of each fragment."""
+"""Indexes a fragmented MP4 as its bytes pass: offset, size, duration and first picture of each fragment."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,6 +15,16 @@ class _TimedFragment(NamedTuple):
     size: int
     start: float  # of the leading track, seconds
     end: float  # of the longest track, seconds
+    keyframe_size: int | None
+
+
+class _Moof(NamedTuple):
+    """A moof whose mdat is still to come. `keyframe`: see `iso_bmff.Span.first_sample`, from the moof's `offset`."""
+
+    offset: int
+    start: float
+    end: float
+    keyframe: tuple[int, int] | None
 
 
 class FragmentIndex:
@@ -32,7 +42,7 @@ class FragmentIndex:
         self._position = 0  # of the first pending byte
         self._skip = 0  # bytes of the current box that are still to come and are not read
         self._start = 0  # offset of the current fragment
-        self._times: tuple[float, float] | None = None  # start and end of the moof whose mdat is still to come
+        self._moof: _Moof | None = None
 
     def feed(self, data: bytes) -> None:
         self._pending += data
@@ -60,7 +70,12 @@ class FragmentIndex:
             last.end for last in self._fragments[-1:]
         ]
         return [
-            Fragment(offset=fragment.offset, size=fragment.size, duration=round(end - fragment.start, 6))
+            Fragment(
+                offset=fragment.offset,
+                size=fragment.size,
+                duration=round(end - fragment.start, 6),
+                keyframe_size=fragment.keyframe_size,
+            )
             for fragment, end in zip(self._fragments, ends, strict=True)
         ]
 
@@ -77,7 +92,7 @@ class FragmentIndex:
         if size < header or (kind in INDEXED_BOXES and size > MAX_BOX_BYTES):
             raise ValueError(f"a {kind!r} box of {size} bytes at {self._position}")
         if kind not in INDEXED_BOXES:
-            self._begin_skip(kind, size)
+            self._begin_skip(kind, header, size)
             return True
         if len(self._pending) < size:
             return False
@@ -88,12 +103,19 @@ class FragmentIndex:
             self.init_size = self._start = self._position
         return True
 
-    def _begin_skip(self, kind: bytes, size: int) -> None:
-        if kind == b"mdat" and self._times is not None:
-            end = self._position + size
-            self._fragments.append(_TimedFragment(self._start, end - self._start, *self._times))
-            self._start, self._times = end, None
+    def _begin_skip(self, kind: bytes, header: int, size: int) -> None:
+        if kind == b"mdat" and self._moof is not None:
+            moof, end = self._moof, self._position + size
+            keyframe = self._keyframe_size(moof, self._position + header)
+            self._fragments.append(_TimedFragment(self._start, end - self._start, moof.start, moof.end, keyframe))
+            self._start, self._moof = end, None
         self._skip = size
+
+    def _keyframe_size(self, moof: _Moof, media: int) -> int | None:
+        """From the fragment's start to its first picture's end, where that picture is the first in the `media`."""
+        if moof.keyframe is None or moof.offset + moof.keyframe[0] != media:
+            return None
+        return media + moof.keyframe[1] - self._start
 
     def _advance(self, size: int) -> None:
         del self._pending[:size]
@@ -106,11 +128,12 @@ class FragmentIndex:
             return
         leader = self._leader()
         spans = read_spans(payload, self.tracks)
-        starts = [span.start / leader.timescale for span in spans if span.track_id == leader.track_id]
-        ends = [span.end / self.tracks[span.track_id].timescale for span in spans]
-        if not starts:
+        leading = next((span for span in spans if span.track_id == leader.track_id), None)
+        if leading is None:
             raise ValueError(f"a fragment without track {leader.track_id} at {self._position}")
-        self._times = (starts[0], max(ends))
+        ends = [span.end / self.tracks[span.track_id].timescale for span in spans]
+        keyframe = leading.first_sample if leader.kind == "vide" else None
+        self._moof = _Moof(self._position, leading.start / leader.timescale, max(ends), keyframe)
 
     def _leader(self) -> Track:
         if not self.tracks:
