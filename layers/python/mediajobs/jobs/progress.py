@@ -14,11 +14,12 @@ DONE = frozenset({"completed", "skipped"})
 
 
 class TaskProgress(LazyModel):
-    """The progress of one task, in percent. `note`: why it was skipped, or why it failed."""
+    """The progress of one task, in percent. `note`: why it was skipped, or why it failed; `code`: of the failure."""
 
     status: TaskStatus = "pending"
     progress: float = 0.0
     note: str | None = None
+    code: str | None = None
 
 
 class Progress(LazyModel):

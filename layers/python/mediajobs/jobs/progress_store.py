@@ -38,7 +38,11 @@ def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
     actions: list[Any] = [ProgressRow.failure.set(failure.model_dump())]
     if failure.task is not None:
         task = ProgressRow.tasks[failure.task]
-        actions += [task["status"].set("failed"), task["note"].set(failure.message)]
+        actions += [
+            task["status"].set("failed"),
+            task["note"].set(failure.message),
+            task["code"].set(failure.code),
+        ]
     _write(job_id, attempt, actions, _is_current(attempt))
 
 

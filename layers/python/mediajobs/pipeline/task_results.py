@@ -3,12 +3,13 @@
 Also why an attempt failed, from what its tasks and the state machine report.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mediajobs.jobs.model import Failure, OutputSummary
 from mediajobs.jobs.progress import DONE, Progress
-from mediajobs.media.manifests import TaskManifest
+from mediajobs.media import storyboards
+from mediajobs.media.manifests import JobWarning, Output, TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
 from mediajobs.media.tasks import SECONDS_FIELDS, STAGES, WEIGHTS, makes_media
@@ -20,6 +21,17 @@ _STATE_MACHINE_ERRORS = {
     "States.TaskFailed": ("task_crashed", "A task ended unexpectedly, again and again. Retry the job, or report it."),
     "TaskCrashed": ("task_crashed", "A task ended unexpectedly, again and again. Retry the job, or report it."),
     "ABORTED": ("stopped", "The execution was stopped by an operator. Retry the job."),
+}
+# Errors of tasks that record their reason before they end. Here it could not be written.
+_LOST_REASONS = {
+    "BadInput": (
+        "bad_input",
+        "A task cannot use the source, and its reason was lost. Retry the job to see it.",
+    ),
+    "Transient": (
+        "dependency_unavailable",
+        "Storage or database did not answer, again and again. Retry the job.",
+    ),
 }
 
 
@@ -35,13 +47,17 @@ def summarise(manifests: Iterable[TaskManifest]) -> dict[str, OutputSummary]:
     """What the job's row keeps of each output, by name: those that were made and those that were not."""
     summaries: dict[str, OutputSummary] = {}
     for manifest in manifests:
-        for output in manifest.outputs:
-            summaries[output.name] = OutputSummary(
-                available=True, size_bytes=output.size_bytes, segments_count=len(output.fragments) or None
-            )
+        summaries |= {output.name: _summary(output) for output in manifest.outputs if output.tiles is None}
+        if sheets := storyboards.sheets(manifest.outputs):
+            summaries["storyboard"] = _storyboard_summary(sheets)
         for absent in manifest.absent:
             summaries[absent.name] = OutputSummary(available=False, reason=absent.reason)
     return summaries
+
+
+def warnings(manifests: Iterable[TaskManifest]) -> list[JobWarning]:
+    """The warnings of all stages, in their order; what two stages say alike is said once."""
+    return list(dict.fromkeys(warning for manifest in manifests for warning in manifest.warnings))
 
 
 def processing_time(manifests: Iterable[TaskManifest], total: float) -> dict[str, float]:
@@ -77,16 +93,35 @@ def job_manifest(job_id: str, source: SourceFacts | None, manifests: Iterable[Ta
 def failure_for(error: str, progress: Progress | None, *, cause: str = "") -> Failure:
     """Why a job failed: what its task recorded, or else what the state machine knows.
 
-    Where a stage failed, the state machine has the stage's name as the error, and its error as the cause.
+    Where a stage failed, the state machine has the stage's name as the error, and its error as the cause. What another
+    stage recorded is the reason only where neither the stage nor the state machine has one: it may still be overcome.
     """
     stage, error = (error, cause) if error in STAGES else (None, error)
-    recorded = progress.failure if progress else None
-    if progress is not None and recorded is not None and _still_applies(progress, recorded, stage):
-        return recorded
-    code, message = _STATE_MACHINE_ERRORS.get(
-        error, ("pipeline_error", "The pipeline stopped for a reason of its own. Retry the job, or report it.")
+    recorded = _recorded_failures(progress) if progress else []
+    of_stage = [failure for failure in recorded if stage is None or failure.task in (None, *STAGES[stage])]
+    if of_stage:
+        return of_stage[0]
+    if recorded and error not in _STATE_MACHINE_ERRORS:
+        return recorded[0]
+    code, message = (_STATE_MACHINE_ERRORS | _LOST_REASONS).get(
+        error, ("pipeline_error", f"The pipeline stopped ({error or 'no error'}). Retry the job, or report it.")
     )
     return Failure(code=code, message=message, task=_failed_task(progress, stage) if progress else None)
+
+
+def _summary(output: Output) -> OutputSummary:
+    return OutputSummary(
+        available=True,
+        size_bytes=output.size_bytes,
+        segments_count=len(output.fragments) or None,
+        width=output.width,
+        height=output.height,
+    )
+
+
+def _storyboard_summary(sheets: Sequence[Output]) -> OutputSummary:
+    size = sum(sheet.size_bytes for sheet in sheets)
+    return OutputSummary(available=True, size_bytes=size, sheets_count=len(sheets))
 
 
 def _failed_task(progress: Progress, stage: str | None) -> str | None:
@@ -106,13 +141,21 @@ def _failed_task(progress: Progress, stage: str | None) -> str | None:
     return next((name for name in running + not_done if name in STAGES[stage]), STAGES[stage][-1])
 
 
-def _still_applies(progress: Progress, failure: Failure, stage: str | None) -> bool:
-    """Whether a recorded failure is why the attempt ended.
+def _recorded_failures(progress: Progress) -> list[Failure]:
+    """What tasks recorded and have not overcome: a task that has continued since is not failed any more.
 
-    It is not where the task has continued since: then it has overcome the failure. Nor where another stage failed: what
-    one stage recorded, and may still overcome, is not why another one failed.
+    The last one that was recorded comes first, then those of the failed tasks, in the order in which clients see them.
     """
-    if failure.task is None:
-        return True
-    task = progress.tasks.get(failure.task)
-    return (task is None or task.status == "failed") and (stage is None or failure.task in STAGES[stage])
+    last = progress.failure
+    failures = [last] if last is not None and _still_applies(progress, last) else []
+    failed = ((name, progress.tasks[name]) for name in WEIGHTS if name in progress.tasks)
+    return failures + [
+        Failure(code=task.code, message=task.note or "", task=name)
+        for name, task in failed
+        if task.status == "failed" and task.code is not None and (last is None or last.task != name)
+    ]
+
+
+def _still_applies(progress: Progress, failure: Failure) -> bool:
+    task = progress.tasks.get(failure.task) if failure.task else None
+    return task is None or task.status == "failed"
