@@ -13,7 +13,7 @@ from infra.cli.api.job_watch import follow_job, raise_unless_completed
 from infra.cli.api.uploads import upload
 from infra.cli.command_errors import CommandError, StoppedError
 from infra.cli.terminal.job_display import JobDisplay
-from infra.cli.terminal.job_summary import print_outputs, print_transcript, read_transcript
+from infra.cli.terminal.job_summary import print_outputs, print_transcript, print_warnings, read_transcript
 
 
 def upload_source(client: Client, created: CreatedJob, path: Path, display: JobDisplay) -> None:
@@ -49,10 +49,11 @@ def watch_job(client: Client, job_id: str, display: JobDisplay, *, stall_timeout
 
 
 def show_result(client: Client, job: Job, console: Console, *, as_json: bool = False) -> None:
-    """Prints outputs and transcript. Raises CommandError unless the job is completed."""
+    """Prints outputs, warnings and transcript. Raises CommandError unless the job is completed."""
     raise_unless_completed(job)
     if not as_json:
         print_outputs(console, job)
+        print_warnings(console, job)
         print_transcript(console, read_transcript(client, job))
 
 

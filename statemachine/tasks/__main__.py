@@ -74,13 +74,14 @@ def _validate(context: TaskContext) -> None:
         return
     started = time.monotonic()
     facts = validate.run(context)
-    retry_contention(lambda: job_store.record_source(context.job_id, context.attempt, facts))
+    retry_contention(lambda: job_store.record_source(context.job_id, context.attempt, facts, context.warnings))
     manifest = TaskManifest(
         task="validate",
         attempt=context.attempt,
         outputs=[],
         seconds={validate.TASK: round(time.monotonic() - started, 3)},
         facts={"etag": context.bucket.etag(source_key(context.job_id))},
+        warnings=context.warnings,
     )
     context.save_manifest(manifest)
 

@@ -64,6 +64,11 @@ class JobError(Document):
     failed_task: str | None = None
 
 
+class JobWarning(Document):
+    code: str
+    message: str
+
+
 class Job(Document):
     job_id: str
     status: str
@@ -72,6 +77,7 @@ class Job(Document):
     outputs: dict[str, dict[str, Any] | None] = {}
     processing_time: dict[str, float | None] = {}
     error: JobError | None = None
+    warnings: list[JobWarning] = []
     document: dict[str, Any] = Field(default={}, exclude=True)  # as the API gave it
 
     @classmethod

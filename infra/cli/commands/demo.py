@@ -24,7 +24,7 @@ from infra.cli.commands.submit import source_request
 from infra.cli.job_workflow import download_outputs, upload_source, watch_job
 from infra.cli.output import console
 from infra.cli.terminal.job_display import display_for
-from infra.cli.terminal.job_summary import print_outputs, print_transcript
+from infra.cli.terminal.job_summary import print_outputs, print_transcript, print_warnings
 from infra.cli.terminal.steps import step
 from infra.paths import ROOT, default_stack_folder, relative_to_cwd
 
@@ -123,6 +123,7 @@ def _running_stack(out: Console, folder: Path) -> Iterator["Stack"]:
 def _report(out: Console, video: Path, job: Job, files: dict[str, Path]) -> None:
     """Prints outputs and transcript. For SPEECH, raises CommandError if too many words are wrong."""
     print_outputs(out, job, files)
+    print_warnings(out, job)
     path = files.get("transcript_txt")
     transcript = path.read_text(encoding="utf-8") if path else ""
     print_transcript(out, transcript)

@@ -2,7 +2,7 @@
 
 import mimetypes
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -15,6 +15,7 @@ from infra.cli.output import console
 from infra.cli.shared_options import ApiKey, ApiUrl, AsJson, Watch, connect, without_unset
 from infra.cli.terminal.job_display import display_for
 from infra.cli.terminal.json_lines import print_document
+from mediajobs.media.options import Quality
 from mediajobs.media.renditions import RENDITIONS
 
 _PANEL = "Outputs (default: all)"
@@ -23,6 +24,12 @@ _PANEL = "Outputs (default: all)"
 def _rendition(name: str) -> str:
     if name not in RENDITIONS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, RENDITIONS))}.")
+    return name
+
+
+def _quality(name: str) -> str:
+    if name not in get_args(Quality):
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, get_args(Quality)))}.")
     return name
 
 
@@ -42,9 +49,20 @@ Renditions = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+QualityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--quality",
+        metavar="|".join(get_args(Quality)),
+        help="Faster, or smaller; the default is balanced.",
+        parser=_quality,
+        rich_help_panel=_PANEL,
+    ),
+]
 NoVideo = Annotated[bool, typer.Option("--no-video", help="No renditions and no HLS.", rich_help_panel=_PANEL)]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="No MP3.", rich_help_panel=_PANEL)]
 NoThumbnail = Annotated[bool, typer.Option("--no-thumbnail", help="No thumbnail.", rich_help_panel=_PANEL)]
+NoStoryboard = Annotated[bool, typer.Option("--no-storyboard", help="No storyboard.", rich_help_panel=_PANEL)]
 NoHls = Annotated[bool, typer.Option("--no-hls", help="No HLS playlists.", rich_help_panel=_PANEL)]
 NoTranscription = Annotated[bool, typer.Option("--no-transcription", help="No transcript.", rich_help_panel=_PANEL)]
 Language = Annotated[
@@ -60,9 +78,11 @@ def submit(
     priority: Priority = None,
     batch: Batch = None,
     rendition: Renditions = None,
+    quality: QualityOption = None,
     no_video: NoVideo = False,
     no_audio: NoAudio = False,
     no_thumbnail: NoThumbnail = False,
+    no_storyboard: NoStoryboard = False,
     no_hls: NoHls = False,
     no_transcription: NoTranscription = False,
     language: Language = None,
@@ -78,8 +98,10 @@ def submit(
     """
     options = without_unset(
         renditions=[] if no_video else rendition or None,
+        quality=quality,
         audio=False if no_audio else None,
         thumbnail=False if no_thumbnail else None,
+        storyboard=False if no_storyboard else None,
         hls=False if no_hls or no_video else None,
         transcription=without_unset(
             enabled=False if no_transcription else None,

@@ -34,11 +34,25 @@ def print_outputs(console: Console, job: Job, files: dict[str, Path] | None = No
     for name in TRANSCRIPT_FILES:
         if name in files:
             table.add_row(name.replace("_", " "), decimal(files[name].stat().st_size), "", files[name].name)
-    for name, description in (("transcription", _describe_transcription(job)), ("hls", _describe_hls(job))):
+    descriptions = {
+        "storyboard": _describe_storyboard(job),
+        "transcription": _describe_transcription(job),
+        "hls": _describe_hls(job),
+    }
+    for name, description in descriptions.items():
         if description:
             table.add_row(name, "", "", description)
     console.print()
     console.print(Padding.indent(table, 2))
+
+
+def print_warnings(console: Console, job: Job) -> None:
+    """Prints a line for each warning; nothing where there is none."""
+    if job.warnings:
+        console.print()
+    for warning in job.warnings:
+        line = Text.assemble(("  warning ", "yellow"), printable(f"{warning.code}: {warning.message}"))
+        console.print(line, soft_wrap=True)
 
 
 def print_transcript(console: Console, transcript: str) -> None:
@@ -69,6 +83,11 @@ def _file_cells(entry: dict[str, object], path: Path | None) -> tuple[str | Text
     return decimal(size), f"{ratio:.1f} : 1" if isinstance(ratio, float | int) else "", file
 
 
+def _describe_storyboard(job: Job) -> str:
+    entry = job.outputs.get("storyboard") or {}
+    return decimal(entry["size_bytes"]) if isinstance(entry.get("size_bytes"), int) else ""
+
+
 def _describe_transcription(job: Job) -> str:
     entry = job.outputs.get("transcription")
     if entry is None:
@@ -81,5 +100,6 @@ def _describe_transcription(job: Job) -> str:
 
 def _describe_hls(job: Job) -> str:
     entry = job.outputs.get("hls") or {}
-    renditions = [name for name, value in entry.items() if isinstance(value, dict) and value.get("available")]
-    return " and ".join(renditions)
+    tracks = [name for name, value in entry.items() if isinstance(value, dict) and value.get("available")]
+    tracks += [f"captions ({captions['language']})" for captions in entry.get("captions") or []]
+    return " and ".join(filter(None, (", ".join(tracks[:-1]), *tracks[-1:])))

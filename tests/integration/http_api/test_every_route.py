@@ -30,7 +30,11 @@ ROUTES = route_table.all_routes()
 SECRET = "divorce.mp4"  # the file name that no stranger may see
 BATCH = "lawyers"
 COUNTERS = {"ApiKeysTable", "UsageTable", "IdempotencyTable"}  # whoever asks is counted
-FREE = {"output": "source", "rendition": "360p"}  # path parameters that belong to nobody
+FREE = {
+    "output": "source",
+    "rendition": "360p",
+    "captions_playlist": "en.m3u8",
+}  # path parameters that belong to nobody
 NO_IDS = ("not-an-id", "01arz3ndektsv4rrff69g5fav", "0" * 25, "'; DROP TABLE jobs; --", "é" * 26, "A" * 3000)
 LONG = "x" * 100_000
 

@@ -31,7 +31,13 @@ OPERATIONS = {
         "POST /jobs/batch-status",
     ),
     "exports": ("GET /jobs/export", "GET /exports/{export_id}"),
-    "hls": ("GET /stream/{job_id}/master.m3u8", "GET /stream/{job_id}/{rendition}/playlist.m3u8"),
+    "hls": (
+        "GET /stream/{job_id}/master.m3u8",
+        "GET /stream/{job_id}/{rendition}/playlist.m3u8",
+        "GET /stream/{job_id}/{rendition}/iframes.m3u8",
+        "GET /stream/{job_id}/captions/{captions_playlist}",
+        "GET /stream/{job_id}/storyboard.vtt",
+    ),
     "webhooks": (
         "POST /webhooks",
         "GET /webhooks",

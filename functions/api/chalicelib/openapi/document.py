@@ -32,7 +32,7 @@ _DESCRIPTION = (
 _TAGS = {
     "jobs": "Create jobs, find, cancel, retry and delete them, read their statistics, download their outputs.",
     "batches": "Jobs that were created with the same `batch_id`.",
-    "stream": "Play the outputs of a job by HLS.",
+    "stream": "Play the outputs of a job by HLS; look over it by its storyboard.",
     "events": "Follow a job's progress: by server-sent events here, or by the WebSocket that docs/live.md describes.",
     "webhooks": "Be notified when a job ends, at an address of yours; read what was sent there and with what result.",
     "usage": "What this key and its account have used, and their limits.",

@@ -4,6 +4,7 @@ from typing import Any
 
 from mediajobs.api.request_types import BATCH_ID
 from mediajobs.ids import DELIVERY_ID, JOB_ID, WEBHOOK_ID
+from mediajobs.media.hls_playlists import AUDIO
 from mediajobs.media.outputs import DOWNLOADS
 from mediajobs.media.renditions import RENDITIONS
 
@@ -19,7 +20,14 @@ PATH: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": f"^{DELIVERY_ID.pattern}$"},
     },
     "output": {"description": "The output to download.", "schema": {"type": "string", "enum": list(DOWNLOADS)}},
-    "rendition": {"description": "The rendition.", "schema": {"type": "string", "enum": list(RENDITIONS)}},
+    "rendition": {
+        "description": "The rendition, or `audio` for the sound alone.",
+        "schema": {"type": "string", "enum": [*RENDITIONS, AUDIO]},
+    },
+    "captions_playlist": {
+        "description": "The language of the captions as in the job's document, and `.m3u8`: `en.m3u8`.",
+        "schema": {"type": "string", "pattern": r"^[a-z]{2,3}\.m3u8$"},
+    },
     "batch_id": {
         "description": "The `batch_id` that its jobs were created with.",
         "schema": {"type": "string", "pattern": BATCH_ID},

@@ -34,7 +34,7 @@ def retry(job: Job, *, from_start: bool) -> Job:
     if job.attempt >= MAX_ATTEMPTS:
         raise RetryRefused("attempts_used", f"This job has had its {MAX_ATTEMPTS} attempts. Create a new job.")
     quota = quota_store.check(job.account)
-    changes = _late_source(job) | ({"base_attempt": job.attempt + 1} if from_start else {})
+    changes = _late_source(job) | ({"base_attempt": job.attempt + 1, "warnings": []} if from_start else {})
     outcome = transition_store.transition(
         job.job_id, Status.QUEUED, attempt=job.attempt, retry=True, changes=changes, current=job, quota=quota
     )

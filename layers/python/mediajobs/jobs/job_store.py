@@ -3,6 +3,8 @@
 The status is not written here, after the creation: see `mediajobs.jobs.transition_store`.
 """
 
+from collections.abc import Sequence
+
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -20,6 +22,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.progress import Progress
 from mediajobs.jobs.progress_store import as_progress
 from mediajobs.jobs.tables import JOB, PROGRESS, JobRow, ProgressRow
+from mediajobs.media.manifests import JobWarning
 from mediajobs.media.source import SourceFacts
 
 _TRIES = 8  # after a lost race the job is read and checked again; two writers need two tries, many a few more
@@ -59,12 +62,13 @@ def get_with_progress(job_id: str) -> tuple[Job, Progress | None]:
     return retry_conflicts(lambda: _read_both(job_id))  # the progress of a running job is written often
 
 
-def record_source(job_id: str, attempt: int, facts: SourceFacts) -> None:
+def record_source(job_id: str, attempt: int, facts: SourceFacts, warnings: Sequence[JobWarning] = ()) -> None:
     """Stores what validation found out about the source. Raises Stopped where the attempt is over."""
     actions: list[Action] = [
         JobRow.source.set(facts.model_dump(mode="json")),
         JobRow.duration_seconds.set(facts.duration_seconds),
         JobRow.duration_key.set(duration_key(job_id, facts.duration_seconds)),
+        JobRow.warnings.set([warning.model_dump() for warning in warnings]),
     ]
     if not _update(job_id, actions, (JobRow.attempt == attempt) & JobRow.status.is_in(*RUNNING)):
         raise Stopped(f"attempt {attempt} of job {job_id} is over")

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from mediajobs.base_model import LazyModel
 from mediajobs.jobs.lifecycle import Status
+from mediajobs.media.manifests import JobWarning
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
 
@@ -19,12 +20,18 @@ class Failure(LazyModel):
 
 
 class OutputSummary(LazyModel):
-    """What the job's row keeps of an output; the manifest in S3 has the rest."""
+    """What the job's row keeps of an output; the manifest in S3 has the rest.
+
+    The sheets of a storyboard are one output, `storyboard`: `sheets_count` of them, with the sum of their sizes.
+    """
 
     available: bool
     size_bytes: int | None = None
     reason: str | None = None
     segments_count: int | None = None
+    sheets_count: int | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 class EarlierAttempt(LazyModel):
@@ -70,4 +77,5 @@ class Job(LazyModel):
     outputs: dict[str, OutputSummary] = {}
     transcription: dict[str, Any] = {}
     processing_time: dict[str, float] = {}
+    warnings: list[JobWarning] = []
     error: Failure | None = None

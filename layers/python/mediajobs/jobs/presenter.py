@@ -3,8 +3,10 @@
 from mediajobs.jobs import eta
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import EarlierAttempt, Job, OutputSummary
+from mediajobs.jobs.playback import STORYBOARD, captions_of, has_hls
 from mediajobs.jobs.progress import Progress, TaskProgress, completed_stages, current_task, overall_percent
 from mediajobs.jobs.schemas import (
+    CaptionsDocument,
     EarlierAttemptDocument,
     EarlierAttemptError,
     ErrorDocument,
@@ -17,12 +19,15 @@ from mediajobs.jobs.schemas import (
     ProgressDocument,
     RenditionDocument,
     SourceDocument,
+    StoryboardDocument,
     TaskDocument,
     TranscriptionDocument,
+    WarningDocument,
 )
+from mediajobs.media import hls_playlists, storyboards
 from mediajobs.media.options import Options
-from mediajobs.media.outputs import TRANSCRIPTS
-from mediajobs.media.renditions import RENDITIONS, documented_renditions
+from mediajobs.media.outputs import HLS_AUDIO, TRANSCRIPTS
+from mediajobs.media.renditions import documented_renditions
 from mediajobs.media.source import NO_AUDIO
 from mediajobs.media.tasks import SECONDS_FIELDS, tasks_for
 
@@ -48,6 +53,7 @@ def job_document(job: Job, progress: Progress | None, *, queue_position: int | N
         processing_time=_processing_time(job),
         user_metadata=job.user_metadata,
         error=_error(job),
+        warnings=[WarningDocument(**warning.model_dump()) for warning in job.warnings],
         earlier_attempts=[_earlier(attempt) for attempt in job.earlier],
     )
 
@@ -122,7 +128,7 @@ def _progress(
         overall_progress=overall_percent(job.status, tasks),
         eta_seconds=seconds,
         eta_range=eta_range,
-        tasks={name: TaskDocument(**value.model_dump()) for name, value in tasks.items()},
+        tasks={name: TaskDocument(**value.model_dump(exclude={"code"})) for name, value in tasks.items()},
         queue_position=queue_position,
     )
 
@@ -144,6 +150,13 @@ def _source(job: Job) -> SourceDocument:
         audio_codec=audio.codec if audio else None,
         frame_rate=video.frame_rate if video else None,
         file_hash=facts.sha256 if facts else None,
+        channels=audio.channels if audio else None,
+        sample_rate=audio.sample_rate if audio else None,
+        languages=facts.languages if facts else None,
+        hdr=video.hdr if video else None,
+        rotation=video.rotation if video else None,
+        interlaced=video.interlaced if video else None,
+        variable_frame_rate=video.variable_frame_rate if video else None,
     )
 
 
@@ -153,8 +166,9 @@ def _outputs(job: Job) -> OutputsDocument:
         **{name: _rendition(job, name) for name in renditions},
         audio=_file(job, "audio", requested=job.options.audio),
         thumbnail=_file(job, "thumbnail", requested=job.options.thumbnail),
+        storyboard=_storyboard(job),
         transcription=_transcription(job),
-        hls=HlsDocument(**{name: _playlist(job, name) for name in renditions}, master_url=_master(job)),
+        hls=_hls(job, renditions),
     )
 
 
@@ -162,7 +176,8 @@ def _rendition(job: Job, name: str) -> RenditionDocument:
     file = _file(job, name, requested=name in job.options.renditions)
     source_size = job.source.size_bytes if job.source else None
     ratio = round(source_size / file.size_bytes, 3) if source_size and file.size_bytes else None
-    return RenditionDocument(**file.model_dump(), compression_ratio=ratio)
+    size = job.outputs[name].model_dump(include={"width", "height"}) if file.available else {}
+    return RenditionDocument(**file.model_dump(), compression_ratio=ratio, **size)
 
 
 def _file(job: Job, name: str, *, requested: bool) -> FileDocument:
@@ -172,6 +187,21 @@ def _file(job: Job, name: str, *, requested: bool) -> FileDocument:
     return FileDocument(
         available=True, size_bytes=summary.size_bytes, download_url=f"/jobs/{job.job_id}/download/{name}"
     )
+
+
+def _storyboard(job: Job) -> StoryboardDocument:
+    summary = job.outputs.get(STORYBOARD)
+    if summary is None or not summary.available:
+        return StoryboardDocument(available=False, reason=_why_no_storyboard(job, summary))
+    url = _stream_path(job, "storyboard.vtt")
+    return StoryboardDocument(available=True, size_bytes=summary.size_bytes, url=url)
+
+
+def _why_no_storyboard(job: Job, summary: OutputSummary | None) -> str | None:
+    if job.options.storyboard is None and summary is None and job.source is not None:
+        is_short = not storyboards.is_wanted(job.source.duration_seconds, option=None)
+        return storyboards.TOO_SHORT if is_short else None
+    return _why_not(summary, requested=job.options.storyboard is not False)
 
 
 def _transcription(job: Job) -> TranscriptionDocument:
@@ -191,24 +221,35 @@ def _transcription(job: Job) -> TranscriptionDocument:
     )
 
 
-def has_hls(job: Job) -> bool:
-    return job.options.hls and any(name in job.outputs and job.outputs[name].available for name in RENDITIONS)
-
-
-def _playlist(job: Job, name: str) -> PlaylistDocument:
-    summary = job.outputs.get(name)
-    requested = job.options.hls and name in job.options.renditions
-    if not requested or summary is None or not summary.available:
-        return PlaylistDocument(available=False, reason=_why_not(summary, requested=requested))
-    return PlaylistDocument(
-        available=True,
-        segments_count=summary.segments_count,
-        playlist_url=f"/stream/{job.job_id}/{name}/playlist.m3u8",
+def _hls(job: Job, renditions: list[str]) -> HlsDocument:
+    captions = captions_of(job)
+    tracks = [_captions(job, captions)] if captions else []
+    return HlsDocument(
+        **{name: _playlist(job, name, requested=name in job.options.renditions) for name in renditions},
+        audio=_playlist(job, HLS_AUDIO, requested=bool(job.options.renditions)),
+        captions=tracks,
+        master_url=_stream_path(job, "master.m3u8") if has_hls(job) else None,
     )
 
 
-def _master(job: Job) -> str | None:
-    return f"/stream/{job.job_id}/master.m3u8" if has_hls(job) else None
+def _playlist(job: Job, name: str, *, requested: bool) -> PlaylistDocument:
+    summary, is_requested = job.outputs.get(name), requested and job.options.hls
+    if not is_requested or summary is None or not summary.available:
+        return PlaylistDocument(available=False, reason=_why_not(summary, requested=is_requested))
+    return PlaylistDocument(
+        available=True,
+        segments_count=summary.segments_count,
+        playlist_url=_stream_path(job, hls_playlists.media_path(name)),
+    )
+
+
+def _captions(job: Job, captions: hls_playlists.Captions) -> CaptionsDocument:
+    url = _stream_path(job, hls_playlists.captions_path(captions.language))
+    return CaptionsDocument(language=captions.language, name=captions.name, playlist_url=url)
+
+
+def _stream_path(job: Job, path: str) -> str:
+    return f"/stream/{job.job_id}/{path}"
 
 
 def _why_not(summary: OutputSummary | None, *, requested: bool) -> str | None:

@@ -85,6 +85,12 @@ class ProgressDocument(LazyModel):
 
 
 class SourceDocument(LazyModel):
+    """Null is what is not known yet, or what the source does not have. `frame_rate` is that of its motion, in Hz.
+
+    `languages` are those of its audio streams, as the container tags them. `rotation` is in degrees, clockwise;
+    `resolution` is as shown, after it.
+    """
+
     filename: str
     size_bytes: int | None
     duration_seconds: float | None
@@ -93,6 +99,13 @@ class SourceDocument(LazyModel):
     audio_codec: str | None
     frame_rate: float | None
     file_hash: str | None
+    channels: int | None
+    sample_rate: int | None
+    languages: list[str] | None
+    hdr: bool | None
+    rotation: int | None
+    interlaced: bool | None
+    variable_frame_rate: bool | None
 
 
 class FileDocument(LazyModel):
@@ -105,9 +118,20 @@ class FileDocument(LazyModel):
 
 
 class RenditionDocument(FileDocument):
-    """`compression_ratio` is the source's size over the rendition's."""
+    """`compression_ratio` is the source's size over the rendition's, `width` and `height` are in pixels."""
 
     compression_ratio: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class StoryboardDocument(LazyModel):
+    """Small pictures of the whole video. `url` is a WebVTT that says which part of which picture shows which moment."""
+
+    available: bool
+    size_bytes: int | None = None
+    url: str | None = None
+    reason: str | None = None
 
 
 class TranscriptionDocument(LazyModel):
@@ -126,13 +150,26 @@ class PlaylistDocument(LazyModel):
     reason: str | None = None
 
 
+class CaptionsDocument(LazyModel):
+    """`language` is BCP 47, `name` what a menu calls it."""
+
+    language: str
+    name: str
+    playlist_url: str
+
+
 class HlsDocument(with_renditions(LazyModel, PlaylistDocument)):  # type: ignore[misc]
+    """`audio` is the sound alone. `captions` are in the master playlist, too."""
+
+    audio: PlaylistDocument
+    captions: list[CaptionsDocument]
     master_url: str | None
 
 
 class OutputsDocument(with_renditions(LazyModel, RenditionDocument)):  # type: ignore[misc]
     audio: FileDocument
     thumbnail: FileDocument
+    storyboard: StoryboardDocument
     transcription: TranscriptionDocument
     hls: HlsDocument
 
@@ -142,6 +179,13 @@ class ErrorDocument(LazyModel):
     code: str
     failed_task: str | None
     retry_count: int
+
+
+class WarningDocument(LazyModel):
+    """Something odd about the source that did not stop the job."""
+
+    code: str
+    message: str
 
 
 class EarlierAttemptError(LazyModel):
@@ -175,6 +219,7 @@ class JobDocument(LazyModel):
     processing_time: dict[str, float | None]
     user_metadata: dict[str, Any] | None
     error: ErrorDocument | None
+    warnings: list[WarningDocument]
     earlier_attempts: list[EarlierAttemptDocument]
 
 

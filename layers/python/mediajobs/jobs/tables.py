@@ -68,6 +68,7 @@ class JobRow(TableModel):
     outputs = JSONAttribute(null=True)
     transcription = JSONAttribute(null=True)
     processing_time = JSONAttribute(null=True)
+    warnings = JSONAttribute(null=True)
     error = JSONAttribute(null=True)
     queue = UnicodeAttribute(null=True)
     queue_rank = UnicodeAttribute(null=True)

@@ -89,4 +89,5 @@ def _results(job: Job, manifests: list[TaskManifest]) -> dict[str, Any]:
         "outputs": {name: summary.model_dump(exclude_none=True) for name, summary in summaries.items()},
         "transcription": facts,
         "processing_time": task_results.processing_time(manifests, total),
+        "warnings": [warning.model_dump() for warning in task_results.warnings(manifests)],
     }
