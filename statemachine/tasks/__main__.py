@@ -73,15 +73,16 @@ def _validate(context: TaskContext) -> None:
         context.reporter.finish("store_source", validate.TASK)
         return
     started = time.monotonic()
-    facts = validate.run(context)
-    retry_contention(lambda: job_store.record_source(context.job_id, context.attempt, facts, context.warnings))
+    validation = validate.run(context)
+    source, warnings = validation.source, validation.warnings
+    retry_contention(lambda: job_store.record_source(context.job_id, context.attempt, source, warnings))
     manifest = TaskManifest(
         task="validate",
         attempt=context.attempt,
         outputs=[],
         seconds={validate.TASK: round(time.monotonic() - started, 3)},
         facts={"etag": context.bucket.etag(source_key(context.job_id))},
-        warnings=context.warnings,
+        warnings=warnings,
     )
     context.save_manifest(manifest)
 

@@ -1,56 +1,28 @@
-"""Decodes the audio of a source into samples, by an ffmpeg with limits: a source may be hostile."""
+"""Decodes the audio of a source into the samples that speech recognition takes."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from mediajobs.media.source import SourceFacts
-from statemachine.tasks import ffprobe, limits
-from statemachine.tasks.process_runner import STDOUT, ProcessFailed, run
+from statemachine.tasks import decoder_process, limits
+from statemachine.tasks.decoder_process import SAMPLES
 from statemachine.tasks.speech_recognition import SAMPLE_RATE, Samples
-
-TOLERANCE_SECONDS = 1.0  # audio may end this much before the container does, or after it
 
 
 def decode(url: str, source: SourceFacts, tick: Callable[[], None]) -> Samples:
-    """Samples in mono, 16 kHz, 16 bits, aligned with the video: 115 MB an hour. `tick` is called every 0.2 s.
-
-    To ffmpeg a broken connection looks like the end of the source. So a result that is too short is decoded again, and
-    the longer one is returned.
-    """
-    expected = int((source.duration_seconds - TOLERANCE_SECONDS) * SAMPLE_RATE)
-    samples = _decode_once(url, source, tick)
-    if len(samples) >= expected:
-        return samples
-    return max(samples, _decode_once(url, source, tick), key=len)
-
-
-def _decode_once(url: str, source: SourceFacts, tick: Callable[[], None]) -> Samples:
-    buffer = _SampleBuffer(source.duration_seconds + TOLERANCE_SECONDS)
-    try:
-        command = _command(url, source)
-        run(lambda _pipes: command, {STDOUT: buffer.add}, limits=limits.for_ffmpeg(source.duration_seconds), tick=tick)
-    except ProcessFailed as failure:
-        raise ffprobe.read_error(failure) from failure
+    """Samples in mono, 16 kHz, 16 bits, aligned with the video: 115 MB an hour. `tick` is called every 0.2 s."""
+    buffer = _SampleBuffer(source.duration_seconds)
+    child = decoder_process.samples(source, url, rate=SAMPLE_RATE, channels=1, sample_format="s16le")
+    decoder_process.run([child], {SAMPLES: buffer.add}, tick=tick, stall_seconds=limits.STALL_SECONDS)
     return buffer.samples()
 
 
-def _command(url: str, source: SourceFacts) -> list[str]:
-    if source.audio is None:
-        raise ValueError("the source has no audio")
-    input_options = [argument for name, value in ffprobe.INPUT_OPTIONS.items() for argument in (f"-{name}", str(value))]
-    source_options = ["-nostdin", "-hide_banner", "-v", "error", *input_options, "-i", url]
-    stream = ["-map", f"0:{source.audio.index}", "-t", f"{source.duration_seconds + TOLERANCE_SECONDS:.3f}"]
-    # Gaps between timestamps are filled with silence, so that words keep their times in the video.
-    samples = ["-af", "aresample=async=1:first_pts=0", "-ar", str(SAMPLE_RATE), "-ac", "1", "-f", "s16le"]
-    return ["ffmpeg", *source_options, *stream, *samples, "pipe:1"]
-
-
 class _SampleBuffer:
-    """Holds at most `seconds` of samples. The system allocates the memory as it is filled."""
+    """Holds `seconds` of samples. The system allocates the memory as it is filled."""
 
     def __init__(self, seconds: float) -> None:
-        self._samples = np.empty(int(seconds * SAMPLE_RATE) + 1, dtype="<i2")
+        self._samples = np.empty(round(seconds * SAMPLE_RATE) + 1, dtype="<i2")
         self._bytes = self._samples.view(np.uint8)
         self._filled = 0
 

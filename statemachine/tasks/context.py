@@ -2,14 +2,14 @@
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mediajobs.errors import NotFound, Stopped
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import RUNNING
 from mediajobs.jobs.model import Job
-from mediajobs.media.manifests import JobWarning, TaskManifest
+from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
 from mediajobs.storage.bucket_store import MediaBucket
@@ -31,13 +31,6 @@ class TaskContext:
     reporter: Reporter
     models_dir: Path
     base_attempt: int = 1  # manifests of earlier attempts are not used
-    warnings: list[JobWarning] = field(default_factory=list)  # of this stage, in the order in which they were given
-
-    def warn(self, code: str, message: str) -> None:
-        """Notes something odd that does not stop the job, for its owner. The same warning counts once."""
-        warning = JobWarning(code=code, message=message)
-        if warning not in self.warnings:
-            self.warnings.append(warning)
 
     def completed_manifest(self, stage: str) -> TaskManifest | None:
         """The manifest of an earlier run, if it may be used and all its outputs exist: then nothing is to do."""

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mediajobs.errors import JobError
-from mediajobs.media.ladder import TranscodePlan
+from mediajobs.media.ladder import StoryboardPlan, TranscodePlan
 from mediajobs.media.source import SourceFacts
 from statemachine.tasks import limits, process_runner
 from statemachine.tasks.process_runner import Child, ProcessFailed
 
 EXIT_FAILED = 3  # with a JobError as the last line of its standard error
-SCAN, PICTURES, SAMPLES = "scan", "pictures", "samples"
+SCAN, PICTURES, SAMPLES, DECODED = "scan", "pictures", "samples", "decoded"
+_DECODERS = {SCAN, PICTURES, SAMPLES}
+THUMBNAIL_FILE, SHEET_FILE = "thumbnail.jpg", "storyboard-{number}.jpg"  # in the folder of `pictures`
 
 
 def scan(url: str, tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -22,13 +24,17 @@ def scan(url: str, tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
     output = bytearray()
     request = {"command": SCAN, "url": url}
     child = Child(SCAN, lambda ends: _command(request | {"pipe": ends[SCAN]}), limits.SCAN, writes=(SCAN,))
-    run([child], {SCAN: output.extend}, tick=tick, activity=None)
+    run([child], {SCAN: output.extend}, tick=tick, stall_seconds=limits.STALL_SECONDS)
     found: dict[str, Any] = json.loads(output)
     return found
 
 
 def pictures(source: SourceFacts, plan: TranscodePlan, url: str, folder: Path) -> Child:
-    """The child that writes raw pictures into the pipe `pictures`, where there are renditions, and files into `folder`."""
+    """The child that decodes the video, once for everybody.
+
+    It writes raw pictures into the pipe `pictures`, where there are renditions, thumbnail and storyboard into `folder`,
+    and how far it is into the pipe `decoded`.
+    """
     if source.video is None or plan.frame_rate is None:
         raise ValueError("the source has no video")
     request = _request(PICTURES, source, source.video.index, source.video.end, url) | {
@@ -37,14 +43,13 @@ def pictures(source: SourceFacts, plan: TranscodePlan, url: str, folder: Path) -
         "find_combing": source.video.interlaced,
         "folder": str(folder),
         "thumbnail": plan.thumbnail and (plan.thumbnail.width, plan.thumbnail.height),
-        "storyboard": plan.storyboard and plan.storyboard.drawing(),
+        "storyboard": plan.storyboard and _drawing(plan.storyboard),
     }
-    limit = limits.for_media(source.duration_seconds)
     return Child(
         PICTURES,
-        lambda ends: _command(request | {"pipe": ends.get(PICTURES)}),
-        limit,
-        writes=(PICTURES,) if plan.renditions else (),
+        lambda ends: _command(request | {"pipe": ends.get(PICTURES), "position": ends[DECODED]}),
+        limits.for_media(source.duration_seconds),
+        writes=(DECODED, PICTURES) if plan.renditions else (DECODED,),
     )
 
 
@@ -59,11 +64,22 @@ def samples(source: SourceFacts, url: str, *, rate: int, channels: int, sample_f
 
 
 def run(children: Sequence[Child], readers: Mapping[str, process_runner.Reader], **options: Any) -> None:
-    """As `process_runner.run`. A failure that a decoder has named is raised as its JobError."""
+    """As `process_runner.run`. What a decoder has named, and a decoder that was ended, are raised as JobError."""
     try:
         process_runner.run(children, readers, **options)
     except ProcessFailed as failure:
-        raise _named(failure) or failure from failure
+        if failure.child not in _DECODERS:
+            raise
+        raise _named(failure) from failure
+
+
+def _drawing(storyboard: StoryboardPlan) -> dict[str, Any]:
+    return {
+        "tile": (storyboard.tile.width, storyboard.tile.height),
+        "columns": storyboard.columns,
+        "rows": storyboard.rows,
+        "interval": storyboard.interval,
+    }
 
 
 def _request(command: str, source: SourceFacts, stream: int, end: float | None, url: str) -> dict[str, Any]:
@@ -80,15 +96,17 @@ def _request(command: str, source: SourceFacts, stream: int, end: float | None, 
 
 
 def _command(request: Mapping[str, Any]) -> list[str]:
+    request = {"read_seconds": limits.READ_SECONDS, **request}
     return [sys.executable, "-m", "statemachine.tasks.decoder", json.dumps(request)]
 
 
-def _named(failure: ProcessFailed) -> JobError | None:
+def _named(failure: ProcessFailed) -> JobError:
     if failure.returncode == EXIT_FAILED:
         with contextlib.suppress(ValueError, KeyError, IndexError):
             named = json.loads(failure.stderr.splitlines()[-1])
             return JobError(named["code"], named["message"], retryable=named["retryable"])
-    if failure.returncode < 0 and failure.child in {SCAN, PICTURES, SAMPLES}:
-        reason = f"reading the source was ended by signal {-failure.returncode}, maybe for want of memory; retry the job"
+    if failure.returncode < 0:
+        reason = f"reading the source was ended by signal {-failure.returncode}, maybe for want of memory; retry"
         return JobError("probe_killed" if failure.child == SCAN else "ffmpeg_killed", reason, retryable=True)
-    return None
+    lines = failure.stderr.splitlines() or [f"exit code {failure.returncode}"]
+    return JobError("undecodable", f"the file could not be decoded ({lines[-1][:200]}); export it again")

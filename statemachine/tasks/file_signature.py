@@ -12,8 +12,9 @@ PLAYLIST = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-PICTURE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"\xff\x0a")
+PICTURE_SIGNATURES = (b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"\xff\x0a")
 PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"mif1", b"msf1", b"avif", b"avis")
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # ids of Matroska's two outermost elements
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -30,6 +31,24 @@ def check(head: bytes) -> None:
         raise JobError("not_media", f"the file is text, whatever its name says; {SUPPORTED_FILES}")
     if _is_picture(head):
         raise JobError("not_media", f"the file is a picture; {SUPPORTED_FILES}")
+
+
+def is_cut_matroska(head: bytes, size: int) -> bool:
+    """Whether a Matroska or WebM file of `size` bytes ends before its segment does (RFC 9559, RFC 8794)."""
+    if not head.startswith(_EBML):
+        return False
+    segment = head.find(_SEGMENT, 0, 4096)
+    length = _element_size(head[segment + len(_SEGMENT) : segment + len(_SEGMENT) + 8]) if segment > 0 else None
+    return length is not None and segment + len(_SEGMENT) + length > size
+
+
+def _element_size(data: bytes) -> int | None:
+    """The size of an EBML element in bytes; None where it was not known when it was written."""
+    width = 9 - data[0].bit_length() if data and data[0] else 0
+    if not 1 <= width <= len(data):
+        return None
+    value = int.from_bytes(data[:width], "big") & ((1 << 7 * width) - 1)
+    return None if value == (1 << 7 * width) - 1 else value
 
 
 def _without_byte_order_mark(head: bytes) -> bytes:

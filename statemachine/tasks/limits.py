@@ -8,18 +8,19 @@ GIB = 1 << 30
 
 MAX_DURATION_SECONDS = 12 * 3600
 MAX_PIXELS = 8192 * 4320
-MAX_STREAMS = 64
+MAX_STREAMS = 64  # of audio and video
 
 SIGNATURE_BYTES = 64 << 10
-STALL_SECONDS = 120  # longest time without a byte from ffmpeg or ffprobe
+READ_SECONDS = 30  # longest time that the source's storage may be silent
+STALL_SECONDS = 120  # longest time without anything from a child
 SOURCE_URL_SECONDS = 24 * 3600  # a presigned URL is valid for longer than the longest transcode takes
 
 # Limits the address space, not the memory in use: every thread reserves some.
 MEMORY_BYTES = 6 * GIB + (os.cpu_count() or 1) * GIB // 2
 
-FFPROBE = ProcessLimits(cpu_seconds=600, memory_bytes=MEMORY_BYTES)
+SCAN = ProcessLimits(cpu_seconds=1800, memory_bytes=MEMORY_BYTES)
 
 
-def for_ffmpeg(duration_seconds: float) -> ProcessLimits:
+def for_media(duration_seconds: float) -> ProcessLimits:
     """60 s of CPU for each second of media, plus 60 s. A 720p source takes about 0.5 s for each."""
     return ProcessLimits(cpu_seconds=60 + int(60 * duration_seconds), memory_bytes=MEMORY_BYTES, file_bytes=4 * GIB)

@@ -1,24 +1,26 @@
-"""The stage `media`: makes renditions, audio, thumbnail and HLS index with one decode, streamed to S3."""
+"""The stage `media`: makes renditions, audio, thumbnail, storyboard and HLS index with one decode, streamed to S3."""
 
 import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from mediajobs.errors import JobError
 from mediajobs.media import ladder
-from mediajobs.media.ladder import Size, TranscodePlan
-from mediajobs.media.manifests import Output, TaskManifest
-from mediajobs.media.outputs import FILES
+from mediajobs.media.ladder import Size, StoryboardPlan, TranscodePlan
+from mediajobs.media.manifests import Output, TaskManifest, Tiles
+from mediajobs.media.outputs import file_of
 from mediajobs.media.source import SourceFacts
+from mediajobs.media.storyboards import sheet_name
 from mediajobs.media.tasks import TASK_OF_OUTPUT
 from mediajobs.storage.object_keys import output_key, source_key
-from statemachine.tasks import limits
+from statemachine.tasks import ffmpeg_command, limits
 from statemachine.tasks.context import TaskContext
-from statemachine.tasks.ffmpeg_command import AUDIO_FILE, MP3_BITRATE
+from statemachine.tasks.decoder_process import SHEET_FILE, THUMBNAIL_FILE
+from statemachine.tasks.ffmpeg_command import AUDIO_FILE
+from statemachine.tasks.played_upload import PlayedUpload
 from statemachine.tasks.position import UPLOAD, Marks, percents, tasks_of
-from statemachine.tasks.rendition_upload import RenditionUpload
 from statemachine.tasks.transcode import transcode
 
 STAGE = "media"
@@ -48,7 +50,7 @@ class _Run:
     def __init__(self, context: TaskContext, source: SourceFacts, plan: TranscodePlan) -> None:
         self._context, self._source, self._plan = context, source, plan
         self._bucket, self._reporter = context.bucket, context.reporter
-        self._uploads: list[RenditionUpload] = []
+        self._uploads: list[PlayedUpload] = []
         self._outputs: list[Output] = []
         self._marks = Marks()
 
@@ -64,10 +66,11 @@ class _Run:
             raise
 
     def _transcode(self, folder: Path) -> None:
-        for rendition in self._plan.renditions:
-            key = output_key(self._context.job_id, rendition.name)
+        sizes = {rendition.name: rendition.size for rendition in self._plan.renditions}
+        for name in ffmpeg_command.played(self._plan):
+            key = output_key(self._context.job_id, name)
             self._bucket.abort_uploads(key)
-            self._uploads.append(RenditionUpload(rendition, self._bucket, key))
+            self._uploads.append(PlayedUpload(name, sizes.get(name), self._bucket, key))
         url = self._bucket.presigned_get(source_key(self._context.job_id), expires=limits.SOURCE_URL_SECONDS)
         transcode(self._source, self._plan, url, folder, self._uploads, self._report)
 
@@ -83,27 +86,27 @@ class _Run:
         if self._plan.audio:
             steps.append(partial(self._audio, folder / AUDIO_FILE))
         if self._plan.thumbnail:
-            steps.append(partial(self._thumbnail, folder, self._plan.thumbnail))
+            steps.append(partial(self._thumbnail, folder / THUMBNAIL_FILE, self._plan.thumbnail))
+        if self._plan.storyboard:
+            steps += [partial(self._sheet, folder, number, tiles) for number, tiles in _sheets(self._plan.storyboard)]
         for step in steps:
             self._outputs.append(step())
             self._marks.raise_to({UPLOAD: 100.0 * len(self._outputs) / len(steps)})
             self._reporter.update(**self._marks.percent)
 
     def _audio(self, path: Path) -> Output:
-        output = self._stored("audio", path)
-        seconds = round(output.size_bytes * 8 / MP3_BITRATE, 3)
-        return output.model_copy(update={"duration_seconds": seconds})
+        seconds = round(self._source.duration_seconds, 3)
+        return self._stored("audio", path).model_copy(update={"duration_seconds": seconds})
 
-    def _thumbnail(self, folder: Path, size: Size) -> Output:
-        """The candidate with the most detail: a black or blurred frame makes a small JPEG."""
-        candidates = sorted(folder.glob("*.jpg"), key=lambda path: path.stat().st_size)
-        if not candidates:
-            raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
-        output = self._stored("thumbnail", candidates[-1])
-        return output.model_copy(update={"width": size.width, "height": size.height})
+    def _thumbnail(self, path: Path, size: Size) -> Output:
+        return self._stored("thumbnail", path).model_copy(update={"width": size.width, "height": size.height})
+
+    def _sheet(self, folder: Path, number: int, tiles: Tiles) -> Output:
+        stored = self._stored(sheet_name(number), folder / SHEET_FILE.format(number=number))
+        return stored.model_copy(update={"tiles": tiles})
 
     def _stored(self, name: str, path: Path) -> Output:
-        kind = FILES[name].content_type
+        kind = file_of(name).content_type
         stored = self._bucket.upload_file(path, output_key(self._context.job_id, name), kind)
         return Output(name=name, **stored._asdict(), content_type=kind)
 
@@ -125,3 +128,19 @@ class _Run:
                 steps.callback(upload.abort)
             for output in self._outputs:
                 steps.callback(self._bucket.delete, output.key)
+
+
+def _sheets(storyboard: StoryboardPlan) -> Iterator[tuple[int, Tiles]]:
+    """The number of each sheet, from 1, and what is on it."""
+    for number, first in enumerate(range(0, storyboard.count, storyboard.tiles_per_sheet), 1):
+        yield (
+            number,
+            Tiles(
+                width=storyboard.tile.width,
+                height=storyboard.tile.height,
+                columns=storyboard.columns,
+                count=min(storyboard.tiles_per_sheet, storyboard.count - first),
+                interval=storyboard.interval,
+                start=first * storyboard.interval,
+            ),
+        )

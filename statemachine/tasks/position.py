@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from mediajobs.media.ladder import KEYFRAME_SECONDS, TranscodePlan
 from mediajobs.media.tasks import LAST_TASKS, TASK_OF_OUTPUT
-from statemachine.tasks.ffmpeg_command import THUMBNAIL_SECONDS
-from statemachine.tasks.rendition_upload import RenditionUpload
+from statemachine.tasks.played_upload import PlayedUpload
 
 UPLOAD = LAST_TASKS["media"]
 
 
 class Position:
-    """Reads `ffmpeg -progress`; `seconds` of media are done."""
+    """Reads `ffmpeg -progress`, and what the decoder writes in the same form; `seconds` of media are done."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -43,18 +42,14 @@ class Marks:
 
 
 def tasks_of(plan: TranscodePlan) -> list[str]:
-    """The named tasks that one run of ffmpeg does for this plan."""
-    return [TASK_OF_OUTPUT[name] for name in plan.outputs]
+    """The named tasks that one run does for this plan."""
+    return list(dict.fromkeys(TASK_OF_OUTPUT[name] for name in plan.outputs))
 
 
-def percents(
-    plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[RenditionUpload]
-) -> dict[str, float]:
+def percents(plan: TranscodePlan, seconds: float, duration: float, uploads: Sequence[PlayedUpload]) -> dict[str, float]:
     """Percent by task, `seconds` into a source of `duration`. An upload counts as far as S3 has confirmed it."""
     share = min(1.0, seconds / duration)
     found = dict.fromkeys(tasks_of(plan), 100 * share)
-    if plan.thumbnail:
-        found[TASK_OF_OUTPUT["thumbnail"]] = 100 * min(1.0, seconds / min(THUMBNAIL_SECONDS, duration))
     if plan.hls:
         expected = len(uploads) * math.ceil(duration / KEYFRAME_SECONDS)
         found[TASK_OF_OUTPUT["hls"]] = 100 * min(1.0, sum(upload.index.count for upload in uploads) / expected)

@@ -1,4 +1,4 @@
-"""Runs ffmpeg and ffprobe with limits, reads their pipes, and ends them when they stall or the task ends."""
+"""Runs decoders and ffmpeg with limits, reads their pipes, and ends them when they stall or the task ends."""
 
 import contextlib
 import fcntl
@@ -68,15 +68,14 @@ def run(
     """Runs the children side by side until all have ended and all pipes are read.
 
     A pipe leads from the child that writes it to the one that reads it, or to the reader of its name, which gets its
-    bytes in a thread of its own. `tick` is called every 0.2 s in the calling thread. What a reader or `tick` raises ends
-    the children and is raised here. Raises ProcessFailed for the child that is to blame, and JobError `stalled` where
-    `activity` (by default what all readers got) stays the same for `stall_seconds`.
+    bytes in a thread of its own. `tick` is called every 0.2 s in the calling thread. What a reader or `tick` raises
+    ends the children and is raised here. Raises ProcessFailed for the child that is to blame, and JobError `stalled`
+    where `activity` (by default what all readers got) stays the same for `stall_seconds`.
     """
     with _Pipes(children, readers) as pipes:
         running: list[_Running] = []
         try:
-            for child in children:
-                running.append(_Running(child, pipes))
+            running.extend(_Running(child, pipes) for child in children)
             pipes.close()
             _supervise(running, pipes.threads, tick, activity or pipes.bytes_read, stall_seconds)
         finally:
@@ -152,6 +151,8 @@ class _Pipes:
                 with contextlib.suppress(OSError):  # a smaller pipe only causes more wake-ups
                     fcntl.fcntl(self._writing[name], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             for name, reader in {**readers, **stderrs}.items():
+                if name not in self._reading:  # no child writes it
+                    continue
                 self.threads.append(_PipeReader(name, self._reading.pop(name), reader))
                 self.threads[-1].start()
         except BaseException:
@@ -167,7 +168,8 @@ class _Pipes:
             thread.join(JOIN_SECONDS)
 
     def ends_of(self, child: Child) -> dict[str, int]:
-        return {name: self._writing[name] for name in child.writes} | {name: self._reading[name] for name in child.reads}
+        read = {name: self._reading[name] for name in child.reads}
+        return read | {name: self._writing[name] for name in child.writes}
 
     def stderr_of(self, child: Child) -> int:
         return self._writing[_stderr_of(child.name)]

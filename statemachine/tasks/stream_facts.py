@@ -1,118 +1,98 @@
-"""Chooses the streams to transcode from the output of ffprobe, and reads the facts about them."""
+"""Chooses the streams to transcode from the scan of a source, and reads the facts about them."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from mediajobs.media.manifests import JobWarning
 from mediajobs.media.source import AudioFacts, VideoFacts
 
-Stream = dict[str, Any]
+Stream = dict[str, Any]  # a `decoder.scan.StreamScan` as plain data
 
-STILL_IMAGE_CODECS = {"mjpeg", "png", "gif", "bmp", "webp", "tiff", "jpeg2000", "jpegxl"}
-HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}
-ESTIMATING_CONTAINERS = {
-    "mp3",
-    "aac",
-    "ac3",
-    "eac3",
-    "amr",
-    "mpegts",
-    "mpeg",
-}  # containers that do not state their duration
-FRAME_RATE_TOLERANCE = Fraction(1, 100)  # largest relative difference of average and nominal frame rate
+STILL_IMAGE_CODECS = {"mjpeg", "png", "apng", "gif", "bmp", "webp", "tiff", "jpeg2000", "jpegxl", "targa"}
+_PQ, _HLG = 16, 18  # transfer characteristics by ITU-T H.273
+_SECONDARY_TITLE = re.compile(r"comment|descri(ption|ptive|bed)|visually|karaoke|\bAD\b", re.IGNORECASE)
+_MAX_ASPECT = 64  # pixels that are wider or higher than this are a mistake
 
 
-def video_facts(streams: Iterable[Stream]) -> VideoFacts | None:
-    """The facts of the default or first video stream, None where there is none. Cover art is no video stream."""
-    stream = _default_or_first(s for s in streams if s.get("codec_type") == "video" and _is_moving(s))
-    if stream is None:
-        return None
-    rotation = _rotation(stream)
-    width, height = _display_size(stream, rotation)
-    average, nominal = _frame_rates(stream)
+def video_streams(streams: Iterable[Stream]) -> list[Stream]:
+    """The video streams, the best one first. Cover art is none."""
+    moving = (stream for stream in streams if stream["kind"] == "video" and _is_moving(stream))
+    return sorted(moving, key=lambda stream: (not stream["decodes"], stream["is_secondary"], not stream["is_default"]))
+
+
+def audio_streams(streams: Iterable[Stream]) -> list[Stream]:
+    """The audio streams, the best one first: one that can be decoded, the main sound, the default one."""
+    sounds = (stream for stream in streams if stream["kind"] == "audio")
+    return sorted(sounds, key=lambda stream: (not stream["decodes"], _is_secondary(stream), not stream["is_default"]))
+
+
+def video_facts(stream: Stream, start: float) -> VideoFacts:
+    width, height = _display_size(stream)
+    numerator, denominator = stream["frame_rate"]
     return VideoFacts(
         index=stream["index"],
-        codec=stream["codec_name"],
+        codec=stream["codec"],
         width=width,
         height=height,
-        rotation=rotation,
-        frame_rate=float(average),
-        pix_fmt=stream.get("pix_fmt", "unknown"),
-        hdr=stream.get("color_transfer") in HDR_TRANSFERS,
-        variable_frame_rate=abs(average - nominal) > nominal * FRAME_RATE_TOLERANCE,
+        rotation=stream["rotation"],
+        frame_rate=numerator / denominator,
+        pix_fmt=stream["pix_fmt"],
+        hdr=stream["transfer"] in {_PQ, _HLG},
+        variable_frame_rate=stream["variable_frame_rate"],
+        interlaced=stream["interlaced"],
+        bit_rate=_bit_rate(stream),
+        end=round(stream["end"] - start, 3),
     )
 
 
-def audio_facts(streams: Iterable[Stream]) -> AudioFacts | None:
-    """The facts of the default or first audio stream that can be decoded, None where there is none."""
-    stream = _default_or_first(
-        s for s in streams if s.get("codec_type") == "audio" and s.get("codec_name") and s.get("channels")
-    )
-    if stream is None:
-        return None
+def audio_facts(stream: Stream, start: float) -> AudioFacts:
     return AudioFacts(
         index=stream["index"],
-        codec=stream["codec_name"],
+        codec=stream["codec"],
         channels=stream["channels"],
-        sample_rate=int(stream["sample_rate"]),
+        sample_rate=stream["sample_rate"],
+        language=stream["language"],
+        bit_rate=_bit_rate(stream),
+        end=round(stream["end"] - start, 3),
     )
 
 
-def stated_end(stream: Stream) -> float | None:
-    """When this stream ends by the container's clock, in seconds. MP4 and others have fields for it, Matroska a tag."""
-    if "duration" in stream:
-        return float(stream.get("start_time", 0)) + float(stream["duration"])
-    clock = stream.get("tags", {}).get("DURATION", "").split(":")
-    if len(clock) != 3:
-        return None
-    return int(clock[0]) * 3600 + int(clock[1]) * 60 + float(clock[2])
+def languages(streams: Iterable[Stream]) -> list[str]:
+    """The languages of the audio streams by their tags, each once, in order."""
+    tags = (stream["language"] for stream in streams if stream["kind"] == "audio")
+    return list(dict.fromkeys(tag for tag in tags if tag and tag != "und"))
 
 
-def has_estimated_duration(container: str) -> bool:
-    """Whether the duration of this container is only an estimate, by bitrate or last timestamp."""
-    return not ESTIMATING_CONTAINERS.isdisjoint(container.split(","))
+def warnings(streams: Sequence[Stream], taken: Sequence[Stream]) -> list[JobWarning]:
+    """What is left out although it belongs to the source: tracks that are empty or cannot be decoded."""
+    found = []
+    for stream in streams:
+        if stream not in taken and not stream["is_hidden"] and not stream["decodes"]:
+            why = f"its {stream['codec']} cannot be decoded" if stream["packets"] else "it is empty"
+            message = f"the {stream['kind']} track {stream['index']} was left out: {why}"
+            found.append(JobWarning(code="track_skipped", message=message))
+    return found
 
 
-def _default_or_first(streams: Iterable[Stream]) -> Stream | None:
-    candidates = list(streams)
-    default = (s for s in candidates if s.get("disposition", {}).get("default"))
-    return next(default, candidates[0] if candidates else None)
+def _is_secondary(stream: Stream) -> bool:
+    return stream["is_secondary"] or _SECONDARY_TITLE.search(stream["title"]) is not None
 
 
 def _is_moving(stream: Stream) -> bool:
-    disposition = stream.get("disposition", {})
-    if disposition.get("attached_pic") or disposition.get("timed_thumbnails") or disposition.get("still_image"):
-        return False
-    if not (stream.get("codec_name") and stream.get("width") and stream.get("height")):
-        return False
-    one_frame = stream.get("nb_frames") in {"0", "1"} or _fraction(stream.get("avg_frame_rate")) == 0
-    return not (stream["codec_name"] in STILL_IMAGE_CODECS and one_frame)
+    is_picture = stream["codec"] in STILL_IMAGE_CODECS and stream["packets"] <= 1
+    return not (stream["is_hidden"] or is_picture)
 
 
-def _rotation(stream: Stream) -> int:
-    """Degrees clockwise, to the nearest quarter turn. ffprobe counts anticlockwise."""
-    for side_data in stream.get("side_data_list", []):
-        if "rotation" in side_data:
-            return round(-float(side_data["rotation"]) / 90) * 90 % 360
-    return 0
+def _bit_rate(stream: Stream) -> int | None:
+    seconds = stream["end"] - (stream["start"] or 0.0)
+    return round(stream["size_bytes"] * 8 / seconds) if seconds > 0 else None
 
 
-def _display_size(stream: Stream, rotation: int) -> tuple[int, int]:
-    aspect = _fraction(stream.get("sample_aspect_ratio", "1:1").replace(":", "/")) or Fraction(1)
+def _display_size(stream: Stream) -> tuple[int, int]:
+    aspect = Fraction(*stream["aspect"])
+    if not 1 / Fraction(_MAX_ASPECT) <= aspect <= _MAX_ASPECT:
+        aspect = Fraction(1)
     width, height = max(1, round(stream["width"] * aspect)), int(stream["height"])
-    return (height, width) if rotation in {90, 270} else (width, height)
-
-
-def _frame_rates(stream: Stream) -> tuple[Fraction, Fraction]:
-    """Average and nominal frame rate. One that is unknown is replaced by the other, both by 25."""
-    average, nominal = _fraction(stream.get("avg_frame_rate")), _fraction(stream.get("r_frame_rate"))
-    average = average or nominal or Fraction(25)
-    nominal = nominal or average
-    return (nominal if abs(average - nominal) <= nominal * FRAME_RATE_TOLERANCE else average), nominal
-
-
-def _fraction(text: str | None) -> Fraction:
-    numerator, _, denominator = (text or "0/1").partition("/")
-    if int(denominator or 1) == 0:
-        return Fraction(0)
-    return Fraction(int(numerator), int(denominator or 1))
+    return (height, width) if stream["rotation"] in {90, 270} else (width, height)

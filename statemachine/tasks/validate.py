@@ -1,24 +1,40 @@
-"""The task validate_video: stores the source, then checks it and reads its facts."""
+"""The task validate_video: stores the source, then reads all of it once and states its facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from mediajobs.errors import JobError
+from mediajobs.media.manifests import JobWarning
 from mediajobs.media.source import SourceFacts
 from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import StoredObject
-from statemachine.tasks import ffprobe, file_signature, limits, store_source, stream_facts
+from statemachine.tasks import decoder_process, file_signature, limits, store_source, stream_facts
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.stream_facts import Stream
 
 TASK = "validate_video"
-CHECK_COUNT = 5
-TAIL_SECONDS = 10
-# How much earlier than stated a stream may end, because of rounding and of a last frame without a duration.
+CHECK_COUNT = 4
+# How much earlier than stated the media may end, because of rounding and of a last frame without a duration.
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 0.5, 0.005
+_GAP_SECONDS = 1.0  # from which on a part without picture or sound is told
+# Containers whose duration is an estimate, by bitrate or by the last timestamp.
+_ESTIMATING_CONTAINERS = {
+    "mp3", "aac", "ac3", "eac3", "dts", "amr", "mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v", "loas", "flv",
+}  # fmt: skip
+_MATROSKA = "matroska"
 
 
-def run(context: TaskContext) -> SourceFacts:
+@dataclass(frozen=True)
+class Validation:
+    """A source that can be used, and what is odd about it."""
+
+    source: SourceFacts
+    warnings: list[JobWarning] = field(default_factory=list)
+
+
+def run(context: TaskContext) -> Validation:
     """Stores and validates the source. Raises JobError, whose code names what is wrong with the file, and Stopped."""
     stored = store_source.store(context)
     numbers = count(1)
@@ -27,102 +43,121 @@ def run(context: TaskContext) -> SourceFacts:
         context.reporter.update(**{TASK: 100 * next(numbers) / CHECK_COUNT})
 
     try:
-        facts = _examine(context.bucket, stored, check_passed)
+        validation = _examine(context.bucket, stored, check_passed)
     except JobError as error:
         error.task = TASK
         raise
     context.reporter.finish(TASK)
-    return facts
+    return validation
 
 
-def _examine(bucket: MediaBucket, stored: StoredObject, check_passed: Callable[[], None]) -> SourceFacts:
-    file_signature.check(bucket.read_range(stored.key, 0, limits.SIGNATURE_BYTES))
+def _examine(bucket: MediaBucket, stored: StoredObject, check_passed: Callable[[], None]) -> Validation:
+    head = bucket.read_range(stored.key, 0, limits.SIGNATURE_BYTES)
+    file_signature.check(head)
     check_passed()
-    url = bucket.presigned_get(stored.key, expires=limits.SOURCE_URL_SECONDS)
-    probed = ffprobe.container_and_streams(url)
+    found = decoder_process.scan(bucket.presigned_get(stored.key, expires=limits.SOURCE_URL_SECONDS))
     check_passed()
-    facts = _facts(probed, stored, url)
+    taken = _chosen(found["streams"])
     check_passed()
-    _check_decoding(facts, url)
+    is_cut = file_signature.is_cut_matroska(head, stored.size_bytes)
+    validation = _validation(found, taken, stored, is_cut=is_cut)
     check_passed()
-    _check_end(probed, facts, url)
-    check_passed()
-    return facts
+    return validation
 
 
-def _facts(probed: dict[str, Any], stored: StoredObject, url: str) -> SourceFacts:
-    """The facts from the output of ffprobe. Raises JobError over the limits on streams, pixels and duration."""
-    if len(probed["streams"]) > limits.MAX_STREAMS:
-        raise JobError("too_many_streams", f"more than {limits.MAX_STREAMS} streams; remove those that are not needed")
-    video, audio = stream_facts.video_facts(probed["streams"]), stream_facts.audio_facts(probed["streams"])
-    if video is None and audio is None:
-        raise JobError("no_streams", f"there is neither video nor audio in the file; {file_signature.SUPPORTED_FILES}")
-    if video is not None and video.width * video.height > limits.MAX_PIXELS:
+def _chosen(streams: Sequence[Stream]) -> list[Stream]:
+    """The best video stream and the best audio stream. Raises JobError where there is none that can be decoded."""
+    if len(streams) > limits.MAX_STREAMS:
         raise JobError(
-            "too_large_picture", f"{video.width}x{video.height} is more than 8192x4320 pixels; upload a smaller version"
+            "too_many_streams",
+            f"more than {limits.MAX_STREAMS} audio and video streams; remove those that are not needed",
         )
+    candidates = [stream_facts.video_streams(streams)[:1], stream_facts.audio_streams(streams)[:1]]
+    best = [stream for kind in candidates for stream in kind]
+    taken = [stream for stream in best if stream["decodes"]]
+    if not best:
+        raise JobError("no_streams", f"there is neither video nor audio in the file; {file_signature.SUPPORTED_FILES}")
+    if not any(stream["packets"] for stream in best):
+        raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
+    if not taken or (best[0]["kind"] == "video" and best[0]["packets"] and not best[0]["decodes"]):
+        raise JobError(
+            "undecodable", f"the {best[0]['codec']} stream cannot be decoded: it is damaged, encrypted or of a kind "
+            "that is not supported; export the file again"
+        )  # fmt: skip
+    return taken
+
+
+def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredObject, *, is_cut: bool) -> Validation:
+    """Raises JobError over the limits on pixels and duration, and where the file ends before its media does."""
+    start = min(stream["start"] or 0.0 for stream in taken)
+    measured = max(stream["end"] for stream in taken) - start
+    duration = _duration(found, taken, start, measured, is_cut=is_cut)
+    video = next((stream_facts.video_facts(stream, start) for stream in taken if stream["kind"] == "video"), None)
+    audio = next((stream_facts.audio_facts(stream, start) for stream in taken if stream["kind"] == "audio"), None)
     facts = SourceFacts(
-        container=probed["format"]["format_name"],
-        duration_seconds=_duration(probed, {stream.index for stream in (video, audio) if stream}, url),
+        container=found["container"],
+        duration_seconds=round(duration, 3),
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
         video=video,
         audio=audio,
+        start_time=round(start, 6),
+        jumps=found["jumps"],
+        languages=stream_facts.languages(found["streams"]),
     )
+    _check_limits(facts)
+    return Validation(facts, [*stream_facts.warnings(found["streams"], taken), *_warnings(found, facts)])
+
+
+def _duration(found: dict[str, Any], taken: Sequence[Stream], start: float, measured: float, *, is_cut: bool) -> float:
+    """Seconds. What was read counts, but for a last picture that Matroska says is held.
+
+    Raises JobError where the container says that there is more.
+    """
+    if not _estimates(found["container"]) and not found["jumps"]:
+        ends = [stream["stated_end"] for stream in taken]
+        stated = max(end for end in ends if end is not None) - start if None not in ends else found["stated_duration"]
+        needed = (stated or 0.0) * (1 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
+        if measured < needed and (is_cut or _MATROSKA not in found["container"]):
+            raise JobError(
+                "truncated_source", f"the file says that it lasts {stated:.1f} s but ends after {measured:.1f} s; "
+                "upload the whole file"
+            )  # fmt: skip
+        if measured < needed:
+            return float(stated or measured)
+    if measured <= 0:
+        raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
+    return measured
+
+
+def _estimates(container: str) -> bool:
+    return not _ESTIMATING_CONTAINERS.isdisjoint(container.split(","))
+
+
+def _check_limits(facts: SourceFacts) -> None:
+    video = facts.video
+    if video is not None and video.width * video.height > limits.MAX_PIXELS:
+        raise JobError(
+            "too_large_picture", f"{video.width}x{video.height} is more than 8192x4320 pixels; upload a smaller version"
+        )
     if facts.duration_seconds > limits.MAX_DURATION_SECONDS:
         hours = limits.MAX_DURATION_SECONDS // 3600
         raise JobError("too_long", f"{facts.duration_seconds:.0f} s is longer than {hours} hours; split the file")
-    return facts
 
 
-def _duration(probed: dict[str, Any], indexes: set[int], url: str) -> float:
-    """Seconds: of the used streams where they state it, else of the container, else by reading the whole file."""
-    start = _start_time(probed)
-    duration = float(probed["format"].get("duration", 0))
-    if (end := _stated_end(probed, indexes)) is not None and end > start:
-        duration = min(duration or end - start, end - start)
-    if duration <= 0:
-        duration = ffprobe.end_time(url, indexes) - start
-    if duration <= 0:
-        raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
-    return round(duration, 3)
-
-
-def _start_time(probed: dict[str, Any]) -> float:
-    return float(probed["format"].get("start_time", 0))
-
-
-def _stated_end(probed: dict[str, Any], indexes: set[int]) -> float | None:
-    """The latest end of these streams, None where one of them states none."""
-    ends = [stream_facts.stated_end(stream) for stream in probed["streams"] if stream["index"] in indexes]
-    known = [end for end in ends if end is not None]
-    return max(known) if len(known) == len(ends) else None
-
-
-def _check_decoding(facts: SourceFacts, url: str) -> None:
-    for stream in (facts.video, facts.audio):
-        if stream is not None and not ffprobe.can_decode(url, stream.index):
-            raise JobError(
-                "undecodable", f"the {stream.codec} stream cannot be decoded: it is damaged, encrypted or of a kind "
-                "that is not supported; export the file again"
-            )  # fmt: skip
-
-
-def _check_end(probed: dict[str, Any], facts: SourceFacts, url: str) -> None:
-    """Checks that the media reaches its stated end: by its tail, or by the whole file where that cannot be sought."""
-    if stream_facts.has_estimated_duration(facts.container):
-        return
-    start, stated = _start_time(probed), facts.duration_seconds
-    needed = stated - TOLERANCE_SECONDS - TOLERANCE_SHARE * stated
-    end = ffprobe.end_time(url, _indexes(facts), start=max(0.0, start + stated - TAIL_SECONDS)) - start
-    if end < needed:
-        end = ffprobe.end_time(url, _indexes(facts)) - start
-    if end < needed:
-        raise JobError(
-            "truncated_source", f"the file says that it lasts {stated:.1f} s but ends after {max(0.0, end):.1f} s; "
-            "upload the whole file"
-        )  # fmt: skip
-
-
-def _indexes(facts: SourceFacts) -> set[int]:
-    return {stream.index for stream in (facts.video, facts.audio) if stream is not None}
+def _warnings(found: dict[str, Any], facts: SourceFacts) -> list[JobWarning]:
+    warnings = []
+    if found["jumps"]:
+        message = f"the file's timestamps jump {found['jumps']} times; its parts follow each other without a break"
+        warnings.append(JobWarning(code="timestamps_mended", message=message))
+    stated = found["stated_duration"]
+    if stated and abs(stated - facts.duration_seconds) > max(_GAP_SECONDS, TOLERANCE_SHARE * facts.duration_seconds):
+        message = f"the file says that it lasts {stated:.1f} s; it lasts {facts.duration_seconds:.1f} s"
+        warnings.append(JobWarning(code="duration_measured", message=message))
+    if facts.video and facts.audio:
+        for name, end in (("picture", facts.video.end), ("sound", facts.audio.end)):
+            if end is not None and facts.duration_seconds - end > _GAP_SECONDS:
+                filled = "the last one is held" if name == "picture" else "silence follows"
+                message = f"the {name} ends at {end:.1f} of {facts.duration_seconds:.1f} s; {filled}"
+                warnings.append(JobWarning(code="gap_filled", message=message))
+    return warnings

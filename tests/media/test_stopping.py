@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mediajobs.errors import JobError, Stopped
 from mediajobs.storage import streaming_upload_client
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import ffprobe, limits, media, process_runner
+from statemachine.tasks import limits, media, process_runner
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.process_runner import Child
 from tests.support import http_sites, media_samples, task_context
 from tests.support.waiting import HANG_SECONDS
 
@@ -34,7 +36,7 @@ def half_sent(bucket: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) 
     """A validated job whose transcode has made something but cannot end: the rest of its source never comes."""
     context = task_context.validated(task_context.job(bucket, clip))
     content, ended = clip.read_bytes(), threading.Event()
-    monkeypatch.setitem(ffprobe.DECODE_OPTIONS, "rw_timeout", 3600_000_000)  # microseconds: it waits for the rest
+    monkeypatch.setattr(limits, "READ_SECONDS", 3600)  # the decoder waits for the rest
     with http_sites.site({"/clip": http_sites.held(content, len(content) * 9 // 10, ended)}) as site:
         monkeypatch.setattr(MediaBucket, "presigned_get", lambda *_, **__: f"{site.url}/clip")
         yield context
@@ -43,8 +45,7 @@ def half_sent(bucket: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def children(name: str) -> list[int]:
     """The processes of this name that this one has started."""
-    found = subprocess.run(["pgrep", "-P", str(os.getpid()), "-x", name], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+    return [child.pid for child in psutil.Process().children() if child.name().startswith(name)]
 
 
 def in_the_middle(then: Callable[[], bool]) -> Callable[[dict[str, float]], bool]:
@@ -107,7 +108,7 @@ def test_an_ffmpeg_that_makes_nothing_any_more_is_named_and_killed(
 
 def test_a_child_that_is_frozen_is_killed_too() -> None:
     with pytest.raises(JobError) as caught:
-        process_runner.run(lambda _: ["sh", "-c", "kill -STOP $$"], {}, limits=FENCE, stall_seconds=0.1)
+        process_runner.run([Child("sh", lambda _: ["sh", "-c", "kill -STOP $$"], FENCE)], {}, stall_seconds=0.1)
     assert caught.value.code == "stalled"
     assert children("sh") == []
 
@@ -163,7 +164,7 @@ def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
     child = ["sh", "-c", f"exec >{held}; echo running; exec sleep 3600"]
     code = (
         "from statemachine.tasks import process_runner as r\n"
-        f"r.run(lambda _: {child!r}, {{}}, limits=r.ProcessLimits(60, 8 << 30))\n"
+        f"r.run([r.Child('sh', lambda _: {child!r}, r.ProcessLimits(60, 8 << 30))], {{}})\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as task, held.open() as lines:
         assert lines.readline() == "running\n"
@@ -171,21 +172,22 @@ def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
         assert lines.read() == ""
 
 
+def written_by(script: str, limits: process_runner.ProcessLimits) -> bytearray:
+    """What a shell writes into its pipe, whose number goes into the script."""
+    seen = bytearray()
+    child = Child("sh", lambda ends: ["sh", "-c", script.format(ends["out"])], limits, writes=("out",))
+    process_runner.run([child], {"out": seen.extend}, stall_seconds=HANG_SECONDS)
+    return seen
+
+
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    seen = bytearray()
-    process_runner.run(
-        lambda _: ["env"], {process_runner.STDOUT: seen.extend}, limits=FENCE, stall_seconds=HANG_SECONDS
-    )
+    seen = written_by("env >&{}", FENCE)
     names = {line.partition("=")[0] for line in seen.decode().splitlines()}
-    assert names <= {"PATH", "LANG", "PWD", "SHLVL", "_"}
+    assert names <= {"PATH", "PYTHONPATH", "LANG", "PWD", "SHLVL", "_"}
 
 
 def test_a_child_has_limits() -> None:
-    seen = bytearray()
     fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
-    command = ["sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c"]
-    process_runner.run(
-        lambda _: command, {process_runner.STDOUT: seen.extend}, limits=fence, stall_seconds=HANG_SECONDS
-    )
+    seen = written_by("(ulimit -t; ulimit -v; ulimit -f; ulimit -c) >&{}", fence)
     assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]

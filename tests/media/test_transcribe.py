@@ -231,18 +231,6 @@ def test_a_cancelled_job_stops(bucket: MediaBucket, models_dir: Path, percent: i
     assert keys(context) == []
 
 
-def test_a_read_that_broke_off_is_tried_again(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, lengths = audio_decoder._decode_once, [5 * speech_recognition.SAMPLE_RATE]
-
-    def once_short(*arguments: Any) -> speech_recognition.Samples:
-        samples: speech_recognition.Samples = whole(*arguments)
-        return samples[: lengths.pop()] if lengths else samples
-
-    monkeypatch.setattr(audio_decoder, "_decode_once", once_short)
-
-    assert len(decoded(validated(job(bucket, DEMO)))) / speech_recognition.SAMPLE_RATE == pytest.approx(29.33, abs=0.1)
-
-
 def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
     engine: speech_recognition.SpeechModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

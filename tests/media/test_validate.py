@@ -27,7 +27,7 @@ OTHERS = {
 
 
 def facts_of(bucket: MediaBucket, source: Path | bytes) -> SourceFacts:
-    return validate.run(task_context.job(bucket, source))
+    return validate.run(task_context.job(bucket, source)).source
 
 
 def code_of(bucket: MediaBucket, source: Path | bytes) -> str:

@@ -58,7 +58,7 @@ def job(bucket: MediaBucket, source: Path | bytes, options: Options | None = Non
 
 
 def validated(context: TaskContext) -> TaskContext:
-    return replace(context, source=validate.run(context), reporter=Recorder())
+    return replace(context, source=validate.run(context).source, reporter=Recorder())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Runs in a process of its own, with limits and without credentials: a source may be hostile.
 
 `python -m statemachine.tasks.decoder REQUEST`, where REQUEST is JSON: `{"command": "scan" | "pictures" | "samples", …}`
-with the arguments of that function. It fails with exit code 3 and a JobError as JSON on its standard error.
+with the arguments of that function, and `read_seconds`, after which a silent storage is given up. It fails with exit code 3 and a JobError as JSON on its standard error.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from typing import Any
 import av
 
 from mediajobs.errors import JobError
+from statemachine.tasks.decoder import source_reader
 from statemachine.tasks.process_runner import EXIT_READER_GONE
 
 EXIT_FAILED = 3
@@ -27,6 +28,7 @@ COMMANDS = {
 def main(request: dict[str, Any]) -> int:
     av.logging.set_level(av.logging.ERROR)  # errors carry the last line
     logging.getLogger("libav").setLevel(logging.CRITICAL)
+    source_reader.INPUT_OPTIONS["rw_timeout"] = str(request.pop("read_seconds") * 1_000_000)
     module, function = COMMANDS[request.pop("command")]
     try:
         getattr(importlib.import_module(module), function)(**request)

@@ -23,7 +23,7 @@ _CANCELLED = 0.1  # of the energy, below which a sum of both sides has lost what
 
 
 def stereo_matrix(names: Sequence[str]) -> NDArray[np.float32]:
-    """Two rows of shares, each at most 1 in sum, so that nothing is clipped. Channels without a name go to both sides."""
+    """Two rows of shares, each at most 1 in sum, so that nothing is clipped. What has no name goes to both sides."""
     if len(names) == 1:
         return np.ones((2, 1), np.float32)
     if len(names) == 2 and names[0] not in _SHARES:

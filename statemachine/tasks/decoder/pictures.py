@@ -1,12 +1,12 @@
 """Decodes the video of a source: raw pictures of one size at a constant rate, a thumbnail and a storyboard."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
-import av
 import numpy as np
 
 from mediajobs.errors import JobError
@@ -19,6 +19,7 @@ from statemachine.tasks.decoder.thumbnail import Thumbnail
 
 
 def write_pictures(
+    *,
     url: str,
     stream: int,
     followed: Sequence[int],
@@ -29,18 +30,23 @@ def write_pictures(
     size: tuple[int, int],
     find_combing: bool,
     folder: str,
+    position: int,
     pipe: int | None = None,
     thumbnail: tuple[int, int] | None = None,
     storyboard: dict[str, Any] | None = None,
 ) -> None:
-    """Writes planar YUV 4:2:0 into `pipe`, from `start` of the source on, `rate` times a second, for `duration` seconds.
+    """Writes planar YUV 4:2:0 into `pipe`, from `start` of the source on, `rate` times a second for `duration` seconds.
+
+    How far it is goes into `position`, in the form of `ffmpeg -progress`.
 
     `followed` are the streams whose timestamps make the clock, `end` is when the last picture ends. Raises JobError
     `undecodable`, and `incomplete_source` where the source breaks off before `end`.
     """
     grid = FrameGrid[Any](Fraction(*rate), duration)
     filtering = PictureFilter(Size(*size), Path(folder), find_combing=find_combing)
-    users = [] if pipe is None else [_RawVideo(os.fdopen(pipe, "wb"))]
+    users: list[_User] = [_Position(os.fdopen(position, "w", buffering=1), Fraction(*rate))]
+    if pipe is not None:
+        users.append(_RawVideo(os.fdopen(pipe, "wb")))
     if thumbnail:
         users.append(Thumbnail(Size(*thumbnail), grid.count, Path(folder)))
     if storyboard:
@@ -70,6 +76,27 @@ def _shown(grid: FrameGrid[Any], frames: Iterator[Any], clock: source_reader.Clo
     if frame is None:
         raise JobError("undecodable", "no picture of the video could be decoded; export the file again")
     yield from grid.finish()
+
+
+class _User(Protocol):
+    """Gets the picture of every slot, and is told when there are no more."""
+
+    def add(self, slot: int, frame: Any, /) -> None: ...
+    def finish(self) -> None: ...
+
+
+class _Position:
+    """Tells about once a second of media how far the pictures are."""
+
+    def __init__(self, output: TextIO, rate: Fraction) -> None:
+        self._output, self._rate = output, rate
+
+    def add(self, slot: int, _frame: Any) -> None:
+        if slot % math.ceil(self._rate) == 0:
+            self._output.write(f"out_time_us={int(slot / self._rate * 1_000_000)}\n")
+
+    def finish(self) -> None:
+        self._output.close()
 
 
 class _RawVideo:

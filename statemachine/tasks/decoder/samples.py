@@ -17,6 +17,7 @@ _FULL_SCALE = {"u1": (128, 128.0), "i2": (0, 32768.0), "i4": (0, 2147483648.0), 
 
 
 def write_samples(
+    *,
     url: str,
     stream: int,
     followed: Sequence[int],

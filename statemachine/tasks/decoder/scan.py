@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -16,12 +16,13 @@ from av.filter import Graph
 from av.stream import Disposition
 
 from statemachine.tasks.decoder import source_reader
-from statemachine.tasks.decoder.frame_rate import motion_rate
 from statemachine.tasks.decoder.decoders import decoder_of
+from statemachine.tasks.decoder.frame_rate import motion_rate
 
 SAMPLE_FRAMES = 12  # pictures that are looked at in a row, for combing
 _FIRST_GAP_SECONDS = 5.0  # to the next such row; every gap is twice as long as the one before
 _COMBING_THRESHOLD = 1.4  # idet's own, 1.04, takes fine horizontal lines for combing
+_TICK_PACKETS = 1000
 _PRIMING_SECONDS = 1.0  # before a stream's start it may have samples that are never heard
 _MAX_TRIED_PACKETS = 4000  # without a frame, after which a stream counts as undecodable
 _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -76,16 +77,24 @@ class Scan:
     streams: list[StreamScan] = field(default_factory=list)
 
 
-def scan(url: str) -> dict[str, Any]:
-    """A Scan as plain data. Raises JobError where the file is no media or cannot be read."""
+def write_scan(url: str, pipe: int) -> None:
+    """Writes a Scan as JSON into `pipe`, and before it a blank now and then, as a sign that the reading goes on."""
+    with os.fdopen(pipe, "w", buffering=1) as output:
+        json.dump(asdict(scan(url, lambda: output.write("\n"))), output)
+
+
+def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
+    """Raises JobError where the file is no media or cannot be read. `tick` is called every thousand packets."""
     with source_reader.open_source(url) as container:
         probes = {probe.found.index: probe for probe in _probes(container)}
         timeline = source_reader.timeline_of(container)
-        for packet in source_reader.packets(container, probes.keys(), timeline):
+        for number, packet in enumerate(source_reader.packets(container, probes.keys(), timeline)):
             probes[packet.stream_index].read(packet)
+            if number % _TICK_PACKETS == 0:
+                tick()
         stated = None if container.duration is None else container.duration / av.time_base
         streams = [probe.finish() for probe in probes.values()]
-        return asdict(Scan(container.format.name, stated, timeline.jumps, streams))
+        return Scan(container.format.name, stated, timeline.jumps, streams)
 
 
 def _probes(container: InputContainer) -> Iterator["_Probe"]:
@@ -245,14 +254,8 @@ def _description(stream: Any) -> StreamScan:
 
 
 def _stated_end(stream: Any, clock: str) -> float | None:
-    """When this stream ends by the container's clock, in seconds. MP4 and others have a field for it, Matroska a tag."""
+    """When this stream ends by the container's clock, in seconds: MP4 and others have a field, Matroska a tag."""
     if stream.duration is not None:
         return source_reader.seconds(stream.start_time, stream.time_base) + float(stream.duration * stream.time_base)
     parts = clock.split(":")
     return int(parts[0]) * 3600 + int(parts[1]) * 60 + float(parts[2]) if len(parts) == 3 else None
-
-
-def write_scan(url: str, pipe: int) -> None:
-    """Writes a Scan as JSON into `pipe`."""
-    with os.fdopen(pipe, "w") as output:
-        json.dump(scan(url), output)

@@ -20,7 +20,6 @@ CONTAINERS = (
 INPUT_OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "http,https,tcp,tls",
-    "rw_timeout": "30000000",  # microseconds
     "reconnect": "1",
     "reconnect_on_network_error": "1",
     "reconnect_delay_max": "8",  # seconds
@@ -80,7 +79,8 @@ class Clock:
         for packet in packets(self._container, {self.stream.index, *self._followed}, timeline_of(self._container)):
             if packet.stream_index == self.stream.index:
                 shown_at = packet.pts if packet.pts is not None else packet.dts
-                self._end = max(self._end, seconds(shown_at, packet.time_base) - self._start)
+                end = seconds(shown_at, packet.time_base) + seconds(packet.duration, packet.time_base)
+                self._end = max(self._end, end - self._start)
                 yield packet
 
     def time_of(self, frame: Any, default: float) -> float:
@@ -114,7 +114,7 @@ def _place(packet: Any, timeline: Timeline) -> None:
 
 def read_error(error: av.FFmpegError) -> JobError:
     """The JobError, with its code, that says why a source could not be read."""
-    log = error.log[2] if error.log else ""
+    log = str(error.log)
     if isinstance(error, (OSError, av.error.HTTPError)) and not isinstance(error, av.error.InvalidDataError):
         return JobError("source_unavailable", "the source cannot be read from storage; retry the job", retryable=True)
     if "moov atom not found" in log:

@@ -96,9 +96,10 @@ def test_the_ladder_and_ffmpegs_command_have_it(tmp_path: Path) -> None:
     plan = ladder.plan(SOURCE, Options(renditions=["360p", "900p"], audio=False, thumbnail=False, storyboard=False))
     assert [rendition.name for rendition in plan.renditions] == ["900p", "360p"]
     assert position.tasks_of(plan) == ["transcode_900p", "transcode_360p", "prepare_hls"]
-    arguments = ffmpeg_command.command(
-        SOURCE, plan, "https://x.test/", {"900p": 7, "360p": 8, ffmpeg_command.PROGRESS: 9}, tmp_path
-    )
+    pipes = {
+        name: number for number, name in enumerate(("900p", "360p", "hls_audio", "pictures", "samples", "progress"))
+    }
+    arguments = ffmpeg_command.command(plan, pipes, tmp_path)
     assert arguments[arguments.index("-maxrate:v:0") + 1] == "5000000"
     assert "scale=h=900:w=1600" in " ".join(arguments)
 

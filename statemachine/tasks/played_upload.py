@@ -1,20 +1,21 @@
-"""Uploads a rendition while ffmpeg encodes it, and indexes its fragments as the bytes pass."""
+"""Uploads an output that can be played while ffmpeg encodes it, and indexes its fragments as the bytes pass."""
 
 from mediajobs.media import hls_playlists
 from mediajobs.media.fragment_index import FragmentIndex
-from mediajobs.media.ladder import Rendition, TranscodePlan
+from mediajobs.media.ladder import Size, TranscodePlan
 from mediajobs.media.manifests import Output
-from mediajobs.media.outputs import FILES
+from mediajobs.media.outputs import file_of
 from mediajobs.storage.bucket_store import MediaBucket
 
 
-class RenditionUpload:
-    """Write, then close or abort, as with a StreamingUpload."""
+class PlayedUpload:
+    """Write, then close or abort, as with a StreamingUpload. `size` is None for the sound alone."""
 
-    def __init__(self, rendition: Rendition, bucket: MediaBucket, key: str) -> None:
-        self.rendition = rendition
+    def __init__(self, name: str, size: Size | None, bucket: MediaBucket, key: str) -> None:
+        self.name = name
         self.index = FragmentIndex()
-        self.stream = bucket.streaming_upload(key, FILES[rendition.name].content_type)
+        self.stream = bucket.streaming_upload(key, file_of(name).content_type)
+        self._size = size
 
     def write(self, data: bytes) -> None:
         self.index.feed(data)
@@ -28,16 +29,16 @@ class RenditionUpload:
         fragments = self.index.fragments
         stored = self.stream.close()
         return Output(
-            name=self.rendition.name,
+            name=self.name,
             **stored._asdict(),
-            content_type=FILES[self.rendition.name].content_type,
-            width=self.rendition.size.width,
-            height=self.rendition.size.height,
+            content_type=file_of(self.name).content_type,
+            width=self._size.width if self._size else None,
+            height=self._size.height if self._size else None,
             duration_seconds=round(self.index.duration, 3),
             codecs=self.index.codecs,
             peak_bandwidth=hls_playlists.peak_bandwidth(fragments),
             average_bandwidth=hls_playlists.average_bandwidth(fragments),
-            frame_rate=float(plan.frame_rate) if plan.frame_rate else None,
+            frame_rate=float(plan.frame_rate) if plan.frame_rate and self._size else None,
             init_size=self.index.init_size if plan.hls else None,
             fragments=fragments if plan.hls else [],
         )
