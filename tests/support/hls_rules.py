@@ -37,6 +37,7 @@ from typing import Any
 import m3u8
 
 Fetch = Callable[[str], str]  # the text at a URI
+Playlist = Any  # of m3u8, which has no types for what it reads
 _BCP47 = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _H264 = re.compile(r"avc1\.(42|4d|64)[0-9a-f]{2}([0-9a-f]{2})")
 _HIGHEST_LEVEL = 52
@@ -47,11 +48,11 @@ _TOLERANCE = 0.1  # of declared bandwidths
 def violations(uri: str, fetch: Fetch) -> list[str]:
     """What is against the rules above, in sentences; empty for a good presentation."""
     text = fetch(uri)
-    playlist = m3u8.loads(text, uri=uri)
+    playlist: Playlist = m3u8.loads(text, uri=uri)
     return [*_master(text, playlist), *_media_playlists(playlist, fetch)]
 
 
-def _master(text: str, master: m3u8.M3U8) -> Iterator[str]:
+def _master(text: str, master: Playlist) -> Iterator[str]:
     yield from _head(text, master, "master")
     yield from _unless(bool(master.is_independent_segments), "master: segments are not said to be independent")
     yield from _unless(bool(master.playlists), "master: there is no variant")
@@ -67,7 +68,7 @@ def _master(text: str, master: m3u8.M3U8) -> Iterator[str]:
     yield from _choice(master)
 
 
-def _head(text: str, playlist: m3u8.M3U8, name: str) -> Iterator[str]:
+def _head(text: str, playlist: Playlist, name: str) -> Iterator[str]:
     yield from _unless(text.startswith("#EXTM3U\n"), f"{name}: it does not begin with EXTM3U")
     yield from _unless(text.count("#EXT-X-VERSION:") == 1 and int(playlist.version) == 7, f"{name}: not of version 7")
 
@@ -80,7 +81,7 @@ def _medium(medium: Any) -> Iterator[str]:
     yield from _unless(medium.forced in ("NO", None), f"{name}: words of a whole video are not forced subtitles")
 
 
-def _variant(variant: m3u8.Playlist) -> Iterator[str]:
+def _variant(variant: Any) -> Iterator[str]:
     info = variant.stream_info
     name = variant.uri.partition("?")[0]
     codecs = (info.codecs or "").split(",")
@@ -97,7 +98,7 @@ def _variant(variant: m3u8.Playlist) -> Iterator[str]:
         yield from _unless(not info.resolution and not info.frame_rate, f"{name}: sound has no RESOLUTION")
 
 
-def _choice(master: m3u8.M3U8) -> Iterator[str]:
+def _choice(master: Playlist) -> Iterator[str]:
     """What there has to be: I-frames for each size, and something for slow networks where there is sound."""
     sizes = {variant.stream_info.resolution for variant in master.playlists if variant.stream_info.resolution}
     scrubbed = {entry.iframe_stream_info.resolution for entry in master.iframe_playlists}
@@ -112,9 +113,9 @@ def _choice(master: m3u8.M3U8) -> Iterator[str]:
         yield from _unless(info.video_range == "SDR", f"{entry.uri}: VIDEO-RANGE={info.video_range}")
 
 
-def _media_playlists(master: m3u8.M3U8, fetch: Fetch) -> Iterator[str]:
+def _media_playlists(master: Playlist, fetch: Fetch) -> Iterator[str]:
     texts = {variant.absolute_uri: fetch(variant.absolute_uri) for variant in master.playlists}
-    loaded = {uri: m3u8.loads(text, uri=uri) for uri, text in texts.items()}
+    loaded: dict[str, Playlist] = {uri: m3u8.loads(text, uri=uri) for uri, text in texts.items()}
     for variant in master.playlists:
         playlist = loaded[variant.absolute_uri]
         yield from _media(texts[variant.absolute_uri], playlist, variant.uri.partition("?")[0])
@@ -130,7 +131,7 @@ def _media_playlists(master: m3u8.M3U8, fetch: Fetch) -> Iterator[str]:
         yield from _subtitles(medium, fetch, max(lengths), max(targets))
 
 
-def _media(text: str, playlist: m3u8.M3U8, name: str) -> Iterator[str]:
+def _media(text: str, playlist: Playlist, name: str) -> Iterator[str]:
     yield from _head(text, playlist, name)
     yield from _unless(playlist.playlist_type.upper() == "VOD" and playlist.is_endlist, f"{name}: it has no end")
     yield from _unless(bool(playlist.segments), f"{name}: it has no segment")
@@ -141,14 +142,14 @@ def _media(text: str, playlist: m3u8.M3U8, name: str) -> Iterator[str]:
         yield from _ranges(playlist, name)
 
 
-def _ranges(playlist: m3u8.M3U8, name: str) -> Iterator[str]:
+def _ranges(playlist: Playlist, name: str) -> Iterator[str]:
     ranges = [_range(playlist.segment_map[0].byterange), *(_range(s.byterange) for s in playlist.segments)]
     yield from _unless(ranges[0][0] == 0, f"{name}: its initialisation section begins at {ranges[0][0]}")
     for (start, size), (following, _) in pairwise(ranges):
         yield from _unless(size > 0 and start + size <= following, f"{name}: {start}+{size} is beyond {following}")
 
 
-def _measured(info: Any, playlist: m3u8.M3U8, name: str) -> Iterator[str]:
+def _measured(info: Any, playlist: Playlist, name: str) -> Iterator[str]:
     rates = [8 * _range(segment.byterange)[1] / segment.duration for segment in playlist.segments]
     full = [
         rate
@@ -166,7 +167,7 @@ def _measured(info: Any, playlist: m3u8.M3U8, name: str) -> Iterator[str]:
 
 def _iframes(entry: Any, fetch: Fetch, renditions: set[tuple[tuple[int, int, float], ...]]) -> Iterator[str]:
     name, text = entry.uri.partition("?")[0], fetch(entry.absolute_uri)
-    playlist = m3u8.loads(text, uri=entry.absolute_uri)
+    playlist: Playlist = m3u8.loads(text, uri=entry.absolute_uri)
     yield from _media(text, playlist, name)
     yield from _unless(bool(playlist.is_i_frames_only), f"{name}: not said to be of I-frames alone")
     pictures = _segments(playlist)
@@ -183,14 +184,14 @@ def _iframes(entry: Any, fetch: Fetch, renditions: set[tuple[tuple[int, int, flo
 
 def _subtitles(medium: Any, fetch: Fetch, length: float, target: float) -> Iterator[str]:
     text = fetch(medium.absolute_uri)
-    playlist = m3u8.loads(text, uri=medium.absolute_uri)
+    playlist: Playlist = m3u8.loads(text, uri=medium.absolute_uri)
     yield from _media(text, playlist, medium.name)
     yield from _unless(abs(_length(playlist) - length) <= target, f"{medium.name}: it lasts {_length(playlist)} s")
     for segment in playlist.segments:
         yield from _unless(fetch(segment.absolute_uri).startswith("WEBVTT"), f"{medium.name}: not WebVTT")
 
 
-def _segments(playlist: m3u8.M3U8) -> tuple[tuple[int, int, float], ...]:
+def _segments(playlist: Playlist) -> tuple[tuple[int, int, float], ...]:
     """(offset, size, duration) of each segment."""
     return tuple((*_range(segment.byterange), segment.duration) for segment in playlist.segments)
 
@@ -201,7 +202,7 @@ def _range(byterange: str) -> tuple[int, int]:
     return int(offset), int(size)
 
 
-def _length(playlist: m3u8.M3U8) -> float:
+def _length(playlist: Playlist) -> float:
     return float(sum(segment.duration for segment in playlist.segments))
 
 

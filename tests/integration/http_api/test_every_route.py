@@ -30,11 +30,8 @@ ROUTES = route_table.all_routes()
 SECRET = "divorce.mp4"  # the file name that no stranger may see
 BATCH = "lawyers"
 COUNTERS = {"ApiKeysTable", "UsageTable", "IdempotencyTable"}  # whoever asks is counted
-FREE = {
-    "output": "source",
-    "rendition": "360p",
-    "captions_playlist": "en.m3u8",
-}  # path parameters that belong to nobody
+# Path parameters that belong to nobody.
+FREE = {"output": "source", "rendition": "360p", "captions_playlist": "en.m3u8"}
 NO_IDS = ("not-an-id", "01arz3ndektsv4rrff69g5fav", "0" * 25, "'; DROP TABLE jobs; --", "é" * 26, "A" * 3000)
 LONG = "x" * 100_000
 

@@ -22,7 +22,7 @@ def sheet(number: int, start: float, count: int, interval: float = 5.0) -> Outpu
 
 def cues(sheets: list[Output], end: float) -> list[tuple[str, str, str]]:
     text = storyboards.to_vtt(sheets, [f"https://s3/{sheet.name}?X=1" for sheet in sheets], end)
-    return [(cue.start, cue.end, cue.text) for cue in webvtt.from_buffer(io.StringIO(text))]
+    return [(cue.start, cue.end, cue.text) for cue in webvtt.from_buffer(io.StringIO(text)).captions]
 
 
 def test_each_tile_is_a_cue_and_the_last_one_lasts_until_the_end() -> None:

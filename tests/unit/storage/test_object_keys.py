@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from mediajobs.media.outputs import DOWNLOADS, file_of
 from mediajobs.storage.object_keys import download_name, output_key
 
+NAME_CHARACTERS = st.characters(blacklist_characters="/", blacklist_categories=("Cs", "Cc"))
+
 
 @pytest.mark.parametrize(
     ("filename", "output", "name"),
@@ -25,9 +27,7 @@ def test_a_download_has_the_name_of_the_source(filename: str, output: str, name:
 
 
 @given(
-    filename=st.text(
-        st.characters(blacklist_characters="/", blacklist_categories=("Cs", "Cc")), min_size=1, max_size=255
-    ),
+    filename=st.text(NAME_CHARACTERS, min_size=1, max_size=255),
     output=st.sampled_from(DOWNLOADS),
 )
 def test_a_name_fits_a_file_system_and_keeps_its_suffix(filename: str, output: str) -> None:
