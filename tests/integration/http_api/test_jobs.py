@@ -187,6 +187,9 @@ def test_the_other_tenants_job_is_403_and_an_unknown_one_404(ask: Ask) -> None:
         ("GET", f"/jobs/{job_id}/download/360p"),
         ("GET", f"/stream/{job_id}/master.m3u8"),
         ("GET", f"/stream/{job_id}/360p/playlist.m3u8"),
+        ("GET", f"/stream/{job_id}/360p/iframes.m3u8"),
+        ("GET", f"/stream/{job_id}/captions/en.m3u8"),
+        ("GET", f"/stream/{job_id}/storyboard.vtt"),
     ):
         problem(ask(method, path, key=stranger), 403)
         problem(ask(method, path.replace(job_id, UNKNOWN)), 404)
@@ -230,8 +233,12 @@ def test_a_completed_job_offers_what_was_made_and_says_what_was_not(ask: Ask) ->
     assert document["outputs"]["360p"]["compression_ratio"] == 3.0
     assert document["outputs"]["720p"] == {
         "available": False, "size_bytes": None, "download_url": None, "reason": "source is smaller than 720p",
-        "compression_ratio": None,
+        "compression_ratio": None, "width": None, "height": None,
     }  # fmt: skip
+    assert document["outputs"]["storyboard"] == {
+        "available": False, "size_bytes": None, "url": None, "reason": "source lasts no longer than 30 s",
+    }  # fmt: skip
+    assert document["warnings"] == []
     assert document["outputs"]["transcription"]["reason"] == "source has no audio"
     assert document["source"]["resolution"] == "640x360"
     assert document["outputs"]["hls"]["360p"]["segments_count"] == 1
@@ -279,6 +286,24 @@ def test_playlists_carry_presigned_urls_and_hand_a_query_key_on(ask: Ask) -> Non
     by_query = ask("GET", f"/stream/{job_id}/master.m3u8?api_key={key}", key="")
     assert f"360p/playlist.m3u8?api_key={key}\n" in by_query.body.decode()
     problem(ask("GET", f"/jobs/{job_id}?api_key={key}", key=""), 401)
+
+
+def test_a_job_of_an_earlier_version_has_neither_iframes_nor_captions_nor_a_storyboard(ask: Ask) -> None:
+    job_id = completed(ask)
+    assert "I-FRAME" not in ask("GET", f"/stream/{job_id}/master.m3u8").body.decode()
+    for path, reason in (
+        ("360p/iframes.m3u8", "I-frame"),
+        ("audio/playlist.m3u8", "no rendition audio"),
+        ("captions/en.m3u8", "no captions"),
+        ("storyboard.vtt", "no longer than 30 s"),
+    ):
+        assert reason in problem(ask("GET", f"/stream/{job_id}/{path}"), 404)["detail"]
+
+
+def test_while_a_job_runs_nothing_of_it_is_played(ask: Ask) -> None:
+    job_id = create(ask)
+    for path in ("master.m3u8", "360p/iframes.m3u8", "captions/en.m3u8", "storyboard.vtt"):
+        assert "pending" in problem(ask("GET", f"/stream/{job_id}/{path}"), 409)["detail"]
 
 
 def test_a_failed_job_says_why(ask: Ask) -> None:

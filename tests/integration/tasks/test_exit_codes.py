@@ -54,6 +54,33 @@ def test_a_bad_source_is_not_tried_again_and_the_job_says_why(monkeypatch: pytes
     assert (told.status, told.note) == ("failed", "Export the file again.")
 
 
+def test_of_two_stages_that_fail_at_once_the_owner_reads_what_the_named_one_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    media_raises(monkeypatch, JobError("undecodable", "The sound is damaged.", task="transcode_360p"))
+    assert entry.main(ARGUMENTS) == entry.BAD_INPUT
+    media_raises(monkeypatch, JobError("unknown_layout", "Mix it down.", task="transcribe_video"))
+    assert entry.main(ARGUMENTS) == entry.BAD_INPUT
+    failure = {"Error": "media", "Cause": "BadInput"}
+    load("pipeline").step({"step": "fail", "job_id": "J", "attempt": 1, "failure": failure}, None)
+    job, found = job_store.get_with_progress("J")
+    assert job.error is not None
+    assert (job.error.code, job.error.message, job.error.task) == (
+        "undecodable", "The sound is damaged.", "transcode_360p",
+    )  # fmt: skip
+    document = job_document(job, found, queue_position=None, model="base")
+    assert document.progress.tasks["transcribe_video"].note == "Mix it down."
+
+
+def test_a_task_that_the_job_does_not_have_may_fail_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    media_raises(monkeypatch, JobError("undecodable", "Export the file again.", task="transcode_2160p"))
+    assert entry.main(ARGUMENTS) == entry.BAD_INPUT
+    steps_service.fail("J", 1, error="media", cause="BadInput")
+    error = job_store.get("J").error
+    assert error is not None
+    assert (error.code, error.task) == ("undecodable", "transcode_2160p")
+
+
 def test_what_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     media_raises(monkeypatch, JobError("stalled", "Try again.", retryable=True))
     assert entry.main(ARGUMENTS) == entry.TRY_AGAIN

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from mediajobs.errors import Conflict, NotFound
 from mediajobs.jobs.lifecycle import TERMINAL
 from mediajobs.jobs.model import Job
-from mediajobs.jobs.playback import STORYBOARD, captions_of, has_hls
+from mediajobs.jobs.playback import STORYBOARD, captions_of, has_hls, has_output, why_no_storyboard
 from mediajobs.media import hls_playlists, storyboards
 from mediajobs.media.manifests import Output
 from mediajobs.media.outputs import DOWNLOADS, SOURCE
@@ -80,7 +80,10 @@ def storyboard_vtt(job: Job) -> str:
 
     Raises NotFound for a job without a storyboard, and Conflict while the job still runs.
     """
-    _check_available(job, STORYBOARD)
+    _check_ended(job)
+    if not has_output(job, STORYBOARD):
+        reason = why_no_storyboard(job)
+        raise NotFound("output", STORYBOARD, f"This job has no storyboard{f': {reason}' if reason else ''}.")
     outputs = [Output.model_validate(output) for output in _outputs(job, STORYBOARD) if output.get("tiles")]
     sheets = storyboards.sheets(outputs)
     end = job.source.duration_seconds if job.source else 0.0

@@ -3,7 +3,7 @@
 from mediajobs.jobs import eta
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import EarlierAttempt, Job, OutputSummary
-from mediajobs.jobs.playback import STORYBOARD, captions_of, has_hls
+from mediajobs.jobs.playback import NOT_REQUESTED, STORYBOARD, captions_of, has_hls, why_no_storyboard
 from mediajobs.jobs.progress import Progress, TaskProgress, completed_stages, current_task, overall_percent
 from mediajobs.jobs.schemas import (
     CaptionsDocument,
@@ -24,14 +24,12 @@ from mediajobs.jobs.schemas import (
     TranscriptionDocument,
     WarningDocument,
 )
-from mediajobs.media import hls_playlists, storyboards
+from mediajobs.media import hls_playlists
 from mediajobs.media.options import Options
 from mediajobs.media.outputs import HLS_AUDIO, TRANSCRIPTS
 from mediajobs.media.renditions import documented_renditions
 from mediajobs.media.source import NO_AUDIO
 from mediajobs.media.tasks import SECONDS_FIELDS, tasks_for
-
-_NOT_REQUESTED = "not requested"
 
 
 def job_document(job: Job, progress: Progress | None, *, queue_position: int | None, model: str) -> JobDocument:
@@ -192,16 +190,9 @@ def _file(job: Job, name: str, *, requested: bool) -> FileDocument:
 def _storyboard(job: Job) -> StoryboardDocument:
     summary = job.outputs.get(STORYBOARD)
     if summary is None or not summary.available:
-        return StoryboardDocument(available=False, reason=_why_no_storyboard(job, summary))
+        return StoryboardDocument(available=False, reason=why_no_storyboard(job))
     url = _stream_path(job, "storyboard.vtt")
     return StoryboardDocument(available=True, size_bytes=summary.size_bytes, url=url)
-
-
-def _why_no_storyboard(job: Job, summary: OutputSummary | None) -> str | None:
-    if job.options.storyboard is None and summary is None and job.source is not None:
-        is_short = not storyboards.is_wanted(job.source.duration_seconds, option=None)
-        return storyboards.TOO_SHORT if is_short else None
-    return _why_not(summary, requested=job.options.storyboard is not False)
 
 
 def _transcription(job: Job) -> TranscriptionDocument:
@@ -254,7 +245,7 @@ def _stream_path(job: Job, path: str) -> str:
 
 def _why_not(summary: OutputSummary | None, *, requested: bool) -> str | None:
     if not requested:
-        return _NOT_REQUESTED
+        return NOT_REQUESTED
     return summary.reason if summary else None
 
 

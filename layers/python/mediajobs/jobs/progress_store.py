@@ -36,7 +36,8 @@ def report(job_id: str, attempt: int, tasks: Mapping[str, TaskProgress]) -> None
 def record_failure(job_id: str, attempt: int, failure: Failure) -> None:
     """Writes why a task failed, for whoever ends the job. Raises Stopped where the attempt is over, Contention."""
     actions: list[Any] = [ProgressRow.failure.set(failure.model_dump())]
-    if failure.task is not None:
+    current = read(job_id)
+    if failure.task is not None and current is not None and failure.task in current.tasks:
         task = ProgressRow.tasks[failure.task]
         actions += [
             task["status"].set("failed"),
