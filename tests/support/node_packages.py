@@ -19,11 +19,13 @@ def folder() -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs Node.js with npm: apt-get install nodejs npm")
     _FOLDER.mkdir(parents=True, exist_ok=True)
+    installed, wanted = _FOLDER / "installed-lock.json", (_SOURCE / "package-lock.json").read_text()
     for file in _SOURCE.iterdir():
         shutil.copy(file, _FOLDER)
-    if not (_FOLDER / "node_modules" / "standardwebhooks").exists():
+    if not installed.exists() or installed.read_text() != wanted:
         try:
             subprocess.run(_INSTALL, cwd=_FOLDER, check=True, timeout=HANG_SECONDS, capture_output=True)
         except subprocess.SubprocessError:
             pytest.skip("the npm registry cannot be reached from here")
+        installed.write_text(wanted)
     return _FOLDER

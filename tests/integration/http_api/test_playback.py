@@ -207,7 +207,7 @@ def test_the_storyboard_leads_from_moments_to_parts_of_presigned_sheets(ask: Ask
 
 def test_without_a_storyboard_the_reason_is_given(ask: Ask) -> None:
     completed([RENDITION], storyboard=False)
-    assert "not make storyboard" in ask("GET", f"/stream/{JOB}/storyboard.vtt", status=404).json_body["detail"]
+    assert "not requested" in ask("GET", f"/stream/{JOB}/storyboard.vtt", status=404).json_body["detail"]
     assert outputs(ask)["storyboard"]["reason"] == "not requested"
 
 

@@ -65,7 +65,7 @@ def test_a_job_shows_the_warnings_of_all_its_stages(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("from_start", "kept"), [(True, []), (False, [GUESSED.model_dump()])])
 def test_a_retry_from_the_start_forgets_them(
     monkeypatch: pytest.MonkeyPatch,
-    from_start: bool,
+    from_start: bool,  # noqa: FBT001
     kept: list[Any],
 ) -> None:
     validated(monkeypatch)
