@@ -66,7 +66,7 @@ def _examine(bucket: MediaBucket, stored: StoredObject, check_passed: Callable[[
 
 
 def _chosen(streams: Sequence[Stream]) -> list[Stream]:
-    """The best video stream and the best audio stream. Raises JobError where there is none that can be decoded."""
+    """The best video stream and the best audio stream. Raises JobError where none can be decoded, and over a limit."""
     if len(streams) > limits.MAX_STREAMS:
         raise JobError(
             "too_many_streams",
@@ -77,6 +77,11 @@ def _chosen(streams: Sequence[Stream]) -> list[Stream]:
     taken = [stream for stream in best if stream["decodes"]]
     if not best:
         raise JobError("no_streams", f"there is neither video nor audio in the file; {file_signature.SUPPORTED_FILES}")
+    if any(stream["width"] * stream["height"] > limits.MAX_PIXELS for stream in best):
+        raise JobError(
+            "too_large_picture",
+            f"a picture of more than {limits.MAX_PIXELS} pixels (8192x4320); upload a smaller version",
+        )
     if not any(stream["packets"] for stream in best):
         raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
     if not taken or (best[0]["kind"] == "video" and best[0]["packets"] and not best[0]["decodes"]):
@@ -88,10 +93,11 @@ def _chosen(streams: Sequence[Stream]) -> list[Stream]:
 
 
 def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredObject, *, is_cut: bool) -> Validation:
-    """Raises JobError over the limits on pixels and duration, and where the file ends before its media does."""
+    """Raises JobError over the limit on the duration, and where the file ends before its media does."""
     start = min(stream["start"] or 0.0 for stream in taken)
     measured = max(stream["end"] for stream in taken) - start
     duration = _duration(found, taken, start, measured, is_cut=is_cut)
+    _check_duration(duration)
     video = next((stream_facts.video_facts(stream, start) for stream in taken if stream["kind"] == "video"), None)
     audio = next((stream_facts.audio_facts(stream, start) for stream in taken if stream["kind"] == "audio"), None)
     facts = SourceFacts(
@@ -105,7 +111,6 @@ def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredOb
         jumps=found["jumps"],
         languages=stream_facts.languages(found["streams"]),
     )
-    _check_limits(facts)
     return Validation(facts, [*stream_facts.warnings(found["streams"], taken), *_warnings(found, facts)])
 
 
@@ -134,15 +139,10 @@ def _estimates(container: str) -> bool:
     return not _ESTIMATING_CONTAINERS.isdisjoint(container.split(","))
 
 
-def _check_limits(facts: SourceFacts) -> None:
-    video = facts.video
-    if video is not None and video.width * video.height > limits.MAX_PIXELS:
-        raise JobError(
-            "too_large_picture", f"{video.width}x{video.height} is more than 8192x4320 pixels; upload a smaller version"
-        )
-    if facts.duration_seconds > limits.MAX_DURATION_SECONDS:
+def _check_duration(seconds: float) -> None:
+    if seconds > limits.MAX_DURATION_SECONDS:
         hours = limits.MAX_DURATION_SECONDS // 3600
-        raise JobError("too_long", f"{facts.duration_seconds:.0f} s is longer than {hours} hours; split the file")
+        raise JobError("too_long", f"{seconds:.0f} s is longer than {hours} hours; split the file")
 
 
 def _warnings(found: dict[str, Any], facts: SourceFacts) -> list[JobWarning]:
@@ -153,7 +153,7 @@ def _warnings(found: dict[str, Any], facts: SourceFacts) -> list[JobWarning]:
     stated = found["stated_duration"]
     if stated and abs(stated - facts.duration_seconds) > max(_GAP_SECONDS, TOLERANCE_SHARE * facts.duration_seconds):
         message = f"the file says that it lasts {stated:.1f} s; it lasts {facts.duration_seconds:.1f} s"
-        warnings.append(JobWarning(code="duration_measured", message=message))
+        warnings.append(JobWarning(code="duration_guessed", message=message))
     if facts.video and facts.audio:
         for name, end in (("picture", facts.video.end), ("sound", facts.audio.end)):
             if end is not None and facts.duration_seconds - end > _GAP_SECONDS:

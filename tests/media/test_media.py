@@ -16,8 +16,8 @@ from tests.support.task_context import MediaRun
 
 
 def test_every_output_is_made(whole: MediaRun) -> None:
-    assert sorted(whole.outputs) == ["360p", "720p", "audio", "thumbnail"]
-    assert whole.manifest.absent == []
+    assert sorted(whole.outputs) == ["360p", "720p", "audio", "hls_audio", "thumbnail"]
+    assert whole.reasons == {"storyboard": "source lasts no longer than 30 s"}
 
 
 def test_sizes_and_hashes_are_as_the_manifest_says(whole: MediaRun) -> None:
@@ -27,7 +27,7 @@ def test_sizes_and_hashes_are_as_the_manifest_says(whole: MediaRun) -> None:
 
 
 def test_outputs_last_as_long_as_the_source(whole: MediaRun) -> None:
-    for name in ("360p", "720p", "audio"):
+    for name in ("360p", "720p", "audio", "hls_audio"):
         assert media_samples.duration(whole.url(name)) == pytest.approx(9, abs=0.1)
         assert whole.outputs[name].duration_seconds == pytest.approx(9, abs=0.1)
 
@@ -109,8 +109,8 @@ def test_a_video_without_audio_has_silent_renditions(bucket: MediaBucket, tmp_pa
 def test_audio_alone_gives_audio_alone(bucket: MediaBucket, tmp_path: Path) -> None:
     media_samples.ffmpeg(*media_samples.sound(2), tmp_path / "clip.wav")
     made = task_context.run_media(bucket, tmp_path / "clip.wav")
-    assert sorted(made.outputs) == ["audio"]
-    assert made.reasons == dict.fromkeys(["360p", "720p", "hls", "thumbnail"], "source has no video")
+    assert sorted(made.outputs) == ["audio", "hls_audio"]
+    assert made.reasons == dict.fromkeys(["360p", "720p", "storyboard", "thumbnail"], "source has no video")
     assert media_samples.duration(made.url("audio")) == pytest.approx(2, abs=0.1)
 
 
@@ -119,23 +119,22 @@ def test_a_song_with_cover_art_gives_audio_alone(bucket: MediaBucket, tmp_path: 
     options = ["-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic"]
     media_samples.ffmpeg(*media_samples.sound(2), "-i", tmp_path / "cover.jpg", *options, tmp_path / "song.mp3")
     made = task_context.run_media(bucket, tmp_path / "song.mp3")
-    assert sorted(made.outputs) == ["audio"]
+    assert sorted(made.outputs) == ["audio", "hls_audio"]
     assert media_samples.read(made.url("audio"), "stream=codec_type") == [["audio"]]
 
 
 def test_a_small_source_is_never_enlarged(bucket: MediaBucket, small: Path) -> None:
     made = task_context.run_media(bucket, small)
-    assert sorted(made.outputs) == ["audio", "thumbnail"]
-    assert made.reasons["360p"] == "source is smaller than 360p"
+    assert sorted(made.outputs) == ["360p", "audio", "hls_audio", "thumbnail"]
     assert made.reasons["720p"] == "source is smaller than 720p"
-    assert made.reasons["hls"] == "there is no rendition to stream"
+    assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["320", "180"]]
     assert media_samples.read(made.url("thumbnail"), "stream=width,height") == [["320", "180"]]
 
 
 def test_a_source_between_the_renditions_gets_the_smaller_one(bucket: MediaBucket, tmp_path: Path) -> None:
     made = task_context.run_media(bucket, media_samples.clip(tmp_path / "clip.mp4", "1278x718", 1))
     assert media_samples.read(made.url("360p"), "stream=width,height", "-select_streams", "v") == [["640", "360"]]
-    assert made.reasons == {"720p": "source is smaller than 720p"}
+    assert made.reasons["720p"] == "source is smaller than 720p"
 
 
 def test_odd_sizes_become_even_ones(bucket: MediaBucket, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_damaged_media_is_named(bucket: MediaBucket, tmp_path: Path) -> None:
     context = task_context.validated(task_context.job(bucket, whole[:third] + random.Random(1).randbytes(2 * third)))  # noqa: S311
     with pytest.raises(JobError) as caught:
         media.run(context)
-    assert caught.value.code == "transcode_failed"
+    assert caught.value.code == "damaged_source"
     assert "0x" not in caught.value.message
 
 
@@ -222,7 +221,7 @@ def test_late_audio_stays_in_step(bucket: MediaBucket, tmp_path: Path) -> None:
 
 
 def test_only_what_is_asked_for_is_made(bucket: MediaBucket, tmp_path: Path) -> None:
-    options = Options(renditions=["360p"], audio=False, thumbnail=False, hls=False)
+    options = Options(renditions=["360p"], audio=False, thumbnail=False, storyboard=False, hls=False)
     made = task_context.run_media(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1), options)
     assert sorted(made.outputs) == ["360p"]
     assert made.outputs["360p"].fragments == []
@@ -233,6 +232,6 @@ def test_only_what_is_asked_for_is_made(bucket: MediaBucket, tmp_path: Path) -> 
 def test_where_a_phone_was_is_not_passed_on(bucket: MediaBucket, tmp_path: Path) -> None:
     options = ["-metadata", "location=+52.5200+013.4050/", "-metadata", "title=private"]
     made = task_context.run_media(bucket, media_samples.clip(tmp_path / "clip.mp4", "640x360", 1, options=options))
-    for name in ("360p", "audio"):
+    for name in ("360p", "audio", "hls_audio"):
         assert b"+52.5200" not in made.body(made.outputs[name])
         assert b"private" not in made.body(made.outputs[name])

@@ -18,11 +18,13 @@ def master(whole: MediaRun) -> str:
     """The address of a master playlist that lies in the bucket, as do its media playlists."""
     bucket = whole.context.bucket
     renditions = [output for output in whole.manifest.outputs if output.fragments]
-    for rendition in renditions:
-        publish(bucket, f"{rendition.name}.m3u8", hls_playlists.media(rendition, whole.url(rendition.name)))
-    return publish(
-        bucket, "master.m3u8", hls_playlists.master(renditions, lambda name: bucket.presigned_get(f"{name}.m3u8"))
-    )
+    for output in renditions:
+        publish(bucket, hls_playlists.media_path(output.name), hls_playlists.media(output, whole.url(output.name)))
+        if hls_playlists.has_iframes(output):
+            publish(
+                bucket, hls_playlists.iframes_path(output.name), hls_playlists.iframes(output, whole.url(output.name))
+            )
+    return publish(bucket, "master.m3u8", hls_playlists.master(renditions, bucket.presigned_get))
 
 
 def publish(bucket: MediaBucket, key: str, text: str) -> str:
@@ -46,10 +48,10 @@ def test_a_player_gets_from_the_master_playlist_to_the_last_frame(whole: MediaRu
         "framecrc",
         "-",
     ]
-    played = subprocess.run(command, check=True, capture_output=True, text=True, timeout=HANG_SECONDS)
+    played = subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANG_SECONDS)
+    assert (played.returncode, played.stderr) == (0, "")
     frames = [line for line in played.stdout.splitlines() if line.startswith("0,")]
     assert len(frames) == len(media_samples.read(whole.url("360p"), "packet=flags", "-select_streams", "v")) == 135
-    assert played.stderr == ""
 
 
 def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: MediaRun, tmp_path: Path) -> None:
@@ -66,8 +68,8 @@ def test_segments_start_with_a_keyframe_and_last_as_long_as_they_say(whole: Medi
 def test_the_playlists_are_what_another_reader_expects(whole: MediaRun) -> None:
     renditions = [output for output in whole.manifest.outputs if output.fragments]
     variants = m3u8.loads(hls_playlists.master(renditions, lambda name: f"{name}.m3u8")).playlists
-    assert [v.stream_info.resolution for v in variants] == [(640, 360), (1280, 720)]
-    assert [v.stream_info.frame_rate for v in variants] == [14.985, 14.985]
+    assert [v.stream_info.resolution for v in variants] == [(640, 360), (1280, 720), None]
+    assert [v.stream_info.frame_rate for v in variants] == [14.985, 14.985, None]
     assert all(v.stream_info.bandwidth >= v.stream_info.average_bandwidth > 0 for v in variants)
     playlist = m3u8.loads(hls_playlists.media(renditions[0], "360p.mp4"))
     assert playlist.is_endlist

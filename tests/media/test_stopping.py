@@ -136,7 +136,9 @@ def test_a_source_that_vanishes_is_named_and_worth_a_retry(bucket: MediaBucket, 
 def test_a_source_that_ends_too_early_is_named_and_leaves_nothing(bucket: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(bucket, small))
     assert context.source is not None
-    longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0}))
+    assert context.source.video is not None
+    video = context.source.video.model_copy(update={"end": 20.0})
+    longer = replace(context, source=context.source.model_copy(update={"duration_seconds": 20.0, "video": video}))
     with pytest.raises(JobError) as caught:
         run_with(longer, lambda _: False)
     assert (caught.value.code, caught.value.retryable) == ("incomplete_output", True)
@@ -182,12 +184,12 @@ def written_by(script: str, limits: process_runner.ProcessLimits) -> bytearray:
 
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    seen = written_by("env >&{}", FENCE)
+    seen = written_by("env >/proc/self/fd/{}", FENCE)
     names = {line.partition("=")[0] for line in seen.decode().splitlines()}
     assert names <= {"PATH", "PYTHONPATH", "LANG", "PWD", "SHLVL", "_"}
 
 
 def test_a_child_has_limits() -> None:
     fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
-    seen = written_by("(ulimit -t; ulimit -v; ulimit -f; ulimit -c) >&{}", fence)
+    seen = written_by("(ulimit -t; ulimit -v; ulimit -f; ulimit -c) >/proc/self/fd/{}", fence)
     assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]

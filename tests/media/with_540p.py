@@ -22,5 +22,5 @@ def test_it_is_made_reported_and_streamed(bucket: MediaBucket, tmp_path: Path) -
 
 
 def test_it_is_absent_where_the_source_is_smaller(bucket: MediaBucket, small: Path) -> None:
-    made = task_context.run_media(bucket, small, Options(renditions=["540p"]))
+    made = task_context.run_media(bucket, small, Options(renditions=["240p", "540p"]))
     assert made.recorder.skipped["transcode_540p"] == made.reasons["540p"] == "source is smaller than 540p"

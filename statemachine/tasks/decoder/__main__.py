@@ -1,7 +1,8 @@
 """Runs in a process of its own, with limits and without credentials: a source may be hostile.
 
 `python -m statemachine.tasks.decoder REQUEST`, where REQUEST is JSON: `{"command": "scan" | "pictures" | "samples", …}`
-with the arguments of that function, and `read_seconds`, after which a silent storage is given up. It fails with exit code 3 and a JobError as JSON on its standard error.
+with the arguments of that function, and `read_seconds`, after which a silent storage is given up. It fails with exit
+code 3 and a JobError as JSON on its standard error.
 """
 
 import importlib

@@ -36,7 +36,8 @@ _SECONDARY = (
 class StreamScan:
     """One audio or video stream. Times are in seconds on the source's one clock, `stated_end` on the container's.
 
-    `decodes` says whether a frame came out. What follows it is read from that frame.
+    `decodes` says whether a frame came out. What follows it is read from that frame; before, width and height are what
+    the header says.
     """
 
     index: int
@@ -250,6 +251,8 @@ def _description(stream: Any) -> StreamScan:
         language=tags.get("language"),
         title=tags.get("title", "") or tags.get("handler_name", ""),
         stated_end=_stated_end(stream, tags.get("duration", "")),
+        width=getattr(stream.codec_context, "width", 0),
+        height=getattr(stream.codec_context, "height", 0),
     )
 
 

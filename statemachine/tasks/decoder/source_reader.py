@@ -25,6 +25,7 @@ INPUT_OPTIONS = {
     "reconnect_delay_max": "8",  # seconds
 }
 TOLERANCE_SECONDS = 1.0  # by which a second reading may end earlier than the first
+_LEAST_DECODED = 0.4  # of the packets after the first frame; one with two fields may come as two packets
 _BROADCAST_FORMATS = {"mpegts", "mpeg", "ogg", "flv", "rm"}
 
 
@@ -44,6 +45,8 @@ def timeline_of(container: InputContainer) -> Timeline:
 def packets(container: InputContainer, indexes: Collection[int], timeline: Timeline) -> Iterator[Any]:
     """The packets of the streams with these indexes, with timestamps on the timeline. Raises JobError."""
     streams = [stream for stream in container.streams if stream.index in indexes]
+    if not streams:
+        return
     try:
         for packet in container.demux(streams):
             if packet.size:
@@ -74,6 +77,7 @@ class Clock:
         self._container, self._followed = container, followed
         self._start, self._expected_end = start, end
         self._end = 0.0
+        self._packets = self._frames = 0  # since the first frame
 
     def packets(self) -> Iterator[Any]:
         for packet in packets(self._container, {self.stream.index, *self._followed}, timeline_of(self._container)):
@@ -81,21 +85,26 @@ class Clock:
                 shown_at = packet.pts if packet.pts is not None else packet.dts
                 end = seconds(shown_at, packet.time_base) + seconds(packet.duration, packet.time_base)
                 self._end = max(self._end, end - self._start)
+                self._packets += bool(self._frames)
                 yield packet
 
     def time_of(self, frame: Any, default: float) -> float:
         """Seconds from the start of the source; `default` where the frame has no timestamp."""
+        self._frames += 1
         ticks = frame.pts if frame.pts is not None else frame.dts
         return default if ticks is None else float(ticks * frame.time_base) - self._start
 
     def check_end(self) -> None:
-        """Raises JobError where the last packet came far too early."""
+        """Raises JobError where the last packet came far too early, and where most of them gave no frame."""
         if self._end < self._expected_end - TOLERANCE_SECONDS:
             raise JobError(
                 "incomplete_output",
                 f"only {self._end:.1f} of {self._expected_end:.1f} s could be read; retry, or export the file anew",
                 retryable=True,
             )
+        if self._frames < _LEAST_DECODED * self._packets:
+            message = f"only {self._frames} of {self._packets} frames of the {self.stream.type} could be decoded"
+            raise JobError("damaged_source", f"{message}: the file is damaged; export it anew, or upload it again")
 
 
 def _place(packet: Any, timeline: Timeline) -> None:
@@ -115,7 +124,7 @@ def _place(packet: Any, timeline: Timeline) -> None:
 def read_error(error: av.FFmpegError) -> JobError:
     """The JobError, with its code, that says why a source could not be read."""
     log = str(error.log)
-    if isinstance(error, (OSError, av.error.HTTPError)) and not isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, (OSError, av.error.HTTPClientError, av.error.HTTPServerError)):
         return JobError("source_unavailable", "the source cannot be read from storage; retry the job", retryable=True)
     if "moov atom not found" in log:
         return JobError(

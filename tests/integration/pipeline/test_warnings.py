@@ -15,7 +15,7 @@ from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.object_keys import manifest_key, source_key
 from statemachine.tasks import __main__ as entry
 from statemachine.tasks import validate
-from statemachine.tasks.context import TaskContext
+from statemachine.tasks.validate import Validation
 from tests.support.jobs import create_job
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -34,14 +34,8 @@ def running(cloud: None) -> None:
 
 
 def validated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stage `validate` as the container runs it; the check itself finds something odd, twice."""
-
-    def run(context: TaskContext) -> SourceFacts:
-        context.warn(GUESSED.code, GUESSED.message)
-        context.warn(GUESSED.code, GUESSED.message)
-        return FACTS
-
-    monkeypatch.setattr(validate, "run", run)
+    """The stage `validate` as the container runs it; the check itself finds something odd."""
+    monkeypatch.setattr(validate, "run", lambda _: Validation(FACTS, [GUESSED]))
     assert entry.main(["validate", "--job-id", "J", "--attempt", "1"]) == entry.DONE
 
 

@@ -18,6 +18,7 @@ from mediajobs.pipeline import admission_service, steps_service
 from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import __main__ as entry
 from statemachine.tasks.context import load as load_context
+from statemachine.tasks.validate import Validation
 from tests.support.functions import load
 from tests.support.jobs import create_job
 
@@ -181,9 +182,9 @@ class TestValidationOnce:
         sound = AudioFacts(index=0, codec="aac", channels=2, sample_rate=48000)
         facts = SourceFacts(container="mp4", duration_seconds=8, size_bytes=4, sha256="0" * 64, video=None, audio=sound)
 
-        def run(context: Any) -> SourceFacts:
+        def run(context: Any) -> Validation:
             seen.append(context.attempt)
-            return facts
+            return Validation(facts)
 
         monkeypatch.setattr("statemachine.tasks.validate.run", run)
         upload(b"film")

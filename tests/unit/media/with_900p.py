@@ -101,7 +101,7 @@ def test_the_ladder_and_ffmpegs_command_have_it(tmp_path: Path) -> None:
     }
     arguments = ffmpeg_command.command(plan, pipes, tmp_path)
     assert arguments[arguments.index("-maxrate:v:0") + 1] == "5000000"
-    assert "scale=h=900:w=1600" in " ".join(arguments)
+    assert "-s 1600x900" in " ".join(arguments)
 
 
 def test_a_document_has_it_where_it_was_asked_for() -> None:
