@@ -100,16 +100,17 @@ def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
 
 def _probes(container: InputContainer) -> Iterator["_Probe"]:
     for stream in container.streams:
-        if stream.type in {"video", "audio"} and stream.codec_context is not None:
-            yield _VideoProbe(stream) if stream.type == "video" else _AudioProbe(stream)
+        if stream.type in {"video", "audio"}:
+            kinds = {"video": _VideoProbe, "audio": _AudioProbe}
+            yield (_Probe if stream.codec_context is None else kinds[stream.type])(stream)
 
 
 class _Probe:
-    """Follows one stream, and decodes until a frame comes out."""
+    """Follows one stream, and decodes until a frame comes out, if there is a decoder."""
 
     def __init__(self, stream: Any) -> None:
         self.found = _description(stream)
-        self._decoder = decoder_of(stream, threads=1)
+        self._decoder: Any = decoder_of(stream, threads=1) if stream.codec_context else None
         self._base = stream.time_base
         self._stated_start = None if stream.start_time is None else float(stream.start_time * stream.time_base)
 
@@ -136,12 +137,14 @@ class _Probe:
             self._decode(packet)
 
     def _decode(self, packet: Any) -> None:
+        if self._decoder is None:
+            return
         with contextlib.suppress(av.FFmpegError):
             for frame in self._decoder.decode(packet):
                 self._look(frame)
 
-    def _look(self, frame: Any) -> None:
-        raise NotImplementedError
+    def _look(self, _frame: Any) -> None:
+        """Reads facts from a frame."""
 
 
 class _AudioProbe(_Probe):
@@ -244,7 +247,7 @@ def _description(stream: Any) -> StreamScan:
     return StreamScan(
         index=stream.index,
         kind=stream.type,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.name if stream.codec_context else "unknown codec",
         is_default=bool(stream.disposition & Disposition.default),
         is_secondary=bool(stream.disposition & _SECONDARY),
         is_hidden=bool(stream.disposition & _HIDDEN),
