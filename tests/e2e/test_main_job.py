@@ -1,6 +1,7 @@
 """The main job on the deployed stack: a real video with real speech goes in, everything comes out."""
 
 import hashlib
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ import webvtt
 
 from infra.local import Stack
 from tests.e2e.conftest import DEMO, Api
+from tests.support import hls_player, hls_rules
 from tests.support.waiting import HANG_SECONDS
 
 TRANSCRIPT = DEMO.with_suffix(".transcript.txt")
@@ -24,7 +26,7 @@ TRANSCRIPT = DEMO.with_suffix(".transcript.txt")
 @pytest.fixture(scope="module")
 def history(api: Api) -> list[dict[str, Any]]:
     """Every document that a client saw of the demo's job, to its end."""
-    seen = api.watch(api.submit(DEMO, user_metadata={"of": "tests"}))
+    seen = api.watch(api.submit(DEMO, user_metadata={"of": "tests"}, options={"storyboard": True}))
     assert seen[-1]["status"] == "completed", seen[-1]["error"]
     return seen
 
@@ -118,7 +120,9 @@ def test_the_manifest_has_every_object_with_its_size_and_hash(stack: Stack, done
     listed = {entry["Key"] for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]}
     made = {output["key"] for output in manifest["outputs"]}
     assert {key for key in listed if "manifest" not in key} == made
-    assert len(made) == 8
+    names = {output["name"] for output in manifest["outputs"]}
+    transcripts = {f"transcript_{form}" for form in ("txt", "srt", "vtt", "json")}
+    assert names == {"360p", "720p", "audio", "thumbnail", "hls_audio", "storyboard_1"} | transcripts
 
 
 def test_the_transcript_says_what_was_said(done: dict[str, Any], files: dict[str, Path]) -> None:
@@ -145,8 +149,9 @@ def test_independent_parsers_accept_the_subtitles(files: dict[str, Path]) -> Non
 def test_hls_plays_from_the_master_playlist_to_the_last_frame(api: Api, done: dict[str, Any]) -> None:
     url = f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}"
     master = m3u8.loads(requests.get(url, timeout=HANG_SECONDS).text, uri=url)
-    assert [variant.stream_info.resolution for variant in master.playlists] == [(640, 360), (1280, 720)]
-    for variant in master.playlists:
+    assert [variant.stream_info.resolution for variant in master.playlists] == [(640, 360), (1280, 720), None]
+    assert master.playlists[-1].stream_info.codecs == "mp4a.40.2"
+    for variant in master.playlists[:-1]:
         assert variant.stream_info.codecs.startswith("avc1.")
         assert "mp4a.40.2" in variant.stream_info.codecs
         playlist = m3u8.loads(requests.get(variant.absolute_uri, timeout=HANG_SECONDS).text)
@@ -157,6 +162,43 @@ def test_hls_plays_from_the_master_playlist_to_the_last_frame(api: Api, done: di
     frames = probe(DEMO, *options)["streams"][0]["nb_read_frames"]
     played = probe(url, *options)
     assert played["programs"][0]["streams"][0]["nb_read_frames"] == frames
+
+
+def test_hls_obeys_the_rules_of_its_specifications(api: Api, done: dict[str, Any]) -> None:
+    def fetch(url: str) -> str:
+        answer = requests.get(url, timeout=HANG_SECONDS)
+        assert answer.ok, (url, answer.text)
+        return answer.text
+
+    assert hls_rules.violations(f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}", fetch) == []
+
+
+@hls_player.NO_BROWSER
+def test_a_browser_plays_it_to_the_last_frame_and_shows_the_captions(
+    api: Api, done: dict[str, Any], files: dict[str, Path], tmp_path: Path
+) -> None:
+    playback = hls_player.play(f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}", tmp_path)
+    assert playback.of("error") == []
+    seconds = done["source"]["duration_seconds"]
+    assert playback.end["time"] == pytest.approx(seconds, abs=0.1)
+    assert playback.end["lastFrame"] == pytest.approx(seconds, abs=0.2)
+    cues = webvtt.read(str(files["transcript_vtt"])).captions
+    assert playback.end["tracks"] == [{"language": "en", "mode": "showing", "cues": len(cues)}]
+    assert set(playback.shown) <= {cue.text for cue in cues}
+    assert len(playback.shown) > len(cues) / 2  # played fast, a short one may come and go between two looks
+
+
+def test_the_storyboard_shows_the_whole_video(api: Api, done: dict[str, Any]) -> None:
+    url = f"{api.url}{done['outputs']['storyboard']['url']}?api_key={api.key}"
+    cues = webvtt.from_buffer(io.StringIO(requests.get(url, timeout=HANG_SECONDS).text)).captions
+    assert cues[0].start_in_seconds == 0
+    assert cues[-1].end_in_seconds == pytest.approx(done["source"]["duration_seconds"], abs=1)
+    for sheet in {cue.text.partition("#")[0] for cue in cues}:
+        (picture,) = probe(sheet, "-show_entries", "stream=width,height")["streams"]
+        for cue in cues:
+            x, y, width, height = map(int, cue.text.partition("#xywh=")[2].split(","))
+            assert x + width <= picture["width"]
+            assert y + height <= picture["height"]
 
 
 def test_a_second_look_costs_nothing(api: Api, done: dict[str, Any]) -> None:

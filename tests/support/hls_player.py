@@ -51,6 +51,9 @@ video.textTracks.addEventListener('addtrack', ({track}) => {
     });
     setTimeout(() => { track.mode = 'showing'; }, 0);  // as a viewer who turns captions on
 });
+video.addEventListener('timeupdate', () => {  // played fast, the last frames may not be shown
+    if (video.duration - video.currentTime < 2) video.playbackRate = 1;
+});
 video.addEventListener('ended', () => tell({
     event: 'ended', time: video.currentTime, duration: video.duration, lastFrame,
     tracks: [...video.textTracks].map(({language, mode, cues}) => ({language, mode, cues: cues ? cues.length : 0})),

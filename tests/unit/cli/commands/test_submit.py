@@ -55,6 +55,43 @@ def test_only_what_the_caller_asked_for_is_sent_as_options(api: "FakeApi", talk:
     assert headers["idempotency-key"]
 
 
+def test_quality_and_storyboard_are_options(api: "FakeApi", talk: Path) -> None:
+    run("submit", talk, "--quality", "small", "--no-storyboard", "--rendition", "240p", "--rendition", "2160p")
+
+    [(_, body)] = api.requests("POST", "/jobs")
+    assert json.loads(body)["options"] == {"renditions": ["240p", "2160p"], "quality": "small", "storyboard": False}
+
+
+def test_an_unknown_quality_is_wrong_use(api: "FakeApi", talk: Path) -> None:
+    result = run("submit", talk, "--quality", "best")
+
+    assert result.exit_code == 2
+    assert "'best' is not one of" in " ".join(result.stderr.split())
+
+
+def test_the_warnings_of_a_completed_job_are_shown(api: "FakeApi", talk: Path, states: Any) -> None:
+    warning = {"code": "gap_filled", "message": "2.0 s without sound were filled with silence."}
+    api.states = [states("completed", 100, warnings=[warning])]
+
+    result = run("submit", talk, "--watch")
+
+    assert result.exit_code == 0, result.output
+    assert "warning gap_filled: 2.0 s without sound were filled with silence." in result.stdout
+
+
+def test_what_can_be_played_is_shown(api: "FakeApi", talk: Path, states: Any) -> None:
+    done = states("completed", 100)
+    playable = {"available": True}
+    done["outputs"]["hls"] |= {"720p": playable, "audio": playable, "captions": [{"language": "en", "name": "English"}]}
+    done["outputs"]["storyboard"] = {"available": True, "size_bytes": 4321}
+    api.states = [done]
+
+    result = run("submit", talk, "--watch")
+
+    assert "360p, 720p, audio and captions (en)" in result.stdout
+    assert "4.3 kB" in result.stdout
+
+
 def test_an_address_is_submitted_without_an_upload(api: "FakeApi") -> None:
     result = run("submit", "https://example.org/films/my%20talk.mp4?x=1")
 
