@@ -20,7 +20,14 @@ from tests.support.waiting import HANG_SECONDS, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH (apt-get install chromium)")
-QUICK = {"renditions": ["360p"], "audio": False, "thumbnail": False, "hls": False, "transcription": {"enabled": False}}
+QUICK = {
+    "renditions": ["360p"],
+    "audio": False,
+    "thumbnail": False,
+    "storyboard": False,
+    "hls": False,
+    "transcription": {"enabled": False},
+}
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",

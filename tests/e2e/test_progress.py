@@ -16,7 +16,14 @@ from tests.support.live_listeners import hear, hear_to_the_end, is_silent, liste
 from tests.support.waiting import HANG_SECONDS, until
 
 CROWD = 200
-QUICK = {"renditions": ["360p"], "audio": False, "thumbnail": False, "hls": False, "transcription": {"enabled": False}}
+QUICK = {
+    "renditions": ["360p"],
+    "audio": False,
+    "thumbnail": False,
+    "storyboard": False,
+    "hls": False,
+    "transcription": {"enabled": False},
+}
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 

@@ -16,7 +16,7 @@ from tests.e2e.test_rough_life import SPEECHLESS, hold_encoding, problem, proces
 from tests.support import media_samples
 from tests.support.waiting import HANG_SECONDS, until
 
-WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "hls": False}
+WORDS_ONLY = {"renditions": [], "audio": False, "thumbnail": False, "storyboard": False, "hls": False}
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.support.waiting import HANG_SECONDS, until
 from tests.support.webhook_receivers import Receiver, answer, receiver
 
 EVENTS = ["job.completed", "job.failed", "job.cancelled"]
-AUDIO = {"renditions": [], "thumbnail": False, "hls": False, "transcription": {"enabled": False}}
+AUDIO = {"renditions": [], "thumbnail": False, "storyboard": False, "hls": False, "transcription": {"enabled": False}}
 NODE = Path(__file__).with_name("receiver.cjs")
 
 Hook = dict[str, Any]
