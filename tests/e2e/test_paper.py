@@ -83,7 +83,7 @@ def test_get_job_status(client: Api, job_id: str) -> None:
     data = response.json()
     assert data["job_id"] == job_id
     assert data["progress"]["overall_progress"] == 0
-    assert data["outputs"].keys() == {"360p", "720p", "audio", "thumbnail", "transcription", "hls"}
+    assert data["outputs"].keys() == {"360p", "720p", "audio", "thumbnail", "storyboard", "transcription", "hls"}
 
 
 def test_get_job_status_is_refused(client: Api, stranger: Api, job_id: str) -> None:
