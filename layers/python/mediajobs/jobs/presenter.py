@@ -150,7 +150,7 @@ def _source(job: Job) -> SourceDocument:
         file_hash=facts.sha256 if facts else None,
         channels=audio.channels if audio else None,
         sample_rate=audio.sample_rate if audio else None,
-        languages=facts.languages or None if facts else None,
+        languages=(facts.languages or None) if facts else None,
         hdr=video.hdr if video else None,
         rotation=video.rotation if video else None,
         interlaced=video.interlaced if video else None,
