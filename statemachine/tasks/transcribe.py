@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mediajobs.errors import JobError
-from mediajobs.media.manifests import Absent, Output, TaskManifest
+from mediajobs.media.manifests import Absent, JobWarning, Output, TaskManifest
 from mediajobs.media.outputs import FILES, TRANSCRIPT_FILES
-from mediajobs.media.source import SourceFacts
+from mediajobs.media.source import NO_AUDIO, SourceFacts
 from mediajobs.storage.object_keys import output_key, source_key
 from mediajobs.transcripts import subtitles
 from mediajobs.transcripts import transcript as transcript_formats
 from mediajobs.transcripts.transcript import Transcript
-from statemachine.tasks import audio_decoder, limits, speech_recognition
+from statemachine.tasks import audio_decoder, limits, speech_model, speech_recognition
 from statemachine.tasks.context import TaskContext
 
 TASK = "transcribe_video"
@@ -53,9 +53,9 @@ def _report(context: TaskContext, manifest: TaskManifest) -> None:
 def _make_outputs(context: TaskContext) -> TaskManifest:
     source = context.source
     if source is None or source.audio is None:
-        return _skipped(context, "source has no audio")
+        return _skipped(context, NO_AUDIO)
     started = time.monotonic()
-    model = speech_recognition.load(_model_folder(context))
+    model = speech_model.load(_model_folder(context))
     transcript = _recognise(context, source, model)
     outputs = [_store(context, transcript, name) for name in TRANSCRIPT_FILES]
     return TaskManifest(
@@ -64,6 +64,7 @@ def _make_outputs(context: TaskContext) -> TaskManifest:
         outputs=outputs,
         seconds={TASK: round(time.monotonic() - started, 3)},
         facts=_facts(transcript, model),
+        warnings=_warnings(transcript),
     )
 
 
@@ -72,9 +73,9 @@ def _skipped(context: TaskContext, reason: str) -> TaskManifest:
     return TaskManifest(task=STAGE, attempt=context.attempt, outputs=[], absent=absent)
 
 
-def _recognise(context: TaskContext, source: SourceFacts, model: speech_recognition.SpeechModel) -> Transcript:
+def _recognise(context: TaskContext, source: SourceFacts, model: speech_model.SpeechModel) -> Transcript:
     options = context.options.transcription
-    speech_recognition.check_language(model, options.language)
+    speech_model.check_language(model, options.language)
 
     def report(fraction: float) -> None:
         context.reporter.update(**{TASK: 100 * fraction})
@@ -107,7 +108,14 @@ def _store(context: TaskContext, transcript: Transcript, name: str) -> Output:
     )
 
 
-def _facts(transcript: Transcript, model: speech_recognition.SpeechModel) -> dict[str, str | int | float | None]:
+def _warnings(transcript: Transcript) -> list[JobWarning]:
+    if len(transcript.languages) < 2:
+        return []
+    shares = ", ".join(f"{found.language} {found.share:.0%}" for found in transcript.languages)
+    return [JobWarning(code="languages_changed", message=f"The speech is in several languages: {shares}.")]
+
+
+def _facts(transcript: Transcript, model: speech_model.SpeechModel) -> dict[str, str | int | float | None]:
     return {
         "language": transcript.language,
         "language_probability": transcript.language_probability,

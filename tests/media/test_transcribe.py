@@ -15,7 +15,7 @@ from mediajobs.errors import JobError, Stopped
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options, Transcription
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import audio_decoder, speech_recognition, transcribe
+from statemachine.tasks import audio_decoder, speech_chunks, speech_model, speech_recognition, transcribe
 from statemachine.tasks.context import TaskContext
 from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
 from tests.support.task_context import Recorder, job, keys, validated
@@ -42,8 +42,8 @@ def models_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine(models_dir: Path) -> speech_recognition.SpeechModel:
-    return speech_recognition.load(models_dir / "base")
+def engine(models_dir: Path) -> speech_model.SpeechModel:
+    return speech_model.load(models_dir / "base")
 
 
 def spoken(bucket: MediaBucket, clip: Path, models_dir: Path, **asked: Any) -> tuple[TaskContext, Recorder]:
@@ -195,7 +195,7 @@ def test_a_damaged_model_is_named_and_what_else_there_is_without_a_path(tmp_path
 
     for asked, wrong in (("bad", "'bad' cannot be loaded"), ("nope", "'nope' is not installed")):
         with pytest.raises(JobError, match=wrong) as caught:
-            speech_recognition.load(tmp_path / asked)
+            speech_model.load(tmp_path / asked)
 
         others = {"bad": "Ask for good;", "nope": "Ask for bad or good;"}
         assert caught.value.code == "model_not_available"
@@ -232,13 +232,13 @@ def test_a_cancelled_job_stops(bucket: MediaBucket, models_dir: Path, percent: i
 
 
 def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
-    engine: speech_recognition.SpeechModel, monkeypatch: pytest.MonkeyPatch
+    engine: speech_model.SpeechModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech_recognition, "WINDOW_SECONDS", 16)
-    monkeypatch.setattr(speech_recognition, "_CUT_RANGE_SECONDS", 4)
+    monkeypatch.setattr(speech_chunks, "WINDOW_SECONDS", 16)
+    monkeypatch.setattr(speech_chunks, "_CUT_RANGE_SECONDS", 4)
     samples = samples_of(DEMO)
 
-    cuts = list(speech_recognition.windows(samples))
+    cuts = list(speech_chunks.windows(samples))
     transcript = speech_recognition.transcribe(engine, samples)
 
     assert [end for _, end in cuts[:-1]] == [start for start, _ in cuts[1:]]
@@ -250,12 +250,12 @@ def test_a_long_recording_is_cut_into_windows_where_it_is_quiet(
 
 def test_windows_cover_every_length_without_gap_or_overlap() -> None:
     rate = speech_recognition.SAMPLE_RATE
-    for seconds in (0, 1, 929, 930, 931, 1860, 4000):
+    for seconds in (0, 1, 329, 330, 331, 660, 4000):
         samples = np.zeros(seconds * rate, dtype=np.int16)
-        covered = list(speech_recognition.windows(samples))
+        covered = list(speech_chunks.windows(samples))
 
         assert sum(end - start for start, end in covered) == len(samples)
-        assert all(0 < end - start <= 930 * rate for start, end in covered)
+        assert all(0 < end - start <= 330 * rate for start, end in covered)
 
 
 def test_a_gpu_that_does_not_work_is_left_for_the_cpu(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_a_gpu_that_does_not_work_is_left_for_the_cpu(models_dir: Path, monkeypa
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
 
-    engine = speech_recognition.load(models_dir / "base")
+    engine = speech_model.load(models_dir / "base")
 
     assert (engine.device, engine.compute_type) == ("cpu", "int8")
 

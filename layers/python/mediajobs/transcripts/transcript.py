@@ -25,11 +25,23 @@ class Segment:
     start: float
     end: float
     words: tuple[Word, ...] = ()
+    language: str | None = None  # the one that is spoken; None: the transcript's
+
+
+@dataclass(frozen=True)
+class LanguageShare:
+    """A language and its share of the seconds with speech, from 0 to 1."""
+
+    language: str
+    share: float
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """`language` is None without speech, `language_probability` where it was not measured. `duration` is in seconds."""
+    """`language` is the main one, None without speech; `languages` has all of them, the largest share first.
+
+    `language_probability` is None where it was not measured. `duration` is in seconds.
+    """
 
     segments: tuple[Segment, ...]
     language: str | None
@@ -37,6 +49,7 @@ class Transcript:
     duration: float
     model: str
     task: str = "transcribe"
+    languages: tuple[LanguageShare, ...] = ()
 
 
 def to_txt(transcript: Transcript) -> str:
@@ -49,6 +62,7 @@ def to_json(transcript: Transcript) -> str:
     document = {
         "language": transcript.language,
         "language_probability": _number(transcript.language_probability),
+        "languages": [{"language": each.language, "share": _number(each.share)} for each in transcript.languages],
         "duration": _number(transcript.duration),
         "model": transcript.model,
         "task": transcript.task,
@@ -69,7 +83,7 @@ def words_of(segment: Segment, transcript: Transcript) -> list[Word]:
     A translation is in English, although the model splits its words by the rules of the original language.
     """
     words = segment.words or _estimated_words(segment)
-    if transcript.language in _UNSPACED_LANGUAGES and transcript.task != "translate":
+    if (segment.language or transcript.language) in _UNSPACED_LANGUAGES and transcript.task != "translate":
         return list(words)
     joined: list[Word] = []
     for word in words:
@@ -113,7 +127,7 @@ def _segment_json(number: int, segment: Segment, transcript: Transcript) -> dict
         for word in (words_of(segment, transcript) if segment.words else [])
     ]
     text = {"id": number, "start": _number(segment.start), "end": _number(segment.end), "text": _clean_text(segment)}
-    return {**text, "words": words}
+    return {**text, "language": segment.language or transcript.language, "words": words}
 
 
 def _number(value: float | None) -> float | None:
