@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from mediajobs.errors import JobError, Stopped
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.options import Options, Transcription
 from mediajobs.storage.bucket_store import MediaBucket
+from mediajobs.transcripts.transcript import LanguageShare
 from statemachine.tasks import audio_decoder, speech_chunks, speech_model, speech_recognition, transcribe
 from statemachine.tasks.context import TaskContext
 from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
@@ -23,6 +25,7 @@ from tests.support.task_context import Recorder, job, keys, validated
 ROOT = Path(__file__).parents[2]
 DEMO = Path(__file__).parent / "demo" / "speech.mp4"
 REFERENCE = DEMO.with_suffix(".transcript.txt").read_text()
+GERMAN = Path(__file__).parent / "german.mp3"  # espeak-ng -v de -s 140: 11 s about Hamburg
 
 
 class Made(NamedTuple):
@@ -142,6 +145,77 @@ def test_a_lost_output_is_made_again(made: Made) -> None:
     transcribe.run(replace(context, attempt=2, reporter=Recorder()))
 
     assert read(context, "vtt").startswith("WEBVTT")
+
+
+def test_a_second_language_is_transcribed_as_what_it_is(bucket: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
+    _join([DEMO, GERMAN, GERMAN], tmp_path / "two.mp3")
+    context, _ = spoken(bucket, tmp_path / "two.mp3", models_dir)
+
+    manifest = transcribe.run(context)
+
+    document = json.loads(read(context, "json"))
+    by_language = {
+        language: _plain(" ".join(s["text"] for s in document["segments"] if s["language"] == language))
+        for language in ("en", "de")
+    }
+    assert word_error_rate(by_language["en"]) < 0.1
+    assert "geschichte der stadt hamburg" in by_language["de"]
+    assert "im jahr" in by_language["de"]
+    assert document["language"] == "en"
+    assert [found["language"] for found in document["languages"]] == ["en", "de"]
+    assert [found["share"] for found in document["languages"]] == pytest.approx([0.55, 0.45], abs=0.08)
+    assert [warning.code for warning in manifest.warnings] == ["languages_changed"]
+    assert "en 5" in manifest.warnings[0].message
+
+
+def test_a_language_between_another_is_found(engine: speech_model.SpeechModel, tmp_path: Path) -> None:
+    _join([DEMO, GERMAN, DEMO], tmp_path / "three.mp3")
+
+    transcript = speech_recognition.transcribe(engine, samples_of(tmp_path / "three.mp3"))
+
+    changes = [language for language, _ in groupby(segment.language for segment in transcript.segments)]
+    assert changes == ["en", "de", "en"]
+    german = " ".join(segment.text for segment in transcript.segments if segment.language == "de")
+    assert "hamburg" in german.lower()
+
+
+@pytest.mark.parametrize(("speech", "language"), [(DEMO, "en"), (GERMAN, "de")])
+def test_one_language_stays_one(engine: speech_model.SpeechModel, speech: Path, language: str) -> None:
+    transcript = speech_recognition.transcribe(engine, samples_of(speech))
+
+    assert transcript.languages == (LanguageShare(language, 1.0),)
+    assert transcript.language_probability is not None
+    assert transcript.language_probability > 0.8
+
+
+def test_a_language_that_was_given_is_used_throughout(engine: speech_model.SpeechModel, tmp_path: Path) -> None:
+    transcript = speech_recognition.transcribe(engine, samples_of(GERMAN), language="en")
+
+    assert {segment.language for segment in transcript.segments} <= {"en"}
+    assert transcript.language_probability is None
+
+
+def test_a_model_of_english_alone_needs_no_detection(tmp_path: Path) -> None:
+    models = ROOT / whisper_models.MODELS_DIR
+    whisper_models.pull("tiny.en", models)
+
+    transcript = speech_recognition.transcribe(speech_model.load(models / "tiny.en"), samples_of(DEMO))
+
+    assert (transcript.language, transcript.language_probability) == ("en", None)
+    assert word_error_rate(" ".join(segment.text for segment in transcript.segments)) < 0.1
+
+
+def test_the_words_are_those_of_the_batched_pipeline(engine: speech_model.SpeechModel) -> None:
+    from faster_whisper import BatchedInferencePipeline
+
+    samples = samples_of(DEMO)
+    pipeline: Any = BatchedInferencePipeline
+    theirs, _ = pipeline(engine.whisper).transcribe(samples.astype(np.float32) / 32768, word_timestamps=True)
+    words = [word for segment in theirs for word in segment.words]
+    ours = [word for segment in speech_recognition.transcribe(engine, samples).segments for word in segment.words]
+
+    assert [word.text for word in ours] == [word.word for word in words]
+    assert [word.start for word in ours] == pytest.approx([word.start for word in words], abs=0.05)
 
 
 def test_silence_gives_an_empty_transcript(bucket: MediaBucket, models_dir: Path, tmp_path: Path) -> None:
@@ -268,6 +342,13 @@ def test_a_gpu_that_does_not_work_is_left_for_the_cpu(models_dir: Path, monkeypa
     engine = speech_model.load(models_dir / "base")
 
     assert (engine.device, engine.compute_type) == ("cpu", "int8")
+
+
+def _join(sources: list[Path], into: Path) -> None:
+    inputs = [argument for source in sources for argument in ("-i", source)]
+    resampled = "".join(f"[{at}:a]aresample=16000,aformat=channel_layouts=mono[a{at}];" for at in range(len(sources)))
+    labels = "".join(f"[a{at}]" for at in range(len(sources)))
+    ffmpeg(*inputs, "-filter_complex", f"{resampled}{labels}concat=n={len(sources)}:v=0:a=1", into)
 
 
 def _plain(text: str) -> str:

@@ -1,5 +1,6 @@
 import html
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pysubs2
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mediajobs.transcripts.cues import cues
 from mediajobs.transcripts.subtitles import to_srt, to_vtt
-from mediajobs.transcripts.transcript import Segment, Transcript, Word, to_json, to_txt, word_count
+from mediajobs.transcripts.transcript import LanguageShare, Segment, Transcript, Word, to_json, to_txt, word_count
 
 WORDS = "And so, my fellow Americans, ask not what your country can do for you. Ask what you can do for your country."
 SPEECH = Segment(
@@ -132,6 +133,62 @@ def test_a_pause_ends_a_cue() -> None:
     assert [(cue.start_ms, cue.end_ms) for cue in cues(transcript(spoken))] == [(0, 1000), (9000, 10_000)]
 
 
+def test_a_last_word_is_not_left_alone() -> None:
+    text = "The whole of the work on both of the bridges over the river has cost the city more than three million."
+    lines = [line for cue in cues(transcript(_timed(text, 0.3))) for line in cue.lines]
+
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_a_cue_ends_with_a_clause_where_it_can() -> None:
+    text = "Had he married a more amiable woman, he might have been made still more respectable than he was."
+
+    assert [cue.lines for cue in cues(transcript(_timed(text, 0.3)))] == [
+        ("Had he married a more amiable woman,",),
+        ("he might have been made still", "more respectable than he was."),
+    ]
+
+
+def test_a_short_answer_joins_its_neighbour_unless_there_is_a_pause() -> None:
+    asked = _timed("Did all of you come here to see the sea?", 0.3)
+    soon, late = (_timed("Yes.", 0.4, start) for start in (3.1, 6.0))
+
+    assert [cue.lines for cue in cues(transcript(asked, soon))] == [
+        ("Did all of you come", "here to see the sea? Yes.")
+    ]
+    assert [cue.lines[-1] for cue in cues(transcript(asked, late))] == [
+        "Did all of you come here to see the sea?",
+        "Yes.",
+    ]
+
+
+def test_a_cue_stays_until_it_is_read() -> None:
+    text = "Extraordinarily incomprehensible characterisations"
+    (cue,) = cues(transcript(_timed(text, 0.3)))
+
+    assert cue.end_ms - cue.start_ms == pytest.approx(len(text) / 21 * 1000, abs=50)
+
+
+def test_two_languages_share_no_cue() -> None:
+    english, german = _timed("And that is all.", 0.3), replace(_timed("Guten Tag.", 0.3, 1.3), language="de")
+
+    assert [cue.lines for cue in cues(transcript(english, german))] == [("And that is all.",), ("Guten Tag.",)]
+
+
+def test_words_follow_the_language_of_their_segment() -> None:
+    japanese = Segment("日本", 0, 1, (Word("日", 0, 0.5), Word("本", 0.5, 1)), "ja")
+    english = Segment(" cold-hearted", 1, 2, (Word(" cold", 1, 1.5), Word("-hearted", 1.5, 2)), "en")
+    spoken = replace(transcript(japanese, english), languages=(LanguageShare("en", 0.5), LanguageShare("ja", 0.5)))
+
+    document = json.loads(to_json(spoken))
+    assert [[word["word"] for word in segment["words"]] for segment in document["segments"]] == [
+        ["日", "本"],
+        ["cold-hearted"],
+    ]
+    assert [segment["language"] for segment in document["segments"]] == ["ja", "en"]
+    assert document["languages"] == [{"language": "en", "share": 0.5}, {"language": "ja", "share": 0.5}]
+
+
 def test_languages_without_blanks_break_between_characters_that_count_twice() -> None:
     spoken = "日本語の字幕はとても長くなることがありますので改行が必要です"
     characters = tuple(Word(each, 0.2 * at, 0.2 * at + 0.2) for at, each in enumerate(spoken))
@@ -190,6 +247,14 @@ def test_text_has_a_line_for_every_segment() -> None:
         to_txt(transcript(Segment(" One.\n", 0, 1), Segment("  ", 1, 2), Segment(" Two  words.", 2, 3)))
         == "One.\nTwo words.\n"
     )
+
+
+def _timed(text: str, seconds_per_word: float, start: float = 0.0) -> Segment:
+    words = tuple(
+        Word(f" {word}", start + at * seconds_per_word, start + (at + 1) * seconds_per_word)
+        for at, word in enumerate(text.split())
+    )
+    return Segment(f" {text}", start, words[-1].end, words)
 
 
 def _letters(text: str) -> str:
