@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment of the pinned packages and finds ffmpeg. Quiet when all is well; safe to repeat.
+# Makes the virtual environment of the pinned packages. Quiet when all is well; safe to repeat.
 # usage: infra/setup.sh VENV LOCKS
 set -euo pipefail
 venv=$1 locks=$2
@@ -13,15 +13,6 @@ for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
   fi
 done
 [ -n "$python" ] || fail "Python 3.11 or newer is missing. Install it (Debian: apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python3.11"
-
-if ! command -v ffmpeg >/dev/null || ! command -v ffprobe >/dev/null; then
-  cure='ffmpeg is missing. Install it: apt-get install ffmpeg (macOS: brew install ffmpeg), then run this again.'
-  if ! command -v apt-get >/dev/null; then fail "$cure"; fi
-  if [ "$(id -u)" = 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo -n); else fail "$cure"; fi
-  echo 'setup: installing ffmpeg' >&2
-  "${as_root[@]}" apt-get update -qq >/dev/null
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ffmpeg >/dev/null 2>&1 || fail "$cure"
-fi
 
 # A half-made environment (an interrupted run) is made anew.
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

@@ -12,10 +12,7 @@ MIN_FREE_BYTES = 1 << 30
 
 
 def check_machine(folder: Path) -> None:
-    """Raises StackError if ffmpeg, ffprobe or disk space is missing."""
-    for tool in ("ffmpeg", "ffprobe"):
-        if not shutil.which(tool):
-            raise StackError(f"{tool} is missing: apt-get install ffmpeg (macOS: brew install ffmpeg)")
+    """Raises StackError if disk space is missing."""
     if (free := shutil.disk_usage(folder).free) < MIN_FREE_BYTES:
         raise StackError(
             f"only {free >> 20} MB free below {folder}: make room for 1 GB, or set MEDIAJOBS_HOME elsewhere"
