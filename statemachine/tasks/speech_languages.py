@@ -7,7 +7,7 @@ where a second encoding would cost as much as a fifth of the transcription.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ _CUTS = 3  # of a chunk, 10 s each, for a first look
 _CLEAR_PROBABILITY = 0.9  # a chunk is not looked at closer where every cut has the same language with this
 _MIN_CUT_SECONDS = 3.0  # of speech
 _PIECE_SECONDS = (1.5, 4.0)  # at a closer look
-_QUIET_SAMPLES = SAMPLE_RATE // 20
+_PAUSE_SAMPLES = SAMPLE_RATE // 10
+_PAUSE_LOUDNESS = 0.1  # of the speech around it; the quietest moment of a word has 0.16 or more
 # A change of language must be worth this much: natural logarithm of a ratio of probabilities, for pieces of 4 s.
 _CHANGE_COST = 3.0
 _MIN_PROBABILITY = 0.01  # so that no piece outweighs several
@@ -82,18 +83,23 @@ def _pieces(
 
 
 def _closer_look(whisper: Any, samples: Samples, chunk: Chunk, encoded: Encoded, row: int) -> Iterator[_Piece]:
-    position = 0.0
-    for spans in _short_spans(samples, chunk):
-        end = position + _seconds(spans)
-        first, last = int(position * _FRAMES_PER_SECOND), math.ceil(end * _FRAMES_PER_SECOND)
-        if last - first == whisper.model.n_mels:  # CTranslate2 would take it for features
-            first, last = (first - 1, last) if first else (first, last + 1)
-        yield _Piece(row, spans, _detect(whisper, encoded[None, first:last])[0])
-        position = end
+    """Each piece by itself, which knows where the language changes, and with its neighbours, which is surer."""
+    groups = list(_short_spans(samples, chunk))
+    edges = [round(seconds * _FRAMES_PER_SECOND) for seconds in accumulate(map(_seconds, groups), initial=0.0)]
+    for at, spans in enumerate(groups):
+        alone = _detect_between(whisper, encoded, edges[at], edges[at + 1])
+        among = _detect_between(whisper, encoded, edges[max(at - 1, 0)], edges[min(at + 2, len(groups))])
+        yield _Piece(row, spans, {name: math.sqrt(share * among[name]) for name, share in alone.items()})
+
+
+def _detect_between(whisper: Any, encoded: Encoded, first: int, last: int) -> Probabilities:
+    if last - first == whisper.model.n_mels:  # CTranslate2 would take them for features
+        first, last = (first - 1, last) if first else (first, last + 1)
+    return _detect(whisper, encoded[None, first:last])[0]
 
 
 def _short_spans(samples: Samples, chunk: Chunk) -> Iterator[tuple[Span, ...]]:
-    """The spans of a chunk in groups of 1.5 to 4 s or so, cut where the voice pauses or is quietest."""
+    """The spans of a chunk in groups of 1.5 to 4 s where the voice pauses so often."""
     shortest, _ = _PIECE_SECONDS
     group: list[Span] = []
     left = chunk.seconds
@@ -108,13 +114,20 @@ def _short_spans(samples: Samples, chunk: Chunk) -> Iterator[tuple[Span, ...]]:
 
 
 def _halves(samples: Samples, span: Span) -> Iterator[Span]:
+    """A long span cut at pauses that voice detection passed over. A cut inside of a word would spoil it."""
     shortest, longest = (int(seconds * SAMPLE_RATE) for seconds in _PIECE_SECONDS)
-    if span.end - span.start <= longest:
-        yield span
-        return
-    cut = quietest(samples, span.start + shortest, span.end - shortest, _QUIET_SAMPLES)
-    yield from _halves(samples, Span(span.start, cut))
-    yield from _halves(samples, Span(cut, span.end))
+    if span.end - span.start > longest:
+        cut = quietest(samples, span.start + shortest, span.end - shortest, _PAUSE_SAMPLES)
+        pause = samples[cut - _PAUSE_SAMPLES // 2 : cut + _PAUSE_SAMPLES // 2]
+        if _loudness(pause) < _PAUSE_LOUDNESS * _loudness(samples[span.start : span.end]):
+            yield from _halves(samples, Span(span.start, cut))
+            yield from _halves(samples, Span(cut, span.end))
+            return
+    yield span
+
+
+def _loudness(samples: Samples) -> float:
+    return float(np.abs(samples, dtype=np.float32).mean())
 
 
 def _most_likely(pieces: Sequence[tuple[Probabilities, float]], before: str | None) -> list[str]:
