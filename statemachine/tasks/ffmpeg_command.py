@@ -111,7 +111,7 @@ def _played_outputs(pictures: list[Any], sounds: list[Any], plan: TranscodePlan,
         **{
             name: value
             for index, rendition in enumerate(plan.renditions)
-            for name, value in _rate_control(index, rendition, plan).items()
+            for name, value in _rate_control(index, rendition).items()
         },
     )
 
@@ -124,9 +124,14 @@ def _slave(name: str, index: int, pipe: int, *, sound: str) -> str:
     return f"[{options}]pipe:{pipe}"
 
 
-def _rate_control(index: int, rendition: Rendition, plan: TranscodePlan) -> dict[str, int]:
-    rate, crf = rendition.max_bitrate, rendition.crf + plan.encoder.crf_offset
-    return {f"crf:v:{index}": crf, f"maxrate:v:{index}": rate, f"bufsize:v:{index}": 2 * rate}
+def _rate_control(index: int, rendition: Rendition) -> dict[str, int]:
+    control = rendition.rate_control
+    return {
+        f"crf:v:{index}": control.crf,
+        f"maxrate:v:{index}": control.max_bitrate,
+        f"bufsize:v:{index}": control.buffer_bits,
+        f"rc-lookahead:v:{index}": control.lookahead,
+    }
 
 
 def _aac(audio: AudioEncoding) -> dict[str, str | int]:

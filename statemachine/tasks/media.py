@@ -13,7 +13,7 @@ from mediajobs.media.manifests import Output, TaskManifest, Tiles
 from mediajobs.media.outputs import file_of
 from mediajobs.media.source import SourceFacts
 from mediajobs.media.storyboards import sheet_name
-from mediajobs.media.tasks import TASK_OF_OUTPUT
+from mediajobs.media.tasks import skipped_tasks
 from mediajobs.storage.object_keys import output_key, source_key
 from statemachine.tasks import ffmpeg_command, limits
 from statemachine.tasks.context import TaskContext
@@ -31,7 +31,7 @@ def run(context: TaskContext) -> TaskManifest:
     if context.source is None:
         raise JobError("not_validated", "the source has not been validated; retry the job from its start")
     plan = ladder.plan(context.source, context.options)
-    context.reporter.skip(**{TASK_OF_OUTPUT[absent.name]: absent.reason for absent in plan.absent})
+    context.reporter.skip(**skipped_tasks(plan.absent, plan.outputs))
     manifest = context.completed_manifest(STAGE)
     if manifest is not None:
         context.reporter.finish(*tasks_of(plan), UPLOAD)

@@ -115,7 +115,9 @@ def test_the_frame_rate_is_an_exact_fraction_of_from_1_to_60(measured: float, ma
 
 
 def test_high_frame_rates_get_more_bits() -> None:
-    slow, fast = (ladder.plan(source(frame_rate=rate), Options()).renditions[0].max_bitrate for rate in (30, 60))
+    slow, fast = (
+        ladder.plan(source(frame_rate=rate), Options()).renditions[0].rate_control.max_bitrate for rate in (30, 60)
+    )
     assert fast == 1.5 * slow
 
 

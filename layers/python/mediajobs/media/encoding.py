@@ -8,47 +8,84 @@ from mediajobs.media.options import Quality
 from mediajobs.media.renditions import Rung
 from mediajobs.media.source import AudioFacts, VideoFacts
 
-FAST_RATE = 30  # Hz; a faster rendition may have more bits
-_FAST_SHARE = 1.5
-_PIXEL_EXPONENT = 0.75  # half the pixels need more than half the bits
-_LEAST_BITRATE = 60_000  # bit/s
-# How many bits H.264 needs for one of these.
-_H264_BITS = {"hevc": 1.6, "vp9": 1.5, "av1": 1.9, "vvc": 2.2, "mpeg2video": 0.7, "mpeg4": 0.9}
+_FAST_RATE, _FAST_SHARE = 30, 1.5  # Hz; a rendition that is faster may have so many more bits
+_LARGE_SHORT_SIDE = 1440  # pixels, from which on pictures wait for the encoder in smaller numbers
+_LARGE_LOOKAHEAD = 12
+_H264_SHARE = 0.95
+# How many bits H.264 needs for one of another codec. Measured: see docs/benchmarks.md.
+_BITS_FOR = {"hevc": 1.7, "vp9": 1.5, "av1": 2.0, "vvc": 2.4, "vp8": 1.0, "mpeg4": 0.8, "mpeg2video": 0.6, "mjpeg": 0.4}
+_PIXEL_EXPONENT = 0.7  # half the pixels need more than half the bits
+_LEAST_BITS_PER_PIXEL = 0.05  # and second: a keyframe every 4 s has to be paid
+_BUFFER_SECONDS = 4.0  # x264 keeps about half of its buffer in reserve, and spends it at the end
+_LADDER_BUFFER_SECONDS = 2.0  # where the rung sets the limit
 _CHANNEL_BITRATE, _LEAST_CHANNEL_BITRATE = 64_000, 24_000  # bit/s
 _MP3_BITRATES = (32_000, 40_000, 48_000, 56_000, 64_000, 80_000, 96_000, 112_000, 128_000)
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """x264's preset, what is added to a rung's CRF, and further options of the encoder."""
+    """x264's preset, its constant rate factor, how many pictures it looks ahead, and further options."""
 
     preset: str
-    crf_offset: int = 0
+    crf: int
+    lookahead: int
     options: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
+class RateControl:
+    """`max_bitrate` in bit/s over a buffer of `buffer_bits`; `lookahead` in pictures."""
+
+    crf: int
+    max_bitrate: int
+    buffer_bits: int
+    lookahead: int
+
+
+@dataclass(frozen=True)
 class AudioEncoding:
+    """Bitrates in bit/s."""
+
     channels: int
     aac_bitrate: int
     mp3_bitrate: int
 
 
+# Psychovisual optimisation (psy) looks like more detail to people, and like noise to SSIM and VMAF: measured without.
 ENCODERS: dict[Quality, Encoder] = {
-    "fast": Encoder("veryfast"),
-    "balanced": Encoder("faster"),
-    "small": Encoder("medium"),
+    "fast": Encoder("veryfast", 25, 20, {"trellis": 1, "aq-mode": 2, "bf": 5}),
+    "balanced": Encoder(
+        "veryfast", 25, 30, {"trellis": 1, "aq-mode": 2, "bf": 5, "x264-params": "psy=0:weightp=2:subme=7"}
+    ),
+    "small": Encoder("slow", 26, 40, {"aq-mode": 2, "bf": 6, "x264-params": "psy=0"}),
 }
 
 
-def max_bitrate(rung: Rung, video: VideoFacts, pixels: int, frame_rate: Fraction) -> int:
-    """bit/s that a rendition of so many pixels may have: what the rung allows, and what the source makes sense of."""
-    allowed = rung.max_bitrate * (_FAST_SHARE if frame_rate > FAST_RATE else 1)
+def rate_control(
+    rung: Rung, encoder: Encoder, video: VideoFacts, *, pixels: int, frame_rate: Fraction, seconds: float
+) -> RateControl:
+    """For a rendition of so many pixels of a source that lasts `seconds`: no more than the rung allows, nor than the
+    source makes sense of."""
+    allowed = rung.max_bitrate * (_FAST_SHARE if frame_rate > _FAST_RATE else 1.0)
+    cap = min(allowed, max(_LEAST_BITS_PER_PIXEL * pixels, _worth(video, pixels)))
+    is_large = rung.short_side >= _LARGE_SHORT_SIDE
+    rate = cap * seconds / (seconds + _BUFFER_SECONDS / 2) if cap < allowed else allowed
+    return RateControl(
+        crf=encoder.crf,
+        max_bitrate=int(rate),
+        buffer_bits=int(min(_LADDER_BUFFER_SECONDS * allowed, _BUFFER_SECONDS * rate)),
+        lookahead=min(encoder.lookahead, _LARGE_LOOKAHEAD)
+        if rung.short_side >= _LARGE_SHORT_SIDE
+        else encoder.lookahead,
+    )
+
+
+def _worth(video: VideoFacts, pixels: int) -> float:
+    """bit/s in which H.264 shows so many pixels about as well as the source does."""
     if video.bit_rate is None:
-        return round(allowed)
+        return float("inf")
     share = min(1.0, pixels / (video.width * video.height)) ** _PIXEL_EXPONENT
-    own = video.bit_rate * _H264_BITS.get(video.codec, 1.0) * share
-    return int(min(allowed, max(_LEAST_BITRATE, own)))
+    return float(video.bit_rate * _BITS_FOR.get(video.codec, _H264_SHARE) * share)
 
 
 def audio_encoding(audio: AudioFacts) -> AudioEncoding:

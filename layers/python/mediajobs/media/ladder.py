@@ -28,12 +28,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Rendition:
-    """`max_bitrate` in bit/s over a buffer of two seconds."""
-
     name: str
     size: Size
-    crf: int
-    max_bitrate: int
+    rate_control: encoding.RateControl
 
 
 @dataclass(frozen=True)
@@ -86,13 +83,14 @@ def plan(source: SourceFacts, options: Options) -> TranscodePlan:
     video, frame_rate = source.video, constant_frame_rate(source.video) if source.video else None
     reasons = _reasons(source, options)
     names = sorted((n for n in RENDITIONS if reasons.get(n, "") is None), key=lambda n: -RENDITIONS[n].short_side)
-    renditions = tuple(_rendition(RENDITIONS[name], video, frame_rate) for name in names if video and frame_rate)
+    encoder = encoding.ENCODERS[options.quality]
+    renditions = tuple(_rendition(RENDITIONS[name], encoder, source) for name in names)
     thumbnail = _thumbnail(video) if video else Size(2, 2)
     picture = renditions[0].size if renditions else thumbnail
     has_storyboard = reasons.get("storyboard", "") is None
     return TranscodePlan(
         renditions=renditions,
-        encoder=encoding.ENCODERS[options.quality],
+        encoder=encoder,
         frame_rate=frame_rate,
         picture=picture,
         audio=options.audio and source.audio is not None,
@@ -148,9 +146,20 @@ def _scale(rung: Rung, video: VideoFacts) -> Fraction:
     return min(Fraction(rung.short_side, short), Fraction(_even(rung.short_side * _WIDE, 1 << 20), long))
 
 
-def _rendition(rung: Rung, video: VideoFacts, frame_rate: Fraction) -> Rendition:
+def _rendition(rung: Rung, encoder: encoding.Encoder, source: SourceFacts) -> Rendition:
+    video = source.video
+    if video is None:
+        raise ValueError(NO_VIDEO)
     size = _scaled(video, min(Fraction(1), _scale(rung, video)))
-    return Rendition(rung.name, size, rung.crf, encoding.max_bitrate(rung, video, size.width * size.height, frame_rate))
+    control = encoding.rate_control(
+        rung,
+        encoder,
+        video,
+        pixels=size.width * size.height,
+        frame_rate=constant_frame_rate(video),
+        seconds=source.duration_seconds,
+    )
+    return Rendition(rung.name, size, control)
 
 
 def _thumbnail(video: VideoFacts) -> Size:

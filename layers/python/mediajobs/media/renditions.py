@@ -8,13 +8,12 @@ from dataclasses import dataclass
 class Rung:
     """One rung of the bitrate ladder, which is one rendition.
 
-    `short_side` is in pixels, `crf` is x264's, and `max_bitrate` (bit/s) caps it at up to 30 frames/s. A job makes it
+    `short_side` is in pixels, of a frame of 16:9; `max_bitrate` (bit/s) caps it at up to 30 frames/s. A job makes it
     unless its options say otherwise where it is `by_default`; every document then has it, made or not.
     """
 
     name: str
     short_side: int
-    crf: int
     max_bitrate: int
     by_default: bool = False
 
@@ -37,13 +36,13 @@ class Rung:
 RENDITIONS = {
     rung.name: rung
     for rung in (
-        Rung("240p", short_side=240, crf=23, max_bitrate=400_000),
-        Rung("360p", short_side=360, crf=23, max_bitrate=1_000_000, by_default=True),
-        Rung("480p", short_side=480, crf=23, max_bitrate=1_600_000),
-        Rung("720p", short_side=720, crf=23, max_bitrate=3_500_000, by_default=True),
-        Rung("1080p", short_side=1080, crf=23, max_bitrate=6_000_000),
-        Rung("1440p", short_side=1440, crf=23, max_bitrate=10_000_000),
-        Rung("2160p", short_side=2160, crf=23, max_bitrate=18_000_000),
+        Rung("240p", short_side=240, max_bitrate=400_000),
+        Rung("360p", short_side=360, max_bitrate=1_000_000, by_default=True),
+        Rung("480p", short_side=480, max_bitrate=1_600_000),
+        Rung("720p", short_side=720, max_bitrate=3_500_000, by_default=True),
+        Rung("1080p", short_side=1080, max_bitrate=6_000_000),
+        Rung("1440p", short_side=1440, max_bitrate=10_000_000),
+        Rung("2160p", short_side=2160, max_bitrate=18_000_000),
     )
 }
 
