@@ -22,6 +22,7 @@ WINDOW_SECONDS = 300
 _CUT_RANGE_SECONDS = 30  # a window ends at the quietest moment of its last 30 s
 _FRAME_SAMPLES = SAMPLE_RATE // 4  # as long as a short pause
 _MIN_SILENCE_MS = 160
+_VOICE_FRAME = 512  # samples, of voice detection: windows begin with one, so that spans are those of the whole source
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -104,7 +105,7 @@ def windows(samples: Samples) -> Iterator[tuple[int, int]]:
     """Start and end of each window, in samples: without gaps, cut where it is quiet."""
     start = 0
     while len(samples) - start > (WINDOW_SECONDS + _CUT_RANGE_SECONDS) * SAMPLE_RATE:
-        end = _quietest(samples, start + WINDOW_SECONDS * SAMPLE_RATE)
+        end = _quietest(samples, start + WINDOW_SECONDS * SAMPLE_RATE) // _VOICE_FRAME * _VOICE_FRAME
         yield start, end
         start = end
     if start < len(samples):
