@@ -74,9 +74,7 @@ def rate_control(
         crf=encoder.crf,
         max_bitrate=int(rate),
         buffer_bits=int(min(_LADDER_BUFFER_SECONDS * allowed, _BUFFER_SECONDS * rate)),
-        lookahead=min(encoder.lookahead, _LARGE_LOOKAHEAD)
-        if rung.short_side >= _LARGE_SHORT_SIDE
-        else encoder.lookahead,
+        lookahead=min(encoder.lookahead, _LARGE_LOOKAHEAD if is_large else encoder.lookahead),
     )
 
 
