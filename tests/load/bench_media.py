@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from mediajobs.media import ladder
+from mediajobs.media.ladder import TranscodePlan
 from mediajobs.media.options import Options
 from mediajobs.media.source import AudioFacts, SourceFacts, VideoFacts
 from mediajobs.storage.bucket_store import MediaBucket
-from statemachine.tasks import media
+from statemachine.tasks import ffmpeg_command, media
 from statemachine.tasks.context import TaskContext
 from tests.support.task_context import Recorder
 
@@ -31,37 +33,66 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 JOB_ID = "01JBENCH000000000000000000"
-KEYFRAMES = "-preset veryfast -profile:v high -force_key_frames expr:gte(t,n_forced*4) -sc_threshold 0 -g 9999"
-X264 = f"-c:v libx264 -pix_fmt yuv420p {KEYFRAMES}"
-SMALL, LARGE = "-crf 23 -maxrate 1000k -bufsize 2000k", "-crf 23 -maxrate 3500k -bufsize 7000k"
-AAC = "-c:a aac -b:a 128k -ar 48000 -ac 2"
-MP3 = "-c:a libmp3lame -b:a 128k -ar 48000 -ac 2"
-BY_STREAM = "-crf 23 -maxrate:v:0 3500k -bufsize:v:0 7000k -maxrate:v:1 1000k -bufsize:v:1 2000k"
 FLAGS = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
-MP4 = f"-f mp4 -movflags {FLAGS}"
+AAC, MP3 = "-c:a aac -b:a 128k -ar 48000 -ac 2", "-c:a libmp3lame -b:a 128k -ar 48000 -ac 2"
 THUMBNAIL = "fps=2,trim=end=10,thumbnail=20"
 
 
-def by_hand(source: Path, folder: Path) -> list[str]:
+def plan(seconds: int) -> TranscodePlan:
+    """What the task makes of the source, whose settings the commands by hand have, too."""
+    return ladder.plan(facts(Path(), seconds), Options())
+
+
+def x264(planned: TranscodePlan, index: int | None = None) -> str:
+    """Options for one rendition, or for all of them by their number in one command."""
+    shared = {**ffmpeg_command.X264, "preset": planned.encoder.preset, **planned.encoder.options}
+    words = [f"-c:v libx264 {' '.join(f'-{name} {value}' for name, value in shared.items() if name != 'vcodec')}"]
+    for number, rendition in enumerate(planned.renditions):
+        control = rendition.rate_control
+        if index in {None, number}:
+            at = f":v:{number}" if index is None else ""
+            words.append(
+                f"-crf{at} {control.crf} -maxrate{at} {control.max_bitrate} -bufsize{at} {control.buffer_bits}"
+            )
+            words.append(f"-rc-lookahead{at} {control.lookahead}")
+    return " ".join(words)
+
+
+def by_hand(source: Path, folder: Path, planned: TranscodePlan) -> list[str]:
     """One decode, one command; the tee muxer saves the second AAC encode."""
     graph = f"[0:v]split=3[large][b][c];[b]scale=640:360[small];[c]{THUMBNAIL}[picture]"
     slaves = "|".join(
-        rf"[select=\'v:{index},a\':f=mp4:movflags={FLAGS}]{folder}/{name}.mp4"
-        for index, name in enumerate(("720p", "360p"))
+        rf"[select=\'v:{index},a\':f=mp4:movflags={FLAGS}]{folder}/{rendition.name}.mp4"
+        for index, rendition in enumerate(planned.renditions)
     )
-    command = f"-i {source} -filter_complex {graph} -map [large] -map [small] -map 0:a {X264} {BY_STREAM} {AAC}"
+    command = f"-i {source} -filter_complex {graph} -map [large] -map [small] -map 0:a {x264(planned)} {AAC}"
     command += f" -flags +global_header -f tee {slaves} -map 0:a {MP3} {folder}/audio.mp3"
     return [f"{command} -map [picture] -frames:v 1 {folder}/thumbnail.jpg"]
 
 
-def one_by_one(source: Path, folder: Path) -> list[str]:
+def one_by_one(source: Path, folder: Path, planned: TranscodePlan) -> list[str]:
     """A command for each output."""
+    mp4 = f"-f mp4 -movflags {FLAGS}"
     return [
-        f"-i {source} {X264} {LARGE} {AAC} {MP4} {folder}/720p.mp4",
-        f"-i {source} -vf scale=640:360 {X264} {SMALL} {AAC} {MP4} {folder}/360p.mp4",
+        f"-i {source} {x264(planned, 0)} {AAC} {mp4} {folder}/720p.mp4",
+        f"-i {source} -vf scale=640:360 {x264(planned, 1)} {AAC} {mp4} {folder}/360p.mp4",
         f"-i {source} -vn {MP3} {folder}/audio.mp3",
         f"-i {source} -vf {THUMBNAIL} -frames:v 1 {folder}/thumbnail.jpg",
     ]
+
+
+def facts(source: Path, seconds: int) -> SourceFacts:
+    return SourceFacts(
+        container="mov,mp4,m4a,3gp,3g2,mj2",
+        duration_seconds=float(seconds),
+        size_bytes=source.stat().st_size,
+        sha256="",
+        video=VideoFacts(
+            index=0, codec="h264", width=1280, height=720, rotation=0, frame_rate=30.0, pix_fmt="yuv420p", hdr=False,
+            variable_frame_rate=False, end=float(seconds),
+        ),
+        audio=AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000, end=float(seconds)),
+    )  # fmt: skip
 
 
 def task(source: Path) -> None:
@@ -71,24 +102,7 @@ def task(source: Path) -> None:
         attempt=1,
         filename=source.name,
         options=Options(),
-        source=SourceFacts(
-            container="mov,mp4,m4a,3gp,3g2,mj2",
-            duration_seconds=float(os.environ["BENCH_SECONDS"]),
-            size_bytes=source.stat().st_size,
-            sha256="",
-            video=VideoFacts(
-                index=0,
-                codec="h264",
-                width=1280,
-                height=720,
-                rotation=0,
-                frame_rate=30.0,
-                pix_fmt="yuv420p",
-                hdr=False,
-                variable_frame_rate=False,
-            ),
-            audio=AudioFacts(index=1, codec="aac", channels=2, sample_rate=48000),
-        ),
+        source=facts(source, int(os.environ["BENCH_SECONDS"])),
         source_url=None,
         bucket=MediaBucket.from_environment(),
         reporter=Recorder(),
@@ -100,13 +114,14 @@ def task(source: Path) -> None:
 def measure(seconds: int) -> dict[str, float]:
     """CPU seconds of each way, over all rounds."""
     os.environ["BENCH_SECONDS"] = str(seconds)
+    planned = plan(seconds)
     with tempfile.TemporaryDirectory() as name, storage() as bucket:
         source = make_source(Path(name) / "source.mp4", seconds)
         bucket.upload_file(str(source), "media", f"sources/{JOB_ID}/source")
         ways = {
             "media task": [sys.executable, "-m", "tests.load.bench_media", "task", str(source)],
-            "one command by hand": shell(by_hand(source, folder(name, "one"))),
-            "a command for each output": shell(one_by_one(source, folder(name, "each"))),
+            "one command by hand": shell(by_hand(source, folder(name, "one"), planned)),
+            "a command for each output": shell(one_by_one(source, folder(name, "each"), planned)),
         }
         spent = dict.fromkeys(ways, 0.0)
         for _ in range(ROUNDS):
@@ -123,7 +138,10 @@ def folder(parent: str, name: str) -> Path:
 
 
 def shell(commands: list[str]) -> list[str]:
-    lines = (shlex.join(["ffmpeg", "-nostdin", "-v", "error", "-y", *command.split()]) for command in commands)
+    lines = (
+        shlex.join([ffmpeg_command.executable(), "-nostdin", "-v", "error", "-y", *command.split()])
+        for command in commands
+    )
     return ["sh", "-c", " && ".join(lines)]
 
 
@@ -145,7 +163,7 @@ def make_source(path: Path, seconds: int) -> Path:
     tone = f"sine=frequency=440:sample_rate=48000:duration={seconds}"
     arguments = ["-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-ac", "2", "-c:v", "libx264"]
     arguments += ["-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)]
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True, timeout=600)
+    subprocess.run([ffmpeg_command.executable(), "-nostdin", "-v", "error", "-y", *arguments], check=True, timeout=600)
     return path
 
 

@@ -249,7 +249,7 @@ def test_sound_that_starts_late_keeps_its_place(bucket: MediaBucket, tmp_path: P
     samples = decoded(validated(job(bucket, late)))
 
     assert np.argmax(np.abs(samples) > 1000) / speech_recognition.SAMPLE_RATE == pytest.approx(4.1, abs=0.2)
-    assert len(samples) / speech_recognition.SAMPLE_RATE == pytest.approx(8, abs=0.1)
+    assert len(samples) / speech_recognition.SAMPLE_RATE == pytest.approx(9, abs=0.1)
 
 
 def test_a_model_that_is_not_there_is_named_with_its_cure(bucket: MediaBucket, tmp_path: Path) -> None:
