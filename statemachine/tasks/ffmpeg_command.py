@@ -11,6 +11,7 @@ from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[attr-defined]
 from mediajobs.media.encoding import AudioEncoding
 from mediajobs.media.ladder import KEYFRAME_SECONDS, Rendition, TranscodePlan
 from mediajobs.media.outputs import HLS_AUDIO
+from statemachine.tasks import limits
 
 PICTURES, SAMPLES, PROGRESS = "pictures", "samples", "progress"  # names of its pipes, beside those of the outputs
 AUDIO_FILE = "audio.mp3"  # a file and no pipe, because its header is written last
@@ -26,6 +27,7 @@ X264: dict[str, str | int] = {
     "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})",
     "sc_threshold": 0,
     "g": 9999,
+    "threads": limits.ENCODER_THREADS,
 }
 
 
@@ -131,6 +133,7 @@ def _rate_control(index: int, rendition: Rendition) -> dict[str, int]:
         f"maxrate:v:{index}": control.max_bitrate,
         f"bufsize:v:{index}": control.buffer_bits,
         f"rc-lookahead:v:{index}": control.lookahead,
+        f"bf:v:{index}": control.b_frames,
     }
 
 

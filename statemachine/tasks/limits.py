@@ -15,6 +15,9 @@ READ_SECONDS = 30  # longest time that the source's storage may be silent
 STALL_SECONDS = 120  # longest time without anything from a child
 SOURCE_URL_SECONDS = 24 * 3600  # a presigned URL is valid for longer than the longest transcode takes
 
+# Of each rendition's encoder. x264 alone would take 1.5 for every core that it sees, and memory for each.
+ENCODER_THREADS = min(6, (os.cpu_count() or 1) * 3 // 2)
+
 # Limits the address space, not the memory in use: every thread reserves some.
 MEMORY_BYTES = 6 * GIB + (os.cpu_count() or 1) * GIB // 2
 

@@ -54,7 +54,7 @@ def x264(planned: TranscodePlan, index: int | None = None) -> str:
             words.append(
                 f"-crf{at} {control.crf} -maxrate{at} {control.max_bitrate} -bufsize{at} {control.buffer_bits}"
             )
-            words.append(f"-rc-lookahead{at} {control.lookahead}")
+            words.append(f"-rc-lookahead{at} {control.lookahead} -bf{at} {control.b_frames}")
     return " ".join(words)
 
 

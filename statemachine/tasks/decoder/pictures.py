@@ -105,20 +105,19 @@ class _RawVideo:
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._frame: Any = None
-        self._bytes = b""
+        self._planes: list[Any] = []
 
     def add(self, _slot: int, frame: Any) -> None:
         if frame is not self._frame:
-            self._frame, self._bytes = frame, b"".join(map(_plane, frame.planes))
-        self._output.write(self._bytes)
+            self._frame, self._planes = frame, [_samples(plane) for plane in frame.planes]
+        for plane in self._planes:
+            self._output.write(plane)
 
     def finish(self) -> None:
         self._output.close()
 
 
-def _plane(plane: Any) -> bytes:
-    """The samples of a plane, without what fills its lines up."""
-    if plane.line_size == plane.width:
-        return bytes(plane)
+def _samples(plane: Any) -> Any:
+    """A plane's samples without what fills its lines up; no copy where nothing does."""
     lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return lines[:, : plane.width].tobytes()
+    return np.ascontiguousarray(lines[:, : plane.width]).data

@@ -9,8 +9,8 @@ from mediajobs.media.renditions import Rung
 from mediajobs.media.source import AudioFacts, VideoFacts
 
 _FAST_RATE, _FAST_SHARE = 30, 1.5  # Hz; a rendition that is faster may have so many more bits
-_LARGE_SHORT_SIDE = 1440  # pixels, from which on pictures wait for the encoder in smaller numbers
-_LARGE_LOOKAHEAD = 12
+_LARGE_SHORT_SIDE = 1440  # pixels, from which on fewer pictures wait for the encoder: each takes up to 12 MB
+_LARGE_LOOKAHEAD, _LARGE_B_FRAMES = 12, 3
 _H264_SHARE = 0.95
 # How many bits H.264 needs for one of another codec. Measured: see docs/benchmarks.md.
 _BITS_FOR = {"hevc": 1.7, "vp9": 1.5, "av1": 2.0, "vvc": 2.4, "vp8": 1.0, "mpeg4": 0.8, "mpeg2video": 0.6, "mjpeg": 0.4}
@@ -24,22 +24,25 @@ _MP3_BITRATES = (32_000, 40_000, 48_000, 56_000, 64_000, 80_000, 96_000, 112_000
 
 @dataclass(frozen=True)
 class Encoder:
-    """x264's preset, its constant rate factor, how many pictures it looks ahead, and further options."""
+    """x264's preset, its constant rate factor, how many pictures it looks ahead and how many B-frames it puts in a row,
+    and further options."""
 
     preset: str
     crf: int
     lookahead: int
+    b_frames: int
     options: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RateControl:
-    """`max_bitrate` in bit/s over a buffer of `buffer_bits`; `lookahead` in pictures."""
+    """`max_bitrate` in bit/s over a buffer of `buffer_bits`; `lookahead` and `b_frames` in pictures."""
 
     crf: int
     max_bitrate: int
     buffer_bits: int
     lookahead: int
+    b_frames: int
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,12 @@ class AudioEncoding:
 
 # Psychovisual optimisation (psy) looks like more detail to people, and like noise to SSIM and VMAF: measured without.
 ENCODERS: dict[Quality, Encoder] = {
-    "fast": Encoder("veryfast", 25, 20, {"trellis": 1, "aq-mode": 2, "bf": 5}),
+    "fast": Encoder("veryfast", 25, 20, 5, {"trellis": 1, "aq-mode": 2}),
     "balanced": Encoder(
-        "veryfast", 25, 30, {"trellis": 1, "aq-mode": 2, "bf": 5, "x264-params": "psy=0:weightp=2:subme=7"}
+        "veryfast", 25, 30, 5, {"trellis": 1, "aq-mode": 2, "psy": 0, "x264-params": "subme=7:weightp=2"}
     ),
-    "small": Encoder("slow", 26, 40, {"aq-mode": 2, "bf": 6, "x264-params": "psy=0"}),
+    # With more than 4 reference frames 1080p needs a level that not everything plays.
+    "small": Encoder("slow", 25, 40, 6, {"aq-mode": 2, "psy": 0, "refs": 4}),
 }
 
 
@@ -75,6 +79,7 @@ def rate_control(
         max_bitrate=int(rate),
         buffer_bits=int(min(_LADDER_BUFFER_SECONDS * allowed, _BUFFER_SECONDS * rate)),
         lookahead=min(encoder.lookahead, _LARGE_LOOKAHEAD if is_large else encoder.lookahead),
+        b_frames=min(encoder.b_frames, _LARGE_B_FRAMES if is_large else encoder.b_frames),
     )
 
 
