@@ -17,6 +17,9 @@ def decoder_of(stream: Any, *, threads: int) -> Any:
     context = stream.codec_context
     if stream.metadata.get("alpha_mode") == "1" and context.name in _WITH_ALPHA:
         context = av.CodecContext.create(_WITH_ALPHA[context.name], "r")
+    aspect = stream.sample_aspect_ratio if stream.type == "video" else None
+    if aspect and not context.sample_aspect_ratio:  # many codecs leave it to the container
+        context.sample_aspect_ratio = aspect
     context.options = {"max_pixels": str(MAX_PIXELS)}
     context.thread_count = threads
     context.thread_type = "AUTO"

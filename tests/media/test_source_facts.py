@@ -1,0 +1,25 @@
+"""Facts about sources whose container tells less, or something else, than it seems to."""
+
+from pathlib import Path
+
+import pytest
+
+from mediajobs.media.source import SourceFacts
+from mediajobs.storage.bucket_store import MediaBucket
+from tests.support import media_samples, task_context
+
+SMALL = "160x120"
+
+
+def facts_of(bucket: MediaBucket, path: Path) -> SourceFacts:
+    source = task_context.validated(task_context.job(bucket, path)).source
+    assert source is not None
+    return source
+
+
+def test_the_container_tells_the_aspect_where_the_codec_does_not(bucket: MediaBucket, tmp_path: Path) -> None:
+    path = tmp_path / "wide.mkv"
+    media_samples.ffmpeg(*media_samples.picture(SMALL, 1), "-vf", "setsar=3/2", "-c:v", "ffv1", path)
+    video = facts_of(bucket, path).video
+    assert video is not None
+    assert (video.width, video.height) == (240, 120)
