@@ -23,3 +23,20 @@ def test_the_container_tells_the_aspect_where_the_codec_does_not(bucket: MediaBu
     video = facts_of(bucket, path).video
     assert video is not None
     assert (video.width, video.height) == (240, 120)
+
+
+def test_an_asf_stream_that_starts_late_ends_with_its_file(bucket: MediaBucket, tmp_path: Path) -> None:
+    """ASF states one duration for all."""
+    path = tmp_path / "late.wmv"
+    media_samples.ffmpeg(
+        *media_samples.picture(SMALL, 4),
+        "-itsoffset",
+        "2",
+        *media_samples.sound(2),
+        "-c:v",
+        "wmv2",
+        "-c:a",
+        "wmav2",
+        path,
+    )
+    assert facts_of(bucket, path).duration_seconds == pytest.approx(4, abs=0.1)

@@ -261,6 +261,8 @@ def _description(stream: Any) -> StreamScan:
 
 def _stated_end(stream: Any, clock: str) -> float | None:
     """When this stream ends by the container's clock, in seconds: MP4 and others have a field, Matroska a tag."""
+    if stream.duration is not None and stream.container.format.name == "asf":  # that of the file
+        return float(stream.duration * stream.time_base)
     if stream.duration is not None:
         return source_reader.seconds(stream.start_time, stream.time_base) + float(stream.duration * stream.time_base)
     parts = clock.split(":")
