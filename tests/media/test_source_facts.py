@@ -40,3 +40,28 @@ def test_an_asf_stream_that_starts_late_ends_with_its_file(bucket: MediaBucket, 
         path,
     )
     assert facts_of(bucket, path).duration_seconds == pytest.approx(4, abs=0.1)
+
+
+def test_a_last_picture_without_a_duration_has_the_usual_one(bucket: MediaBucket, tmp_path: Path) -> None:
+    path = tmp_path / "slow.wmv"
+    media_samples.ffmpeg(*media_samples.picture(SMALL, 4, "2"), "-c:v", "wmv2", path)
+    assert facts_of(bucket, path).duration_seconds == pytest.approx(4, abs=0.05)
+
+
+def test_a_still_before_reordered_pictures_does_not_lengthen_the_source(bucket: MediaBucket, tmp_path: Path) -> None:
+    """In MP4 a picture's duration is that until the next one is decoded, which is not the next one shown."""
+    path = tmp_path / "still.mp4"
+    still = [
+        "-vf",
+        "select='not(between(t,1.1,3.5))'",
+        "-vsync",
+        "vfr",
+        "-c:v",
+        "libx264",
+        "-bf",
+        "3",
+        "-b_strategy",
+        "0",
+    ]
+    media_samples.ffmpeg(*media_samples.picture(SMALL, 4, "10"), *still, path)
+    assert facts_of(bucket, path).duration_seconds == pytest.approx(4, abs=0.05)

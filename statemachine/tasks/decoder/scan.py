@@ -160,6 +160,7 @@ class _VideoProbe(_Probe):
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
         self._times = array("d")
+        self._is_reordered = False
         self._nominal = stream.average_rate or stream.base_rate
         self._left = SAMPLE_FRAMES  # pictures of the row that is looked at
         self._gap, self._next_row = _FIRST_GAP_SECONDS, _FIRST_GAP_SECONDS
@@ -167,13 +168,29 @@ class _VideoProbe(_Probe):
 
     def finish(self) -> StreamScan:
         found = super().finish()
+        found.end = self._end()
         rate, found.variable_frame_rate = motion_rate(np.frombuffer(self._times), self._nominal)
         found.frame_rate = rate.as_integer_ratio()
         found.interlaced = self._combing.is_interlaced()
         return found
 
+    def _end(self) -> float:
+        """When the last picture ends.
+
+        It has the usual duration where its packet states none. Where pictures are shown in another order than they are
+        decoded, a stated one may be that until the next is decoded, so it counts only as far as the stream's end does.
+        """
+        times, found = np.unique(np.frombuffer(self._times)), self.found
+        if len(times) < 2:
+            return found.end
+        usual_end = float(times[-1] + np.median(np.diff(times)))
+        if found.end <= times[-1]:
+            return usual_end
+        return min(found.end, max(usual_end, found.stated_end or 0.0)) if self._is_reordered else found.end
+
     def _follow(self, packet: Any, time: float | None) -> None:
         if time is not None:
+            self._is_reordered |= bool(self._times) and time < self._times[-1]
             self._times.append(time)
         if self._left <= 0 and packet.is_keyframe and time is not None and time >= self._next_row:
             self._left, self._gap = SAMPLE_FRAMES, 2 * self._gap
