@@ -65,3 +65,13 @@ def test_a_still_before_reordered_pictures_does_not_lengthen_the_source(bucket: 
     ]
     media_samples.ffmpeg(*media_samples.picture(SMALL, 4, "10"), *still, path)
     assert facts_of(bucket, path).duration_seconds == pytest.approx(4, abs=0.05)
+
+
+def test_slow_reordered_pictures_of_matroska_are_no_jump(bucket: MediaBucket, tmp_path: Path) -> None:
+    """Its first packets have no decode times."""
+    path = tmp_path / "slow.mkv"
+    slow = ["-c:v", "libx264", "-bf", "2", "-b_strategy", "0"]
+    media_samples.ffmpeg(*media_samples.picture(SMALL, 6, "2"), *slow, path)
+    facts = facts_of(bucket, path)
+    assert facts.jumps == 0
+    assert facts.duration_seconds == pytest.approx(6, abs=0.05)

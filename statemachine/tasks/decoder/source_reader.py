@@ -108,13 +108,12 @@ class Clock:
 
 
 def _place(packet: Any, timeline: Timeline) -> None:
-    time = packet.dts if packet.dts is not None else packet.pts
-    if time is None:
+    shown_at = packet.pts if packet.pts is not None else packet.dts
+    if shown_at is None:
         return
     base = packet.time_base
-    shown_at = packet.pts if packet.pts is not None else time
-    duration = seconds(packet.duration, base)
-    offset = timeline.offset(packet.stream_index, seconds(time, base), seconds(shown_at, base), duration)
+    decoded_at = None if packet.dts is None else seconds(packet.dts, base)
+    offset = timeline.offset(packet.stream_index, decoded_at, seconds(shown_at, base), seconds(packet.duration, base))
     if offset:
         ticks = round(Fraction(offset) / base)
         packet.dts = None if packet.dts is None else packet.dts + ticks

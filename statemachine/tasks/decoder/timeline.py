@@ -5,6 +5,7 @@ BROADCAST_GAP_SECONDS = 10.0
 # Elsewhere nothing at all for some minutes may be meant: a paused recording, a picture that stands still.
 OTHER_GAP_SECONDS = 600.0
 BACKWARD_SECONDS = 0.5  # decode times never go back, but for rounding
+REORDERED_SECONDS = 10.0  # presentation times do, where pictures refer to later ones
 ADJACENT_SECONDS = 1.0  # a packet this close to the one before certainly continues it
 
 
@@ -24,16 +25,17 @@ class Timeline:
         self._latest: dict[int, float] = {}  # when the latest packet of each stream is decoded
         self._is_empty = True
 
-    def offset(self, stream: int, decoded_at: float, shown_at: float, duration: float) -> float:
-        """Seconds to add to the timestamps of a packet."""
-        offset = self._known_offset(stream, decoded_at)
+    def offset(self, stream: int, decoded_at: float | None, shown_at: float, duration: float) -> float:
+        """Seconds to add to the timestamps of a packet. Some containers do not tell when it is decoded."""
+        offset = self._reordered_offset(shown_at) if decoded_at is None else self._known_offset(stream, decoded_at)
         if offset is None:
             self.jumps += 1
             offset = self.end - shown_at
             self._offsets = [offset, self._offsets[0]]
         end = shown_at + offset + duration
         self.end = end if self._is_empty else max(self.end, end)
-        self._latest[stream] = decoded_at + offset
+        if decoded_at is not None:
+            self._latest[stream] = decoded_at + offset
         self._is_empty = False
         return offset
 
@@ -45,5 +47,12 @@ class Timeline:
                     return offset
         moved = time + self._offsets[0]
         goes_back = latest is not None and moved < latest - BACKWARD_SECONDS
-        leaps = not self._is_empty and moved > self.end + self._gap_seconds
-        return None if goes_back or leaps else self._offsets[0]
+        return None if goes_back or self._leaps(moved) else self._offsets[0]
+
+    def _reordered_offset(self, shown_at: float) -> float | None:
+        moved = shown_at + self._offsets[0]
+        goes_back = not self._is_empty and moved < self.end - REORDERED_SECONDS
+        return None if goes_back or self._leaps(moved) else self._offsets[0]
+
+    def _leaps(self, time: float) -> bool:
+        return not self._is_empty and time > self.end + self._gap_seconds
