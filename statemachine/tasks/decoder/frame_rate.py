@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 DEFAULT_RATE = Fraction(25)
 _LARGEST_RATE = 60
-_STANDARD_RATES = tuple(
-    Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
+_STANDARD_RATES = tuple(  # and what is left of them where every second picture is dropped, or three of four
+    Fraction(rate) / part
+    for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
+    for part in (1, 2, 4)
 )
 _RUN = 4  # intervals whose mean counts, so that single times that are late or early hardly do
-_RARE_RUNS, _RARE_SHARE = 8, 0.01  # as many faster runs are taken for mistakes
+_RARE_RUNS, _RARE_SHARE = 8, 0.01  # as many faster runs are taken for mistakes,
+_FEW_RUNS_SHARE = 0.25  # but at most this share where there are few
 _TOLERANCE = 0.01  # of an exact rate
 _LOOSE_TOLERANCE = 0.06  # of a rate that was found among uneven intervals
 _EVEN_SHARE = 0.95  # of the intervals, where the rate is constant
@@ -31,19 +34,26 @@ def motion_rate(times: NDArray[np.float64], nominal: Fraction | None) -> tuple[F
     if nominal and _share(intervals, 1 / float(nominal)) >= _EVEN_SHARE:
         return _limited(nominal), False
     shortest = _shortest_lasting(intervals)
-    is_even = _share(intervals, shortest) >= _EVEN_SHARE
-    return _limited(_standard(1 / shortest, _TOLERANCE if is_even else _LOOSE_TOLERANCE)), not is_even
+    if _share(intervals, shortest) < _EVEN_SHARE:
+        return _limited(_standard(1 / shortest, _LOOSE_TOLERANCE)), True
+    mean = float(intervals[_is_near(intervals, shortest)].mean())  # of times in whole milliseconds
+    return _limited(_standard(1 / mean, _TOLERANCE)), False
 
 
 def _share(intervals: NDArray[np.float64], interval: float) -> float:
-    """The share of the intervals that are this one, but for times in whole milliseconds."""
-    return float(np.mean(np.abs(intervals - interval) <= 0.0015 + interval * _TOLERANCE))
+    return float(np.mean(_is_near(intervals, interval)))
+
+
+def _is_near(intervals: NDArray[np.float64], interval: float) -> NDArray[np.bool_]:
+    """Which intervals are this one, but for times in whole milliseconds."""
+    return np.asarray(np.abs(intervals - interval) <= 0.0015 + interval * _TOLERANCE)
 
 
 def _shortest_lasting(intervals: NDArray[np.float64]) -> float:
     run = min(_RUN, len(intervals))
     means = np.sort(np.convolve(intervals, np.full(run, 1 / run), mode="valid"))
-    return float(means[min(len(means) // 2, max(_RARE_RUNS, int(len(means) * _RARE_SHARE)))])
+    rare = max(min(_RARE_RUNS, int(len(means) * _FEW_RUNS_SHARE)), int(len(means) * _RARE_SHARE))
+    return float(means[rare])
 
 
 def _standard(rate: float, tolerance: float) -> Fraction:
@@ -56,5 +66,5 @@ def _standard(rate: float, tolerance: float) -> Fraction:
 
 def _limited(rate: Fraction) -> Fraction:
     """A rate of 1 to 60 Hz: of a faster one every second picture, or every third."""
-    exact = rate.limit_denominator(1001)
-    return max(Fraction(1), exact / max(1, math.ceil(exact / _LARGEST_RATE)))
+    kept = rate / max(1, math.ceil(rate / _LARGEST_RATE))
+    return max(Fraction(1), kept.limit_denominator(1001))
