@@ -44,7 +44,7 @@ def detail(luma: NDArray[np.uint8]) -> float:
     Less counts what is alike along rows or columns, such as bars, and what differs within blocks more than between
     them, such as noise.
     """
-    step = max(1, max(luma.shape) // _BLOCKS)
+    step = max(1, min(max(luma.shape) // _BLOCKS, *luma.shape))
     rows, columns = luma.shape[0] // step, luma.shape[1] // step
     cut = luma[: rows * step, : columns * step].reshape(rows, step, columns, step).astype(np.float32)
     blocks = cut.mean(axis=(1, 3), dtype=np.float64)
