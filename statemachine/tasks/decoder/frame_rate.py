@@ -17,6 +17,7 @@ _RUN = 4  # intervals whose mean counts, so that single times that are late or e
 _RARE_RUNS, _RARE_SHARE = 8, 0.01  # as many faster runs are taken for mistakes,
 _FEW_RUNS_SHARE = 0.25  # but at most this share where there are few
 _TOLERANCE = 0.01  # of an exact rate
+_STATED_TOLERANCE = 0.002  # of a container's rate, which may be an average
 _LOOSE_TOLERANCE = 0.06  # of a rate that was found among uneven intervals
 _EVEN_SHARE = 0.95  # of the intervals, where the rate is constant
 
@@ -31,13 +32,12 @@ def motion_rate(times: NDArray[np.float64], nominal: Fraction | None) -> tuple[F
     intervals = intervals[intervals > 0.0005]
     if not len(intervals):
         return _limited(nominal or DEFAULT_RATE), False
-    if nominal and _share(intervals, 1 / float(nominal)) >= _EVEN_SHARE:
-        return _limited(nominal), False
     shortest = _shortest_lasting(intervals)
     if _share(intervals, shortest) < _EVEN_SHARE:
         return _limited(_standard(1 / shortest, _LOOSE_TOLERANCE)), True
-    mean = float(intervals[_is_near(intervals, shortest)].mean())  # of times in whole milliseconds
-    return _limited(_standard(1 / mean, _TOLERANCE)), False
+    rate = 1 / float(intervals[_is_near(intervals, shortest)].mean())  # of times in whole milliseconds
+    is_stated = nominal is not None and abs(nominal / Fraction(rate) - 1) <= _STATED_TOLERANCE
+    return _limited(nominal if nominal and is_stated else _standard(rate, _TOLERANCE)), False
 
 
 def _share(intervals: NDArray[np.float64], interval: float) -> float:
@@ -50,7 +50,7 @@ def _is_near(intervals: NDArray[np.float64], interval: float) -> NDArray[np.bool
 
 
 def _shortest_lasting(intervals: NDArray[np.float64]) -> float:
-    run = min(_RUN, len(intervals))
+    run = min(_RUN, max(1, len(intervals) // _RUN))
     means = np.sort(np.convolve(intervals, np.full(run, 1 / run), mode="valid"))
     rare = max(min(_RARE_RUNS, int(len(means) * _FEW_RUNS_SHARE)), int(len(means) * _RARE_SHARE))
     return float(means[rare])

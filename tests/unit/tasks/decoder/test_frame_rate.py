@@ -42,6 +42,16 @@ def test_a_short_recording_with_one_still_has_the_rate_of_its_motion(rate: Fract
     assert rate_of(times, Fraction(2))[0] == rate
 
 
+def test_nine_pictures_with_a_still_have_the_rate_of_their_motion() -> None:
+    assert rate_of([0, 0.2, 0.4, 0.6, 0.8, 1.6, 1.8, 2.0, 2.2], Fraction(375, 100)) == (Fraction(5), True)
+
+
+def test_an_average_that_the_container_states_is_not_the_rate() -> None:
+    """As in a fragmented MP4 whose picture begins late."""
+    times = steady(Fraction(24_000, 1001), 3)
+    assert rate_of(times, Fraction(24.1485).limit_denominator(1001)) == (Fraction(24_000, 1001), False)
+
+
 def test_dropped_pictures_leave_the_rate() -> None:
     times = [time for number, time in enumerate(steady(30, 20)) if number % 7]
     assert rate_of(times, Fraction(26)) == (Fraction(30), True)
