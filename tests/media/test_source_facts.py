@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mediajobs.media.options import Options
 from mediajobs.media.source import SourceFacts
 from mediajobs.storage.bucket_store import MediaBucket
 from tests.support import media_samples, task_context
@@ -75,3 +76,10 @@ def test_slow_reordered_pictures_of_matroska_are_no_jump(bucket: MediaBucket, tm
     facts = facts_of(bucket, path)
     assert facts.jumps == 0
     assert facts.duration_seconds == pytest.approx(6, abs=0.05)
+
+
+def test_slow_pictures_without_durations_are_all_read(bucket: MediaBucket, tmp_path: Path) -> None:
+    path = tmp_path / "slow.wmv"
+    media_samples.ffmpeg(*media_samples.picture(SMALL, 6, "1/2"), "-c:v", "wmv2", path)
+    run = task_context.run_media(bucket, path, Options(renditions=["240p"]))
+    assert run.outputs["240p"].duration_seconds == pytest.approx(6, abs=0.1)

@@ -26,6 +26,7 @@ INPUT_OPTIONS = {
 }
 TOLERANCE_SECONDS = 1.0  # by which a second reading may end earlier than the first
 _LEAST_DECODED = 0.4  # of the packets after the first frame; one with two fields may come as two packets
+_LONGEST_INTERVAL_SECONDS = 10.0  # of packets that have no duration
 _BROADCAST_FORMATS = {"mpegts", "mpeg", "ogg", "flv", "rm"}
 
 
@@ -76,17 +77,23 @@ class Clock:
         self.stream: Any = container.streams[stream]
         self._container, self._followed = container, followed
         self._start, self._expected_end = start, end
-        self._end = 0.0
+        self._end = self._latest = 0.0
         self._packets = self._frames = 0  # since the first frame
 
     def packets(self) -> Iterator[Any]:
         for packet in packets(self._container, {self.stream.index, *self._followed}, timeline_of(self._container)):
             if packet.stream_index == self.stream.index:
-                shown_at = packet.pts if packet.pts is not None else packet.dts
-                end = seconds(shown_at, packet.time_base) + seconds(packet.duration, packet.time_base)
-                self._end = max(self._end, end - self._start)
-                self._packets += bool(self._frames)
+                self._follow(packet)
                 yield packet
+
+    def _follow(self, packet: Any) -> None:
+        """A packet without a duration lasts as long as the one before it did."""
+        shown_at = packet.pts if packet.pts is not None else packet.dts
+        time = seconds(shown_at, packet.time_base) - self._start
+        interval = min(max(0.0, time - self._latest), _LONGEST_INTERVAL_SECONDS)
+        self._latest = max(self._latest, time)
+        self._end = max(self._end, time + (seconds(packet.duration, packet.time_base) or interval))
+        self._packets += bool(self._frames)
 
     def time_of(self, frame: Any, default: float) -> float:
         """Seconds from the start of the source; `default` where the frame has no timestamp."""
