@@ -193,7 +193,7 @@ class _Judge:
         return abs(rate / expected - 1) < 0.002
 
     def _level_problems(self) -> Iterator[str]:
-        gray, white = np.percentile(self._pictures, 10), self._pictures.max()
+        gray, white = np.percentile(self._pictures, 10, method="lower"), self._pictures.max()
         if abs(gray - _GRAY) > _LEVEL_TOLERANCE or abs(white - _WHITE) > _LEVEL_TOLERANCE:
             yield f"240p: gray is {gray:.0f}, white is {white:.0f}"
 

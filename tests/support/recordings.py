@@ -149,7 +149,7 @@ _TRACK_OPTIONS = {
     "commentary": ("-disposition:a:{}", "comment"),
     "empty sound": ("-bsf:a:{}", "noise=drop=1"),
 }
-_PACKET_SAMPLES = 1152
+_PACKET_SAMPLES, _WMA_SAMPLES = 1152, 2048
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,8 @@ class Recording:
     def packet_seconds(self) -> float:
         """Of the sound: by this a coder moves its start, and not every container can tell."""
         is_exact = self.audio is None or self.audio.startswith(("pcm", "adpcm", "flac", "alac"))
-        return 0.0 if is_exact else _PACKET_SAMPLES / min(part.sample_rate for part in self.parts)
+        samples = _WMA_SAMPLES if self.audio == "wmav2" else _PACKET_SAMPLES
+        return 0.0 if is_exact else samples / min(part.sample_rate for part in self.parts)
 
     @property
     def blur(self) -> float:
@@ -337,16 +338,16 @@ class _Dice:
     ) -> Part:
         sizes = _SIZES + (_ODD_SIZES if "odd" in codec.features and not join else ())
         width, height = self._rng.choice(sizes if not interlaced else ((160, 120), (320, 240), (192, 160)))
-        frames = max(2, round(self._rng.uniform(2.2, 5.0) * rate))
+        frames = max(2, round(self._rng.uniform(2.0, 4.0) * rate))
         picture = sound = float(frames / rate)
         picture_start = sound_start = 0.0
         if "offsets" in container.features and not join and container.video and audio:
-            late = self._rng.choice((0.0, 0.0, 0.3, 1.0, self._rng.uniform(0, 3)))
+            late = min(picture / 2, self._rng.choice((0.0, 0.0, 0.3, 1.0, self._rng.uniform(0, 3))))
             in_frames = round(late * rate) / float(rate)
             picture_start, sound_start = self._rng.choice(((in_frames, 0.0), (0.0, round(late, 3))))
             sound = max(0.5, picture + picture_start - sound_start)
         if container.video and audio and not join and self._one_in(0.3):
-            sound = max(0.5, sound + self._rng.choice((-1.0, -0.4, 1.0, 4.0, 12.0)))
+            sound = max(0.5, sound + self._rng.choice((-1.0, -0.4, 1.0, 4.0, 9.0)))
         channels, sample_rate = self._sound(container, audio)
         both_start = max(picture_start, sound_start) if audio and container.video else 0.0
         both_end = min(picture_start + picture, sound_start + sound) if audio and container.video else picture
@@ -385,7 +386,7 @@ class _Dice:
         if recording.video and "vfr" in has and not recording.interlaced and recording.rate > 2:
             if quiet and self._one_in(0.25):
                 changes["still"] = quiet
-            elif self._one_in(0.15):
+            elif recording.rate > 20 and self._one_in(0.15):
                 changes["dropped"] = self._rng.choice((0.1, 0.5))
         if recording.audio and "gaps" in has and quiet and self._one_in(0.25):
             changes["muted"] = quiet
@@ -422,7 +423,8 @@ class _Dice:
 
 def _marks(start: float, end: float, picture_start: float, rate: Fraction | None) -> Iterator[float]:
     """One early and one late time at which there are picture and sound, each at the start of a frame."""
-    early, late = start + min(1.0, (end - start) / 3), max(end - 0.5, start + (end - start) * 0.6)
+    held = 1.01 / float(rate) if rate else 0.0  # the first picture is shown from the beginning, so it may not flash
+    early, late = start + max(held, min(1.0, (end - start) / 3)), max(end - 0.5, start + (end - start) * 0.6)
     apart = max(1.0, 2.5 / float(rate)) if rate else 1.0
     times = [early, late] if late - early > apart else [early]
     for time in times:
@@ -557,7 +559,7 @@ def _video_options(recording: Recording) -> list[str]:
     if recording.b_frames or recording.video in {"libx264", "mpeg4"}:
         options += ["-bf:v:0", str(recording.b_frames)]
     if recording.interlaced:
-        options += ["-flags:v", "+ilme+ildct", "-top", "1"]
+        options += ["-flags:v:0", "+ilme+ildct", "-top:v:0", "1"]
     if recording.full_range:
         options += ["-color_range", "pc"]
     return options
