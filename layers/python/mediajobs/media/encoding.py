@@ -10,7 +10,7 @@ from mediajobs.media.source import AudioFacts, VideoFacts
 
 _FAST_RATE, _FAST_SHARE = 30, 1.5  # Hz; a rendition that is faster may have so many more bits
 _LARGE_SHORT_SIDE = 1080  # pixels, from which on fewer pictures wait for the encoder: each takes 3 to 12 MB
-_LARGE_LOOKAHEAD, _LARGE_B_FRAMES = 10, 3
+_LARGE_LOOKAHEAD, _LARGE_B_FRAMES = 10, 3  # of 1080p; still larger ones look less far ahead
 _H264_SHARE = 0.95
 # How many bits H.264 needs for one of another codec. Measured: see docs/benchmarks.md.
 _BITS_FOR = {"hevc": 1.7, "vp9": 1.5, "av1": 2.0, "vvc": 2.4, "vp8": 1.0, "mpeg4": 0.8, "mpeg2video": 0.6, "mjpeg": 0.4}
@@ -82,7 +82,7 @@ def rate_control(
         crf=encoder.crf,
         max_bitrate=int(rate),
         buffer_bits=int(min(_LADDER_BUFFER_SECONDS * allowed, _BUFFER_SECONDS * rate)),
-        lookahead=min(encoder.lookahead, _LARGE_LOOKAHEAD if is_large else encoder.lookahead),
+        lookahead=_LARGE_LOOKAHEAD * _LARGE_SHORT_SIDE // rung.short_side if is_large else encoder.lookahead,
         b_frames=min(encoder.b_frames, _LARGE_B_FRAMES if is_large else encoder.b_frames),
         shares_pictures=is_large,
     )
