@@ -83,3 +83,13 @@ def test_slow_pictures_without_durations_are_all_read(bucket: MediaBucket, tmp_p
     media_samples.ffmpeg(*media_samples.picture(SMALL, 6, "1/2"), "-c:v", "wmv2", path)
     run = task_context.run_media(bucket, path, Options(renditions=["240p"]))
     assert run.outputs["240p"].duration_seconds == pytest.approx(6, abs=0.1)
+
+
+def test_what_an_edit_list_hides_is_not_part_of_the_source(bucket: MediaBucket, tmp_path: Path) -> None:
+    """As in a clip that was trimmed on a phone: it still holds everything since the keyframe before."""
+    path, trimmed = tmp_path / "whole.mp4", tmp_path / "trimmed.mp4"
+    media_samples.clip(path, SMALL, 6, options=["-g", "250"])
+    media_samples.ffmpeg("-ss", "3.52", "-i", path, "-c", "copy", trimmed)
+    facts = facts_of(bucket, trimmed)
+    assert facts.start_time == pytest.approx(0, abs=0.03)
+    assert facts.duration_seconds == pytest.approx(2.48, abs=0.08)

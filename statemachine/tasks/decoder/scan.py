@@ -116,6 +116,8 @@ class _Probe:
 
     def read(self, packet: Any) -> None:
         found, pts = self.found, packet.pts if packet.pts is not None else packet.dts
+        if packet.is_discard:  # an edit list hides it: decoded for what follows, never shown
+            pts = None
         found.packets += 1
         found.size_bytes += packet.size
         if pts is not None:
