@@ -238,8 +238,8 @@ class Recording:
 
     @property
     def blur(self) -> float:
-        """FFmpeg's demuxer moves the first whole picture after a cut to the beginning."""
-        return 1 / float(self.rate) if self.trimmed and self.video else 0.0
+        """FFmpeg's demuxer moves the first whole picture after a cut to the beginning; AVI has slots for pictures."""
+        return 1 / float(self.rate) if self.video and (self.trimmed or self.container == "avi") else 0.0
 
     @property
     def display_aspect(self) -> float:
