@@ -1,14 +1,12 @@
 """The task validate_video: stores the source, then reads all of it once and states its facts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from mediajobs.errors import JobError
 from mediajobs.media.manifests import JobWarning
 from mediajobs.media.source import SourceFacts
-from mediajobs.storage.bucket_store import MediaBucket
 from mediajobs.storage.streaming_upload_client import StoredObject
 from statemachine.tasks import decoder_process, file_signature, limits, store_source, stream_facts
 from statemachine.tasks.context import TaskContext
@@ -37,13 +35,8 @@ class Validation:
 def run(context: TaskContext) -> Validation:
     """Stores and validates the source. Raises JobError, whose code names what is wrong with the file, and Stopped."""
     stored = store_source.store(context)
-    numbers = count(1)
-
-    def check_passed() -> None:
-        context.reporter.update(**{TASK: 100 * next(numbers) / CHECK_COUNT})
-
     try:
-        validation = _examine(context.bucket, stored, check_passed)
+        validation = _examine(context, stored)
     except JobError as error:
         error.task = TASK
         raise
@@ -51,17 +44,21 @@ def run(context: TaskContext) -> Validation:
     return validation
 
 
-def _examine(bucket: MediaBucket, stored: StoredObject, check_passed: Callable[[], None]) -> Validation:
-    head = bucket.read_range(stored.key, 0, limits.SIGNATURE_BYTES)
+def _examine(context: TaskContext, stored: StoredObject) -> Validation:
+    def passed(checks: int) -> None:
+        context.reporter.update(**{TASK: 100 * checks / CHECK_COUNT})
+
+    head = context.bucket.read_range(stored.key, 0, limits.SIGNATURE_BYTES)
     file_signature.check(head)
-    check_passed()
-    found = decoder_process.scan(bucket.presigned_get(stored.key, expires=limits.SOURCE_URL_SECONDS))
-    check_passed()
+    passed(1)
+    url = context.bucket.presigned_get(stored.key, expires=limits.SOURCE_URL_SECONDS)
+    found = decoder_process.scan(url, tick=lambda: passed(1))  # raises Stopped where the job is cancelled meanwhile
+    passed(2)
     taken = _chosen(found["streams"])
-    check_passed()
+    passed(3)
     is_cut = file_signature.is_cut_matroska(head, stored.size_bytes)
     validation = _validation(found, taken, stored, is_cut=is_cut)
-    check_passed()
+    passed(4)
     return validation
 
 

@@ -22,7 +22,7 @@ from statemachine.tasks.decoder.frame_rate import motion_rate
 SAMPLE_FRAMES = 12  # pictures that are looked at in a row, for combing
 _FIRST_GAP_SECONDS = 5.0  # to the next such row; every gap is twice as long as the one before
 _COMBING_THRESHOLD = 1.4  # idet's own, 1.04, takes fine horizontal lines for combing
-_TICK_PACKETS = 1000
+_TICK_PACKETS = 100
 _PRIMING_SECONDS = 1.0  # before a stream's start it may have samples that are never heard
 _MAX_TRIED_PACKETS = 4000  # without a frame, after which a stream counts as undecodable
 _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -85,7 +85,7 @@ def write_scan(url: str, pipe: int) -> None:
 
 
 def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
-    """Raises JobError where the file is no media or cannot be read. `tick` is called every thousand packets."""
+    """Raises JobError where the file is no media or cannot be read. `tick` is called every hundred packets."""
     with source_reader.open_source(url) as container:
         probes = {probe.found.index: probe for probe in _probes(container)}
         timeline = source_reader.timeline_of(container)
