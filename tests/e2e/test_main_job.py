@@ -178,7 +178,7 @@ def test_a_browser_plays_it_to_the_last_frame_and_shows_the_captions(
     api: Api, done: dict[str, Any], files: dict[str, Path], tmp_path: Path
 ) -> None:
     playback = hls_player.play(f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}", tmp_path)
-    assert playback.of("error") == []
+    assert playback.errors == []
     seconds = done["source"]["duration_seconds"]
     assert playback.end["time"] == pytest.approx(seconds, abs=0.1)
     assert playback.end["lastFrame"] == pytest.approx(seconds, abs=0.2)

@@ -82,7 +82,7 @@ def test_a_film_plays_to_its_last_frame_with_captions(
     files = published([rendition, sound], captions)
     assert hls_rules.violations("http://x/master.m3u8", lambda uri: read(files, uri)) == []
     playback = hls_player.play("/master.m3u8", tmp_path, files=files)
-    assert playback.of("error") == []
+    assert playback.errors == []
     assert playback.end["time"] == pytest.approx(SECONDS, abs=0.1)
     assert playback.end["lastFrame"] == pytest.approx(SECONDS - 1 / FRAME_RATE, abs=0.5)
     (parsed,) = playback.of("parsed")
@@ -99,7 +99,7 @@ def test_a_film_plays_to_its_last_frame_with_captions(
 def test_a_podcast_plays_to_its_end_with_captions(sound: tuple[Output, bytes], tmp_path: Path) -> None:
     files = published([sound], Captions("de", "German"))
     playback = hls_player.play("/master.m3u8", tmp_path, files=files)
-    assert playback.of("error") == []
+    assert playback.errors == []
     assert playback.end["time"] == pytest.approx(SECONDS, abs=0.1)
     assert playback.end["tracks"] == [{"language": "de", "mode": "showing", "cues": 2}]
 

@@ -78,6 +78,11 @@ class Playback:
         return [event for event in self.events if event["event"] == name]
 
     @property
+    def errors(self) -> list[dict[str, Any]]:
+        """What went wrong, but for stalls: a busy machine plays more slowly than the time goes."""
+        return [event for event in self.of("error") if event["details"] != "bufferStalledError"]
+
+    @property
     def end(self) -> dict[str, Any]:
         """`time`, `duration` and `lastFrame` in seconds; `tracks`: language, mode and number of cues."""
         return self.of("ended")[0]
