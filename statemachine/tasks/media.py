@@ -56,7 +56,7 @@ class _Run:
 
     def make(self) -> TaskManifest:
         try:
-            with tempfile.TemporaryDirectory(prefix="mediajobs-") as folder:
+            with tempfile.TemporaryDirectory(prefix=f"mediajobs-{self._context.job_id}-") as folder:
                 if self._plan.outputs:
                     self._transcode(Path(folder))
                     self._publish(Path(folder))
