@@ -81,7 +81,7 @@ def _index_problems(recording: Recording, name: str, output: Output) -> Iterator
 
 
 def _is_near(seconds: float, recording: Recording, slack: float = 0.0) -> bool:
-    allowed = max(DURATION_SECONDS, slack, recording.blur)
+    allowed = max(DURATION_SECONDS, slack, recording.blur) + (recording.packet_seconds if recording.trimmed else 0)
     return abs(seconds - recording.duration) <= allowed + _allowance(recording)
 
 
@@ -168,7 +168,8 @@ class _Judge:
         yield from self._mark_problems(f"{name}: beeps", self._beeps(name), 0.0)
 
     def sync_problems(self) -> Iterator[str]:
-        allowed = max(SYNC_SECONDS, 0.5 / self._rate + 0.005) + self._recording.blur
+        off_grid = 0.5 / self._rate if self._recording.join else 0.0  # a part may begin between two pictures
+        allowed = max(SYNC_SECONDS, 0.5 / self._rate + 0.005) + self._recording.blur + off_grid
         for name in self.sounds:
             for flash, beep in zip(self._flashes(), self._beeps(name), strict=False):
                 if abs(flash - beep) > allowed:

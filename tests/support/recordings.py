@@ -238,8 +238,13 @@ class Recording:
 
     @property
     def blur(self) -> float:
-        """FFmpeg's demuxer moves the first whole picture after a cut to the beginning; AVI has slots for pictures."""
-        return 1 / float(self.rate) if self.video and (self.trimmed or self.container == "avi") else 0.0
+        """Seconds by which pictures may lie elsewhere.
+
+        FFmpeg's demuxer moves the first whole picture after a cut to the beginning, AVI has slots for pictures, and an
+        MP4 that is written without an edit list starts later by the pictures that are reordered.
+        """
+        frames = 2 if any("empty_moov" in option for option in self.muxing) else int(self.container == "avi")
+        return max(frames, bool(self.trimmed)) / float(self.rate) if self.video else 0.0
 
     @property
     def display_aspect(self) -> float:
@@ -427,7 +432,7 @@ def _marks(start: float, end: float, picture_start: float, rate: Fraction | None
     early, late = start + max(held, min(1.0, (end - start) / 3)), max(end - 0.5, start + (end - start) * 0.6)
     apart = max(1.0, 2.5 / float(rate)) if rate else 1.0
     times = [early, late] if late - early > apart else [early]
-    for time in times:
+    for time in (time for time in times if time + FLASH_SECONDS <= end):
         if rate is None:
             yield round(time, 3)
         else:
@@ -570,7 +575,7 @@ def _sound_input(recording: Recording, part: Part, folder: Path, number: int, tr
     if track != "sound":
         marks = [0.05, part.sound_seconds / 2]
     if part.channels > max(_LAYOUTS):
-        return _raw_sound(part, marks, folder / f"sound{number}.raw")
+        return _raw_sound(part, marks, folder / f"{track}{number}.raw")
     at_marks = "+".join(f"gte(t,{mark:.6f})*lt(t,{mark + BEEP_SECONDS:.6f})" for mark in marks)
     tone = f"0.8*sin(2*PI*1000*t)*({at_marks})"
     tones = [tone] * part.channels
