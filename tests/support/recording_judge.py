@@ -153,7 +153,7 @@ class _Judge:
         for stream in (video, *audio):
             if abs(float(stream["start_time"])) > _PRIMING_SECONDS:
                 yield f"240p: its {stream['codec_type']} starts at {stream['start_time']}"
-        if not _is_near(len(self._pictures) / self._rate, recording, 0.5 / self._rate):
+        if not _is_near(len(self._pictures) / self._rate, recording, DURATION_SECONDS + 0.5 / self._rate):
             yield f"240p: {len(self._pictures)} pictures, not {recording.duration * self._rate:.1f}"
         aspect = video["width"] / video["height"]
         if abs(aspect / recording.display_aspect - 1) > _ASPECT_TOLERANCE:

@@ -411,7 +411,7 @@ class _Dice:
             tracks += [track for track in ("commentary", "empty sound") if self._one_in(0.12)]
         if "cover" in has and self._one_in(0.1):
             tracks.append("cover")
-        elif "fragments" in has and self._one_in(0.3):
+        elif "fragments" in has and "empty sound" not in tracks and self._one_in(0.3):
             muxing = [
                 "-movflags",
                 self._rng.choice(("frag_keyframe+empty_moov", "frag_keyframe+delay_moov", "faststart")),
