@@ -352,7 +352,7 @@ class _Dice:
             picture_start, sound_start = self._rng.choice(((in_frames, 0.0), (0.0, round(late, 3))))
             sound = max(0.5, picture + picture_start - sound_start)
         if container.video and audio and not join and self._one_in(0.3):
-            sound = max(0.5, sound + self._rng.choice((-1.0, -0.4, 1.0, 4.0, 9.0)))
+            sound = max(0.6 * picture, sound + self._rng.choice((-1.0, -0.4, 1.0, 4.0, 9.0)))
         channels, sample_rate = self._sound(container, audio)
         both_start = max(picture_start, sound_start) if audio and container.video else 0.0
         both_end = min(picture_start + picture, sound_start + sound) if audio and container.video else picture
@@ -429,7 +429,10 @@ class _Dice:
 def _marks(start: float, end: float, picture_start: float, rate: Fraction | None) -> Iterator[float]:
     """One early and one late time at which there are picture and sound, each at the start of a frame."""
     held = 1.01 / float(rate) if rate else 0.0  # the first picture is shown from the beginning, so it may not flash
-    early, late = start + max(held, min(1.0, (end - start) / 3)), max(end - 0.5, start + (end - start) * 0.6)
+    early, late = (
+        max(picture_start + held, start + min(1.0, (end - start) / 3)),
+        max(end - 0.5, start + (end - start) * 0.6),
+    )
     apart = max(1.0, 2.5 / float(rate)) if rate else 1.0
     times = [early, late] if late - early > apart else [early]
     for time in (time for time in times if time + FLASH_SECONDS <= end):
