@@ -11,12 +11,10 @@ from mediajobs.errors import JobError
 from mediajobs.media.ladder import StoryboardPlan, TranscodePlan
 from mediajobs.media.source import SourceFacts
 from statemachine.tasks import limits, process_runner
-from statemachine.tasks.process_runner import Child, ProcessFailed
+from statemachine.tasks.process_runner import EXIT_NAMED_FAILURE, Child, ProcessFailed
 
-EXIT_FAILED = 3  # with a JobError as the last line of its standard error
 SCAN, PICTURES, SAMPLES, DECODED = "scan", "pictures", "samples", "decoded"
 _DECODERS = {SCAN, PICTURES, SAMPLES}
-THUMBNAIL_FILE, SHEET_FILE = "thumbnail.jpg", "storyboard-{number}.jpg"  # in the folder of `pictures`
 
 
 def scan(url: str, tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -101,7 +99,7 @@ def _command(request: Mapping[str, Any]) -> list[str]:
 
 
 def _named(failure: ProcessFailed) -> JobError:
-    if failure.returncode == EXIT_FAILED:
+    if failure.returncode == EXIT_NAMED_FAILURE:
         with contextlib.suppress(ValueError, KeyError, IndexError):
             named = json.loads(failure.stderr.splitlines()[-1])
             return JobError(named["code"], named["message"], retryable=named["retryable"])

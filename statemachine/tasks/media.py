@@ -17,7 +17,7 @@ from mediajobs.media.tasks import skipped_tasks
 from mediajobs.storage.object_keys import output_key, source_key
 from statemachine.tasks import ffmpeg_command, limits
 from statemachine.tasks.context import TaskContext
-from statemachine.tasks.decoder_process import SHEET_FILE, THUMBNAIL_FILE
+from statemachine.tasks.decoder import file_names
 from statemachine.tasks.ffmpeg_command import AUDIO_FILE
 from statemachine.tasks.played_upload import PlayedUpload
 from statemachine.tasks.position import UPLOAD, Marks, percents, tasks_of
@@ -86,7 +86,7 @@ class _Run:
         if self._plan.audio:
             steps.append(partial(self._audio, folder / AUDIO_FILE))
         if self._plan.thumbnail:
-            steps.append(partial(self._thumbnail, folder / THUMBNAIL_FILE, self._plan.thumbnail))
+            steps.append(partial(self._thumbnail, folder / file_names.THUMBNAIL, self._plan.thumbnail))
         if self._plan.storyboard:
             steps += [partial(self._sheet, folder, number, tiles) for number, tiles in _sheets(self._plan.storyboard)]
         for step in steps:
@@ -102,7 +102,7 @@ class _Run:
         return self._stored("thumbnail", path).model_copy(update={"width": size.width, "height": size.height})
 
     def _sheet(self, folder: Path, number: int, tiles: Tiles) -> Output:
-        stored = self._stored(sheet_name(number), folder / SHEET_FILE.format(number=number))
+        stored = self._stored(sheet_name(number), folder / file_names.SHEET.format(number=number))
         return stored.model_copy(update={"tiles": tiles})
 
     def _stored(self, name: str, path: Path) -> Output:

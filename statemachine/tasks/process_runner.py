@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from mediajobs.errors import JobError
 
 Reader = Callable[[bytes], None]
+EXIT_NAMED_FAILURE = 3  # of a decoder whose standard error ends with a JobError as JSON
 EXIT_READER_GONE = 4  # of a child that ends because nobody reads any more what it writes
 POLL_SECONDS = 0.2
 STALL_SECONDS = 120

@@ -16,9 +16,8 @@ import av
 
 from mediajobs.errors import JobError
 from statemachine.tasks.decoder import source_reader
-from statemachine.tasks.process_runner import EXIT_READER_GONE
+from statemachine.tasks.process_runner import EXIT_NAMED_FAILURE, EXIT_READER_GONE
 
-EXIT_FAILED = 3
 COMMANDS = {
     "scan": ("statemachine.tasks.decoder.scan", "write_scan"),
     "pictures": ("statemachine.tasks.decoder.pictures", "write_pictures"),
@@ -36,7 +35,7 @@ def main(request: dict[str, Any]) -> int:
     except JobError as error:
         failure = {"code": error.code, "message": str(error), "retryable": error.retryable}
         sys.stderr.write(f"\n{json.dumps(failure)}\n")
-        return EXIT_FAILED
+        return EXIT_NAMED_FAILURE
     except BrokenPipeError:  # whoever reads has ended, and says why
         return EXIT_READER_GONE
     return 0

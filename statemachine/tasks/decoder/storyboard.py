@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 
-from statemachine.tasks.decoder import jpeg
+from statemachine.tasks.decoder import file_names, jpeg
 
 _BLACK = (0, 128, 128)  # Y, Cb, Cr in full range
 
@@ -59,5 +59,5 @@ class Storyboard:
         planes = [plane[:h, :w] for plane, (h, w) in zip(self._planes, sizes, strict=True)]
         flat = np.concatenate([plane.reshape(-1) for plane in planes]).reshape(height * 3 // 2, width)
         sheet = av.VideoFrame.from_ndarray(np.ascontiguousarray(flat), format="yuvj420p")
-        jpeg.write(sheet, self._folder / f"storyboard-{self._sheets}.jpg")
+        jpeg.write(sheet, self._folder / file_names.SHEET.format(number=self._sheets))
         self._planes, self._tiles = [], 0

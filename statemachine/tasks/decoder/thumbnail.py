@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from statemachine.tasks.decoder import jpeg
+from statemachine.tasks.decoder import file_names, jpeg
 from statemachine.tasks.decoder.picture_filter import Size
 
-FILE = "thumbnail.jpg"
 _CANDIDATES = 48
 _BLOCKS = 32  # on the longer side; noise within a block has no effect
 _STEP = 4  # every fourth sample of every fourth line is looked at
@@ -22,7 +21,7 @@ class Thumbnail:
     """Takes every picture of the grid, and looks at some places spread over all of it."""
 
     def __init__(self, size: Size, count: int, folder: Path) -> None:
-        self._size, self._path = size, folder / FILE
+        self._size, self._path = size, folder / file_names.THUMBNAIL
         candidates = min(_CANDIDATES, count)
         self._slots = {int((number + 0.5) * count / candidates) for number in range(candidates)}
         self._best: Any = None

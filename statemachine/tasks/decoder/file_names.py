@@ -1,0 +1,4 @@
+"""What the decoder of the video writes into its folder."""
+
+THUMBNAIL = "thumbnail.jpg"
+SHEET = "storyboard-{number}.jpg"  # from 1
