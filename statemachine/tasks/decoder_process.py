@@ -81,12 +81,11 @@ def _drawing(storyboard: StoryboardPlan) -> dict[str, Any]:
 
 
 def _request(command: str, source: SourceFacts, stream: int, end: float | None, url: str) -> dict[str, Any]:
-    streams = [stream.index for stream in (source.video, source.audio) if stream]
     return {
         "command": command,
         "url": url,
         "stream": stream,
-        "followed": streams if source.jumps else [],
+        "jumps": source.jumps > 0,
         "start": source.start_time,
         "duration": source.duration_seconds,
         "end": end or 0.0,

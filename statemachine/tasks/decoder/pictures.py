@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO
@@ -22,7 +22,7 @@ def write_pictures(
     *,
     url: str,
     stream: int,
-    followed: Sequence[int],
+    jumps: bool,
     start: float,
     duration: float,
     end: float,
@@ -39,7 +39,7 @@ def write_pictures(
 
     How far it is goes into `position`, in the form of `ffmpeg -progress`.
 
-    `followed` are the streams whose timestamps make the clock, `end` is when the last picture ends. Raises JobError
+    `jumps` says whether the scan found jumps, `end` is when the last picture ends. Raises JobError
     `undecodable`, and `incomplete_source` where the source breaks off before `end`.
     """
     grid = FrameGrid[Any](Fraction(*rate), duration)
@@ -52,7 +52,7 @@ def write_pictures(
     if storyboard:
         users.append(Storyboard(Path(folder), Fraction(*rate), grid.count, **storyboard))
     with source_reader.open_source(url) as container:
-        clock = source_reader.Clock(container, stream, followed, start, end)
+        clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
         frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=0), clock.packets()))
         for slot, frame in enumerate(_shown(grid, frames, clock)):
             for user in users:

@@ -1,7 +1,7 @@
 """Decodes the audio of a source: samples of one rate and layout, without gaps, from the start to the end."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +20,7 @@ def write_samples(
     *,
     url: str,
     stream: int,
-    followed: Sequence[int],
+    jumps: bool,
     start: float,
     duration: float,
     end: float,
@@ -35,7 +35,7 @@ def write_samples(
     """
     clock_of_samples = SampleClock(rate, channels, duration)
     with os.fdopen(pipe, "wb") as output, source_reader.open_source(url) as container:
-        clock = source_reader.Clock(container, stream, followed, start, end)
+        clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
         chunks = _resampled(decoded(decoder_of(clock.stream, threads=1), clock.packets()), clock, rate)
         is_empty = True
         for chunk, time in chunks:

@@ -99,10 +99,10 @@ def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
 
 
 def _probes(container: InputContainer) -> Iterator["_Probe"]:
-    for stream in container.streams:
-        if stream.type in {"video", "audio"}:
-            kinds = {"video": _VideoProbe, "audio": _AudioProbe}
-            yield (_Probe if stream.codec_context is None else kinds[stream.type])(stream)
+    kinds = {"video": _VideoProbe, "audio": _AudioProbe}
+    for index in source_reader.media_indexes(container):
+        stream = container.streams[index]
+        yield (_Probe if stream.codec_context is None else kinds[stream.type])(stream)
 
 
 class _Probe:

@@ -1,5 +1,6 @@
 """Opens a source with PyAV, and yields its packets in the order of the file, on one clock."""
 
+import math
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from typing import Any
@@ -38,6 +39,11 @@ def open_source(url: str) -> InputContainer:
         raise read_error(error) from error
 
 
+def media_indexes(container: InputContainer) -> list[int]:
+    """The audio and video streams."""
+    return [stream.index for stream in container.streams if stream.type in {"video", "audio"}]
+
+
 def timeline_of(container: InputContainer) -> Timeline:
     is_broadcast = not _BROADCAST_FORMATS.isdisjoint(container.format.name.split(","))
     return Timeline(BROADCAST_GAP_SECONDS if is_broadcast else OTHER_GAP_SECONDS)
@@ -71,17 +77,18 @@ class Clock:
     To FFmpeg a broken connection looks like the end of the source.
     """
 
-    def __init__(
-        self, container: InputContainer, stream: int, followed: Collection[int], start: float, end: float
-    ) -> None:
+    def __init__(self, container: InputContainer, stream: int, start: float, end: float, *, jumps: bool) -> None:
         self.stream: Any = container.streams[stream]
-        self._container, self._followed = container, followed
+        self._container, self._jumps = container, jumps
         self._start, self._expected_end = start, end
         self._end = self._latest = 0.0
         self._packets = self._frames = 0  # since the first frame
 
     def packets(self) -> Iterator[Any]:
-        for packet in packets(self._container, {self.stream.index, *self._followed}, timeline_of(self._container)):
+        """Where there are jumps, those of all streams are followed: the scan found them so. Else no gap is one."""
+        indexes = media_indexes(self._container) if self._jumps else [self.stream.index]
+        timeline = timeline_of(self._container) if self._jumps else Timeline(math.inf)
+        for packet in packets(self._container, indexes, timeline):
             if packet.stream_index == self.stream.index:
                 self._follow(packet)
                 yield packet
