@@ -9,6 +9,7 @@ import numpy as np
 
 from statemachine.tasks.decoder import file_names, jpeg
 
+_ROUNDING = 1e-6  # pictures: times are floating point numbers
 _BLACK = (0, 128, 128)  # Y, Cb, Cr in full range
 
 
@@ -34,7 +35,7 @@ class Storyboard:
 
     def _next_slot(self) -> float:
         number = self._sheets * self._columns * self._rows + self._tiles
-        return (number * self._interval) * self._rate
+        return number * self._interval * self._rate - _ROUNDING
 
     def _draw(self, tile: Any) -> None:
         if not self._planes:

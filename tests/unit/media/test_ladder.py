@@ -126,3 +126,15 @@ def test_high_frame_rates_get_more_bits() -> None:
 )
 def test_the_thumbnail_is_at_most_1280_wide(shown: tuple[int, int], made: tuple[int, int]) -> None:
     assert ladder.plan(source(*shown), Options()).thumbnail == ladder.Size(*made)
+
+
+@given(seconds=st.floats(0.04, 50_000), rate=st.sampled_from([1.0, 12.5, 24000 / 1001, 25.0, 30000 / 1001, 60.0]))
+def test_a_storyboard_has_a_tile_for_every_interval_that_has_a_picture(seconds: float, rate: float) -> None:
+    facts = source(frame_rate=rate).model_copy(update={"duration_seconds": seconds})
+    planned = ladder.plan(facts, Options(storyboard=True))
+    assert planned.storyboard is not None
+    assert planned.frame_rate is not None
+    pictures = max(1, round(seconds * planned.frame_rate))
+    interval = planned.storyboard.interval * float(planned.frame_rate)
+    count = planned.storyboard.count
+    assert (count - 1) * interval - 2e-6 <= pictures - 1 < count * interval

@@ -14,6 +14,7 @@ LARGEST_FRAME_RATE = 60
 LARGEST_THUMBNAIL_WIDTH = 1280  # pixels
 TILE_LONG_SIDE = 160  # pixels, of a storyboard's pictures
 SHEET_COLUMNS = SHEET_ROWS = 10
+_ROUNDING = 1e-6  # pictures, by which a tile's time may miss its picture
 _TILES = 100  # that a storyboard has at least, but for one a second
 _LONGEST_INTERVAL = 10.0  # seconds between tiles, however long the source is
 NO_VIDEO = "source has no video"
@@ -173,7 +174,9 @@ def _smaller(first: Size, second: Size) -> Size:
 def _storyboard(video: VideoFacts, seconds: float) -> StoryboardPlan:
     tile = _scaled(video, min(Fraction(1), Fraction(TILE_LONG_SIDE, max(video.width, video.height))))
     interval = float(min(_LONGEST_INTERVAL, max(1, round(seconds / _TILES))))
-    return StoryboardPlan(tile, interval, max(1, -int(-seconds // interval)))
+    rate = constant_frame_rate(video)
+    last_picture = max(1, round(seconds * rate)) - 1  # of the constant grid that the source is decoded to
+    return StoryboardPlan(tile, interval, 1 + int((last_picture + _ROUNDING) / (interval * float(rate))))
 
 
 def _scaled(video: VideoFacts, scale: Fraction) -> Size:
