@@ -18,6 +18,9 @@ SOURCE_URL_SECONDS = 24 * 3600  # a presigned URL is valid for longer than the l
 # Of each rendition's encoder. x264 alone would take 1.5 for every core that it sees, and memory for each.
 ENCODER_THREADS = min(6, (os.cpu_count() or 1) * 3 // 2)
 
+# Of the decoder of the video: each takes a few pictures more, and the encoders are slower anyway.
+DECODER_THREADS = min(4, (os.cpu_count() or 1) + 1)
+
 # Limits the address space, not the memory in use: every thread reserves some.
 MEMORY_BYTES = 6 * GIB + (os.cpu_count() or 1) * GIB // 2
 

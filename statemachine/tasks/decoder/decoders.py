@@ -13,7 +13,7 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def decoder_of(stream: Any, *, threads: int) -> Any:
-    """The codec context that decodes a stream; `threads` 0 lets it choose."""
+    """The codec context that decodes a stream."""
     context = stream.codec_context
     if stream.metadata.get("alpha_mode") == "1" and context.name in _WITH_ALPHA:
         context = av.CodecContext.create(_WITH_ALPHA[context.name], "r")

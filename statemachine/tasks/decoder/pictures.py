@@ -16,6 +16,7 @@ from statemachine.tasks.decoder.frame_grid import FrameGrid
 from statemachine.tasks.decoder.picture_filter import PictureFilter, Size
 from statemachine.tasks.decoder.storyboard import Storyboard
 from statemachine.tasks.decoder.thumbnail import Thumbnail
+from statemachine.tasks.limits import DECODER_THREADS
 
 
 def write_pictures(
@@ -53,7 +54,7 @@ def write_pictures(
         users.append(Storyboard(Path(folder), Fraction(*rate), grid.count, **storyboard))
     with source_reader.open_source(url) as container:
         clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
-        frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=0), clock.packets()))
+        frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=DECODER_THREADS), clock.packets()))
         for slot, frame in enumerate(_shown(grid, frames, clock)):
             for user in users:
                 user.add(slot, frame)
