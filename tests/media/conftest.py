@@ -3,25 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from mediajobs.storage.bucket_store import MediaBucket
-from tests.support import media_samples, task_context
+from tests.support import media_samples, s3_server, task_context
 
 
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[MediaBucket]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", config=config)
-    client.create_bucket(Bucket="media")
-    yield MediaBucket("media", client)
-    server.stop()
+    with s3_server.bucket() as bucket:
+        yield bucket
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def write_pictures(
     How far it is goes into `position`, in the form of `ffmpeg -progress`.
 
     `jumps` says whether the scan found jumps, `end` is when the last picture ends. Raises JobError
-    `undecodable`, and `incomplete_source` where the source breaks off before `end`.
+    `undecodable`, `damaged_source`, and `incomplete_output` where the source breaks off before `end`.
     """
     grid = FrameGrid[Any](Fraction(*rate), duration)
     filtering = PictureFilter(Size(*size), Path(folder), find_combing=find_combing)
@@ -51,7 +51,7 @@ def write_pictures(
     if thumbnail:
         users.append(Thumbnail(Size(*thumbnail), grid.count, Path(folder)))
     if storyboard:
-        users.append(Storyboard(Path(folder), Fraction(*rate), grid.count, **storyboard))
+        users.append(Storyboard(Path(folder), Fraction(*rate), **storyboard))
     with source_reader.open_source(url) as container:
         clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
         frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=DECODER_THREADS), clock.packets()))

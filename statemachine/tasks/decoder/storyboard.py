@@ -17,10 +17,10 @@ class Storyboard:
     """Takes every picture of the grid. Writes `storyboard-1.jpg` and so on, the last one no higher than it needs."""
 
     def __init__(
-        self, folder: Path, rate: Fraction, count: int, *, tile: tuple[int, int], columns: int, rows: int,
+        self, folder: Path, rate: Fraction, *, tile: tuple[int, int], columns: int, rows: int,
         interval: float,
     ) -> None:  # fmt: skip
-        self._folder, self._rate, self._count = folder, float(rate), count
+        self._folder, self._rate = folder, float(rate)
         self._tile, self._columns, self._rows, self._interval = tile, columns, rows, interval
         self._sheets = self._tiles = 0
         self._planes: list[Any] = []

@@ -12,7 +12,7 @@ _FAST_RATE, _FAST_SHARE = 30, 1.5  # Hz; a rendition that is faster may have so 
 _LARGE_SHORT_SIDE = 1080  # pixels, from which on fewer pictures wait for the encoder: each takes 3 to 12 MB
 _LARGE_LOOKAHEAD, _LARGE_B_FRAMES = 10, 3  # of 1080p; still larger ones look less far ahead
 _H264_SHARE = 0.95
-# How many bits H.264 needs for one of another codec. Measured: see docs/benchmarks.md.
+# How many bits H.264 needs for one of another codec. HEVC is measured (docs/benchmarks.md), the others are estimates.
 _BITS_FOR = {"hevc": 1.7, "vp9": 1.5, "av1": 2.0, "vvc": 2.4, "vp8": 1.0, "mpeg4": 0.8, "mpeg2video": 0.6, "mjpeg": 0.4}
 _PIXEL_EXPONENT = 0.7  # half the pixels need more than half the bits
 _LEAST_BITS_PER_PIXEL = 0.05  # and second: a keyframe every 4 s has to be paid
