@@ -60,14 +60,17 @@ def x264(planned: TranscodePlan, index: int | None = None) -> str:
 
 def by_hand(source: Path, folder: Path, planned: TranscodePlan) -> list[str]:
     """One decode, one command; the tee muxer saves the second AAC encode."""
-    graph = f"[0:v]split=3[large][b][c];[b]scale=640:360[small];[c]{THUMBNAIL}[picture]"
+    graph = "[0:v]split=4[large][b][c][d];[b]scale=640:360[small];"
+    graph += f"[c]{THUMBNAIL}[picture];[d]{storyboard(planned)}[sheets]"
     slaves = "|".join(
         rf"[select=\'v:{index},a\':f=mp4:movflags={FLAGS}]{folder}/{rendition.name}.mp4"
         for index, rendition in enumerate(planned.renditions)
     )
+    slaves += f"|[select=a:f=mp4:movflags={ffmpeg_command.AUDIO_FLAGS}:frag_duration=6000000]{folder}/sound.mp4"
     command = f"-i {source} -filter_complex {graph} -map [large] -map [small] -map 0:a {x264(planned)} {AAC}"
     command += f" -flags +global_header -f tee {slaves} -map 0:a {MP3} {folder}/audio.mp3"
-    return [f"{command} -map [picture] -frames:v 1 {folder}/thumbnail.jpg"]
+    command += f" -map [picture] -frames:v 1 {folder}/thumbnail.jpg"
+    return [f"{command} -map [sheets] {folder}/storyboard-%d.jpg"]
 
 
 def one_by_one(source: Path, folder: Path, planned: TranscodePlan) -> list[str]:
@@ -77,8 +80,19 @@ def one_by_one(source: Path, folder: Path, planned: TranscodePlan) -> list[str]:
         f"-i {source} {x264(planned, 0)} {AAC} {mp4} {folder}/720p.mp4",
         f"-i {source} -vf scale=640:360 {x264(planned, 1)} {AAC} {mp4} {folder}/360p.mp4",
         f"-i {source} -vn {MP3} {folder}/audio.mp3",
+        f"-i {source} -vn {AAC} -f mp4 -movflags {ffmpeg_command.AUDIO_FLAGS} {folder}/sound.mp4",
         f"-i {source} -vf {THUMBNAIL} -frames:v 1 {folder}/thumbnail.jpg",
+        f"-i {source} -vf {storyboard(planned)} {folder}/storyboard-%d.jpg",
     ]
+
+
+def storyboard(planned: TranscodePlan) -> str:
+    """The filters that draw it."""
+    if planned.storyboard is None:
+        raise ValueError("take a source of over 30 s, so that the task makes a storyboard")
+    board = planned.storyboard
+    size = f"{board.tile.width}:{board.tile.height}"
+    return f"fps=1/{board.interval},scale={size},tile={board.columns}x{board.rows}"
 
 
 def facts(source: Path, seconds: int) -> SourceFacts:

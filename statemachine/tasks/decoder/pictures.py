@@ -5,15 +5,14 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TextIO
-
-import numpy as np
+from typing import Any, Protocol, TextIO
 
 from mediajobs.errors import JobError
 from statemachine.tasks.decoder import source_reader
 from statemachine.tasks.decoder.decoders import decoded, decoder_of
 from statemachine.tasks.decoder.frame_grid import FrameGrid
 from statemachine.tasks.decoder.picture_filter import PictureFilter, Size
+from statemachine.tasks.decoder.picture_pipe import PicturePipe
 from statemachine.tasks.decoder.storyboard import Storyboard
 from statemachine.tasks.decoder.thumbnail import Thumbnail
 from statemachine.tasks.limits import DECODER_THREADS
@@ -47,7 +46,7 @@ def write_pictures(
     filtering = PictureFilter(Size(*size), Path(folder), find_combing=find_combing)
     users: list[_User] = [_Position(os.fdopen(position, "w", buffering=1), Fraction(*rate))]
     if pipe is not None:
-        users.append(_RawVideo(os.fdopen(pipe, "wb")))
+        users.append(PicturePipe(pipe, grid.count))
     if thumbnail:
         users.append(Thumbnail(Size(*thumbnail), grid.count, Path(folder)))
     if storyboard:
@@ -98,27 +97,3 @@ class _Position:
 
     def finish(self) -> None:
         self._output.close()
-
-
-class _RawVideo:
-    """Writes the planes of every picture. One that is shown again is the same object."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        self._output = output
-        self._frame: Any = None
-        self._planes: list[Any] = []
-
-    def add(self, _slot: int, frame: Any) -> None:
-        if frame is not self._frame:
-            self._frame, self._planes = frame, [_samples(plane) for plane in frame.planes]
-        for plane in self._planes:
-            self._output.write(plane)
-
-    def finish(self) -> None:
-        self._output.close()
-
-
-def _samples(plane: Any) -> Any:
-    """A plane's samples without what fills its lines up; no copy where nothing does."""
-    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return np.ascontiguousarray(lines[:, : plane.width]).data
