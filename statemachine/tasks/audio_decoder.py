@@ -7,13 +7,14 @@ import numpy as np
 from mediajobs.media.source import SourceFacts
 from statemachine.tasks import decoder_process, limits
 from statemachine.tasks.decoder_process import SAMPLES
+from statemachine.tasks.source_server import StoredSource
 from statemachine.tasks.speech_recognition import SAMPLE_RATE, Samples
 
 
-def decode(url: str, source: SourceFacts, tick: Callable[[], None]) -> Samples:
+def decode(source: StoredSource, facts: SourceFacts, tick: Callable[[], None]) -> Samples:
     """Samples in mono, 16 kHz, 16 bits, aligned with the video: 115 MB an hour. `tick` is called every 0.2 s."""
-    buffer = _SampleBuffer(source.duration_seconds)
-    child = decoder_process.samples(source, url, rate=SAMPLE_RATE, channels=1, sample_format="s16le")
+    buffer = _SampleBuffer(facts.duration_seconds)
+    child = decoder_process.samples(facts, source, rate=SAMPLE_RATE, channels=1, sample_format="s16le")
     decoder_process.run([child], {SAMPLES: buffer.add}, tick=tick, stall_seconds=limits.STALL_SECONDS)
     return buffer.samples()
 

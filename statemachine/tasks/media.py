@@ -15,12 +15,13 @@ from mediajobs.media.source import SourceFacts
 from mediajobs.media.storyboards import sheet_name
 from mediajobs.media.tasks import skipped_tasks
 from mediajobs.storage.object_keys import output_key, source_key
-from statemachine.tasks import ffmpeg_command, limits
+from statemachine.tasks import ffmpeg_command
 from statemachine.tasks.context import TaskContext
 from statemachine.tasks.decoder import file_names
 from statemachine.tasks.ffmpeg_command import AUDIO_FILE
 from statemachine.tasks.played_upload import PlayedUpload
 from statemachine.tasks.position import UPLOAD, Marks, percents, tasks_of
+from statemachine.tasks.source_server import StoredSource
 from statemachine.tasks.transcode import transcode
 
 STAGE = "media"
@@ -71,8 +72,8 @@ class _Run:
             key = output_key(self._context.job_id, name)
             self._bucket.abort_uploads(key)
             self._uploads.append(PlayedUpload(name, sizes.get(name), self._bucket, key))
-        url = self._bucket.presigned_get(source_key(self._context.job_id), expires=limits.SOURCE_URL_SECONDS)
-        transcode(self._source, self._plan, url, folder, self._uploads, self._report)
+        source = StoredSource.of(self._bucket, source_key(self._context.job_id))
+        transcode(self._source, self._plan, source, folder, self._uploads, self._report)
 
     def _report(self, position: float) -> None:
         self._marks.raise_to(percents(self._plan, position, self._source.duration_seconds, self._uploads))

@@ -1,51 +1,47 @@
-"""Runs decoders and ffmpeg with limits, reads their pipes, and ends them when they stall or the task ends."""
+"""Runs decoders and ffmpeg in sandboxes, reads their pipes, and ends them when they stall or the task ends."""
 
 import contextlib
 import fcntl
+import math
 import os
 import re
-import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mediajobs.errors import JobError
+from statemachine.tasks import child_exit_codes, sandbox
+from statemachine.tasks.sandbox import Sandbox
 
 Reader = Callable[[bytes], None]
-EXIT_NAMED_FAILURE = 3  # of a decoder whose standard error ends with a JobError as JSON
-EXIT_READER_GONE = 4  # of a child that ends because nobody reads any more what it writes
+Server = Callable[[socket.socket], None]
 POLL_SECONDS = 0.2
 STALL_SECONDS = 120
 STDERR_TAIL_BYTES = 4096  # bytes
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may set
 JOIN_SECONDS = 120  # longer than an upload waits for S3
+SERVER_JOIN_SECONDS = 1  # one that waits for S3 ends by its time-outs, and holds nothing that others need
 URL = re.compile(r"https?://[^\s'\",]+")  # presigned, so it is a credential
-
-
-@dataclass(frozen=True)
-class ProcessLimits:
-    """Limits of a child: CPU time over all its threads, address space, size of a file that it writes."""
-
-    cpu_seconds: int
-    memory_bytes: int
-    file_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Child:
     """A process. `build` makes its command from the file descriptors of its pipes, by name.
 
-    It gets the writing end of those that it `writes`, and the reading end of those that it `reads`.
+    It gets the writing end of those that it `writes`, and the reading end of those that it `reads`. `asks` holds by
+    name whoever answers it at the other end of a socket, in a thread, until the child closes its end.
     """
 
     name: str
     build: Callable[[Mapping[str, int]], list[str]]
-    limits: ProcessLimits
+    sandbox: Sandbox
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    asks: Mapping[str, Server] = field(default_factory=dict)
 
 
 class ProcessFailed(Exception):
@@ -65,40 +61,33 @@ def run(
     tick: Callable[[], None] = lambda: None,
     activity: Callable[[], object] | None = None,
     stall_seconds: float = STALL_SECONDS,
+    deadline_seconds: float = math.inf,
 ) -> None:
     """Runs the children side by side until all have ended and all pipes are read.
 
     A pipe leads from the child that writes it to the one that reads it, or to the reader of its name, which gets its
     bytes in a thread of its own. `tick` is called every 0.2 s in the calling thread. What a reader or `tick` raises
     ends the children and is raised here. Raises ProcessFailed for the child that is to blame, and JobError `stalled`
-    where `activity` (by default what all readers got) stays the same for `stall_seconds`.
+    where `activity` (by default what all readers got) stays the same for `stall_seconds`, and `too_slow` where
+    everything together takes longer than `deadline_seconds`.
     """
     with _Pipes(children, readers) as pipes:
         running: list[_Running] = []
         try:
             running.extend(_Running(child, pipes) for child in children)
             pipes.close()
-            _supervise(running, pipes.threads, tick, activity or pipes.bytes_read, stall_seconds)
+            stall = _Stall(activity or pipes.bytes_read, stall_seconds, deadline_seconds)
+            _supervise(running, pipes, tick, stall)
         finally:
             for process in running:
                 process.kill()
     _raise_failure(running)
 
 
-def with_limits(command: list[str], limits: ProcessLimits) -> list[str]:
-    """The command with its limits. It dies with the thread that started it, even if SIGKILL ended that."""
-    prefix = []
-    if prlimit := shutil.which("prlimit"):
-        prefix += [prlimit, f"--as={limits.memory_bytes}", f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 10}"]
-        prefix += [f"--fsize={limits.file_bytes}", "--core=0"]
-    if setpriv := shutil.which("setpriv"):
-        prefix += [setpriv, "--pdeathsig", "KILL", "--no-new-privs"]
-    return [*prefix, *command]
-
-
 def child_environment() -> dict[str, str]:
     """An environment without the task's own variables, such as credentials and proxies."""
-    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {"LANG": "C.UTF-8"}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return kept | {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}  # threads of numpy could not be confined
 
 
 class _OutputTail:
@@ -134,14 +123,39 @@ class _PipeReader(threading.Thread):
             os.close(self._descriptor)
 
 
+class _SocketServer(threading.Thread):
+    """Answers a child until it closes its end of the socket, or until `stop`."""
+
+    def __init__(self, name: str, connection: socket.socket, server: Server) -> None:
+        super().__init__(name=f"server-{name}", daemon=True)
+        self.error: BaseException | None = None
+        self._connection, self._server, self._stopped = connection, server, False
+
+    def run(self) -> None:
+        try:
+            self._server(self._connection)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that supervises
+            if not self._stopped:
+                self.error = error
+        finally:
+            self._connection.close()
+
+    def stop(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(OSError):  # it has ended
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self.join(SERVER_JOIN_SECONDS)
+
+
 class _Pipes:
-    """The pipes of a group of children, by name. Every child has one more for its standard error.
+    """The pipes and sockets of a group of children, by name. Every child has one more for its standard error.
 
     On leaving, all ends that are still open here are closed and the threads joined.
     """
 
     def __init__(self, children: Sequence[Child], readers: Mapping[str, Reader]) -> None:
         self.threads: list[_PipeReader] = []
+        self.servers: list[_SocketServer] = []
         self.tails = {child.name: _OutputTail() for child in children}
         self._reading: dict[str, int] = {}
         self._writing: dict[str, int] = {}
@@ -156,6 +170,9 @@ class _Pipes:
                     continue
                 self.threads.append(_PipeReader(name, self._reading.pop(name), reader))
                 self.threads[-1].start()
+            for child in children:
+                for name, server in child.asks.items():
+                    self._serve(f"{name} of {child.name}", server)
         except BaseException:
             self.__exit__()
             raise
@@ -165,12 +182,15 @@ class _Pipes:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+        for server in self.servers:
+            server.stop()
         for thread in self.threads:
             thread.join(JOIN_SECONDS)
 
     def ends_of(self, child: Child) -> dict[str, int]:
-        read = {name: self._reading[name] for name in child.reads}
-        return read | {name: self._writing[name] for name in child.writes}
+        ends = {name: self._reading[name] for name in child.reads}
+        ends |= {name: self._writing[name] for name in child.writes}
+        return ends | {name: self._reading[f"{name} of {child.name}"] for name in child.asks}
 
     def stderr_of(self, child: Child) -> int:
         return self._writing[_stderr_of(child.name)]
@@ -178,11 +198,23 @@ class _Pipes:
     def bytes_read(self) -> int:
         return sum(thread.total for thread in self.threads)
 
+    def raise_error(self) -> None:
+        """Raises what a reader or a server has raised."""
+        for error in [reader.error for reader in self.threads] + [server.error for server in self.servers]:
+            if error is not None:
+                raise error
+
     def close(self) -> None:
         """Closes the ends that the children have got, so that whoever reads sees the end of a child."""
         for ends in (self._reading, self._writing):
             while ends:
                 os.close(ends.popitem()[1])
+
+    def _serve(self, name: str, server: Server) -> None:
+        ours, theirs = socket.socketpair()
+        self._reading[name] = theirs.detach()
+        self.servers.append(_SocketServer(name, ours, server))
+        self.servers[-1].start()
 
 
 def _stderr_of(child: str) -> str:
@@ -197,15 +229,16 @@ class _Running:
         self.tail = pipes.tails[child.name]
         self.failure = 0
         ends = pipes.ends_of(child)
-        self.process = subprocess.Popen(
-            with_limits(child.build(ends), child.limits),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=pipes.stderr_of(child),
-            pass_fds=list(ends.values()),
-            env=child_environment(),
-            start_new_session=True,
-        )
+        with sandbox.confined(child.sandbox, child.build(ends)) as (command, descriptors):
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=pipes.stderr_of(child),
+                pass_fds=[*ends.values(), *descriptors],
+                env=child_environment(),
+                start_new_session=True,
+            )
 
     def kill(self) -> None:
         """Ends it. `failure` is then the exit code with which it has failed by itself, or 0."""
@@ -216,47 +249,52 @@ class _Running:
         self.process.wait(10)
 
 
-def _supervise(
-    running: list[_Running],
-    readers: list[_PipeReader],
-    tick: Callable[[], None],
-    activity: Callable[[], object],
-    stall_seconds: float,
-) -> None:
-    latest, since = activity(), time.monotonic()
-    while any(child.process.poll() is None for child in running) or any(reader.is_alive() for reader in readers):
-        _wait(running, readers)
+class _Stall:
+    """Notices that nothing goes on any more, and that it goes on for too long."""
+
+    def __init__(self, activity: Callable[[], object], stall_seconds: float, deadline_seconds: float) -> None:
+        self._activity, self._stall_seconds, self._deadline_seconds = activity, stall_seconds, deadline_seconds
+        self._latest, self._since = activity(), time.monotonic()
+        self._started = self._since
+
+    def check(self) -> None:
+        now = time.monotonic()
+        if now - self._started > self._deadline_seconds:
+            reason = f"reading the file took more than {self._deadline_seconds:.0f} s; export it anew, or retry the job"
+            raise JobError("too_slow", reason, retryable=True)
+        if (current := self._activity()) != self._latest:
+            self._latest, self._since = current, now
+        elif now - self._since > self._stall_seconds:
+            reason = f"ffmpeg made nothing for {self._stall_seconds:.0f} s; retry the job"
+            raise JobError("stalled", reason, retryable=True)
+
+
+def _supervise(running: list[_Running], pipes: _Pipes, tick: Callable[[], None], stall: _Stall) -> None:
+    while any(child.process.poll() is None for child in running) or any(reader.is_alive() for reader in pipes.threads):
+        _wait(running, pipes)
         if any(child.process.poll() for child in running):
             return
-        if (current := activity()) != latest:
-            latest, since = current, time.monotonic()
-        elif time.monotonic() - since > stall_seconds:
-            reason = f"ffmpeg made nothing for {stall_seconds:.0f} s; retry the job"
-            raise JobError("stalled", reason, retryable=True)
+        stall.check()
         tick()
-    _raise_reader_error(readers)
+    pipes.raise_error()
 
 
-def _wait(running: list[_Running], readers: list[_PipeReader]) -> None:
-    """Waits POLL_SECONDS, or less where everything ends earlier. Raises what a reader has raised."""
-    alive = [reader for reader in readers if reader.is_alive()]
+def _wait(running: list[_Running], pipes: _Pipes) -> None:
+    """Waits POLL_SECONDS, or less where everything ends earlier. Raises what a reader or a server has raised."""
+    alive = [reader for reader in pipes.threads if reader.is_alive()]
     for reader in alive:
         reader.join(POLL_SECONDS / len(alive))
     if not alive:
         for child in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(POLL_SECONDS / len(running))
-    _raise_reader_error(readers)
-
-
-def _raise_reader_error(readers: list[_PipeReader]) -> None:
-    for reader in readers:
-        if reader.error is not None:
-            raise reader.error
+    pipes.raise_error()
 
 
 def _raise_failure(running: list[_Running]) -> None:
     """Raises for the child that is to blame: one whose reader had gone is so only where no other failed."""
-    failed = sorted((child for child in running if child.failure), key=lambda child: child.failure == EXIT_READER_GONE)
+    failed = sorted(
+        (child for child in running if child.failure), key=lambda child: child.failure == child_exit_codes.READER_GONE
+    )
     for child in failed:
         raise ProcessFailed(child.name, child.failure, child.tail.text())

@@ -13,15 +13,17 @@ from statemachine.tasks.ffmpeg_command import PROGRESS
 from statemachine.tasks.played_upload import PlayedUpload
 from statemachine.tasks.position import Position
 from statemachine.tasks.process_runner import Child, ProcessFailed
+from statemachine.tasks.sandbox import Sandbox
+from statemachine.tasks.source_server import StoredSource
 
 ENCODER = "ffmpeg"
 EXIT_CPU_LIMIT = 255  # ffmpeg's exit code when its CPU time is used up
 
 
 def transcode(
-    source: SourceFacts,
+    facts: SourceFacts,
     plan: TranscodePlan,
-    url: str,
+    source: StoredSource,
     folder: Path,
     uploads: Sequence[PlayedUpload],
     on_position: Callable[[float], None],
@@ -30,7 +32,7 @@ def transcode(
     decoded, encoded = Position(), Position()
     try:
         decoder_process.run(
-            _children(source, plan, url, folder),
+            _children(facts, plan, source, folder),
             {DECODED: decoded.feed, PROGRESS: encoded.feed} | {upload.name: upload.write for upload in uploads},
             tick=lambda: on_position((encoded if ffmpeg_command.is_needed(plan) else decoded).seconds),
             activity=lambda: (decoded.seconds, encoded.seconds, [upload.stream.size for upload in uploads]),
@@ -38,19 +40,19 @@ def transcode(
         )
     except ProcessFailed as failure:
         raise _job_error(failure) from failure
-    on_position(source.duration_seconds)
+    on_position(facts.duration_seconds)
 
 
-def _children(source: SourceFacts, plan: TranscodePlan, url: str, folder: Path) -> list[Child]:
-    """The decoders of video and audio, each with its own connection, and the encoder that reads them."""
+def _children(facts: SourceFacts, plan: TranscodePlan, source: StoredSource, folder: Path) -> list[Child]:
+    """The decoders of video and audio, each with its own reads of the source, and the encoder that reads them."""
     children = []
     if plan.frame_rate and (plan.renditions or plan.thumbnail or plan.storyboard):
-        children.append(decoder_process.pictures(source, plan, url, folder))
+        children.append(decoder_process.pictures(facts, plan, source, folder))
     if ffmpeg_command.needs_samples(plan) and plan.audio_encoding:
         children.append(
             decoder_process.samples(
+                facts,
                 source,
-                url,
                 rate=ffmpeg_command.SAMPLE_RATE,
                 channels=plan.audio_encoding.channels,
                 sample_format=ffmpeg_command.SAMPLE_FORMAT,
@@ -62,7 +64,7 @@ def _children(source: SourceFacts, plan: TranscodePlan, url: str, folder: Path) 
             Child(
                 ENCODER,
                 lambda pipes: ffmpeg_command.command(plan, pipes, folder),
-                limits.for_media(source.duration_seconds),
+                Sandbox(limits.for_media(facts.duration_seconds), folder),
                 writes=(PROGRESS, *ffmpeg_command.played(plan)),
                 reads=reads,
             )

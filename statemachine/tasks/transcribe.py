@@ -12,8 +12,9 @@ from mediajobs.storage.object_keys import output_key, source_key
 from mediajobs.transcripts import subtitles
 from mediajobs.transcripts import transcript as transcript_formats
 from mediajobs.transcripts.transcript import Transcript
-from statemachine.tasks import audio_decoder, limits, speech_model, speech_recognition
+from statemachine.tasks import audio_decoder, speech_model, speech_recognition
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.source_server import StoredSource
 
 TASK = "transcribe_video"
 STAGE = "transcribe"
@@ -80,8 +81,8 @@ def _recognise(context: TaskContext, source: SourceFacts, model: speech_model.Sp
     def report(fraction: float) -> None:
         context.reporter.update(**{TASK: 100 * fraction})
 
-    url = context.bucket.presigned_get(source_key(context.job_id), expires=limits.SOURCE_URL_SECONDS)
-    samples = audio_decoder.decode(url, source, tick=lambda: report(0))
+    stored = StoredSource.of(context.bucket, source_key(context.job_id))
+    samples = audio_decoder.decode(stored, source, tick=lambda: report(0))
     return speech_recognition.transcribe(
         model, samples, language=options.language, task=options.task, on_progress=report
     )

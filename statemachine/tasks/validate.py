@@ -1,7 +1,7 @@
 """The task validate_video: stores the source, then reads all of it once and states its facts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mediajobs.errors import JobError
@@ -10,6 +10,7 @@ from mediajobs.media.source import SourceFacts
 from mediajobs.storage.streaming_upload_client import StoredObject
 from statemachine.tasks import decoder_process, file_signature, limits, store_source, stream_facts
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.source_server import StoredSource
 from statemachine.tasks.stream_facts import Stream
 
 TASK = "validate_video"
@@ -48,16 +49,14 @@ def _examine(context: TaskContext, stored: StoredObject) -> Validation:
     def passed(checks: int) -> None:
         context.reporter.update(**{TASK: 100 * checks / CHECK_COUNT})
 
-    head = context.bucket.read_range(stored.key, 0, limits.SIGNATURE_BYTES)
-    file_signature.check(head)
+    source = StoredSource.of(context.bucket, stored.key)
     passed(1)
-    url = context.bucket.presigned_get(stored.key, expires=limits.SOURCE_URL_SECONDS)
-    found = decoder_process.scan(url, tick=lambda: passed(1))  # raises Stopped where the job is cancelled meanwhile
+    scan = decoder_process.scan(source, tick=lambda: passed(1))  # raises Stopped where the job is cancelled meanwhile
+    found = asdict(scan)
     passed(2)
     taken = _chosen(found["streams"])
     passed(3)
-    is_cut = file_signature.is_cut_matroska(head, stored.size_bytes)
-    validation = _validation(found, taken, stored, is_cut=is_cut)
+    validation = _validation(found, taken, stored)
     passed(4)
     return validation
 
@@ -89,11 +88,11 @@ def _chosen(streams: Sequence[Stream]) -> list[Stream]:
     return taken
 
 
-def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredObject, *, is_cut: bool) -> Validation:
+def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredObject) -> Validation:
     """Raises JobError over the limit on the duration, and where the file ends before its media does."""
     start = min(stream["start"] or 0.0 for stream in taken)
     measured = max(stream["end"] for stream in taken) - start
-    duration = _duration(found, taken, start, measured, is_cut=is_cut)
+    duration = _duration(found, taken, start, measured)
     _check_duration(duration)
     video = next((stream_facts.video_facts(stream, start) for stream in taken if stream["kind"] == "video"), None)
     audio = next((stream_facts.audio_facts(stream, start) for stream in taken if stream["kind"] == "audio"), None)
@@ -111,7 +110,7 @@ def _validation(found: dict[str, Any], taken: Sequence[Stream], stored: StoredOb
     return Validation(facts, [*stream_facts.warnings(found["streams"], taken), *_warnings(found, facts)])
 
 
-def _duration(found: dict[str, Any], taken: Sequence[Stream], start: float, measured: float, *, is_cut: bool) -> float:
+def _duration(found: dict[str, Any], taken: Sequence[Stream], start: float, measured: float) -> float:
     """Seconds. What was read counts, but for a last picture that Matroska says is held.
 
     Raises JobError where the container says that there is more.
@@ -120,7 +119,7 @@ def _duration(found: dict[str, Any], taken: Sequence[Stream], start: float, meas
         ends = [stream["stated_end"] for stream in taken]
         stated = max(end for end in ends if end is not None) - start if None not in ends else found["stated_duration"]
         needed = (stated or 0.0) * (1 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
-        if measured < needed and (is_cut or _MATROSKA not in found["container"]):
+        if measured < needed and (found["is_cut"] or _MATROSKA not in found["container"]):
             raise JobError(
                 "truncated_source", f"the file says that it lasts {stated:.1f} s but ends after {measured:.1f} s; "
                 "upload the whole file"

@@ -171,8 +171,7 @@ def test_a_container_that_only_guesses_its_duration(bucket: MediaBucket, tmp_pat
     assert marks.seconds_of_sound(made.url("audio")) == pytest.approx(16, abs=0.1)
     assert codes(bucket, tmp_path / "adts.aac") == ["duration_guessed"]
     assert made.context.source is not None
-    heard = audio_decoder.decode(made.context.bucket.presigned_get(f"sources/{made.context.job_id}/source"),
-                                 made.context.source, lambda: None)  # fmt: skip
+    heard = audio_decoder.decode(task_context.stored_source(made.context), made.context.source, lambda: None)
     assert len(heard) / 16000 == pytest.approx(16, abs=0.1)
 
 
@@ -256,8 +255,7 @@ def test_two_sides_of_opposite_phase_are_heard(bucket: MediaBucket, tmp_path: Pa
     ffmpeg(*card(), *tone(3), *opposed, *X264, tmp_path / "phase.mp4")
     context = task_context.validated(task_context.job(bucket, tmp_path / "phase.mp4"))
     assert context.source is not None
-    url = bucket.presigned_get(f"sources/{context.job_id}/source")
-    heard = audio_decoder.decode(url, context.source, lambda: None)
+    heard = audio_decoder.decode(task_context.stored_source(context), context.source, lambda: None)
     assert abs(heard[8000:40000].astype(int)).mean() > 1000
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import IncompleteReadError
 
 from mediajobs.errors import JobError, Stopped
 from mediajobs.storage import streaming_upload_client
@@ -18,10 +19,13 @@ from mediajobs.storage.bucket_store import MediaBucket
 from statemachine.tasks import limits, media, process_runner
 from statemachine.tasks.context import TaskContext
 from statemachine.tasks.process_runner import Child
-from tests.support import http_sites, media_samples, task_context
+from statemachine.tasks.sandbox import ProcessLimits, Sandbox
+from tests.support import media_samples, task_context
 from tests.support.waiting import HANG_SECONDS
 
-FENCE = process_runner.ProcessLimits(cpu_seconds=60, memory_bytes=8 << 30)
+LIMITS = ProcessLimits(cpu_seconds=60, memory_bytes=8 << 30)
+FENCE = Sandbox(LIMITS)
+WAIT = "read line <&{}"  # a shell that waits for a pipe into which nobody writes
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +35,33 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return media_samples.clip(path, "640x360", 24, "10", ["-movflags", "faststart"])
 
 
+class Held:
+    """The body of an S3 answer that stops after `size` bytes of the object, until `ended` is set."""
+
+    def __init__(self, content: bytes, offset: int, size: int, ended: threading.Event) -> None:
+        self._content, self._position, self._size, self._ended = content, offset, size, ended
+
+    def read(self, size: int) -> bytes:
+        left = self._size - self._position
+        if left <= 0:
+            self._ended.wait(HANG_SECONDS)
+            raise IncompleteReadError(actual_bytes=0, expected_bytes=size)
+        data = self._content[self._position : self._position + min(size, left)]
+        self._position += len(data)
+        return data
+
+    def close(self) -> None: ...
+
+
 @pytest.fixture
 def half_sent(bucket: MediaBucket, clip: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskContext]:
     """A validated job whose transcode has made something but cannot end: the rest of its source never comes."""
     context = task_context.validated(task_context.job(bucket, clip))
     content, ended = clip.read_bytes(), threading.Event()
-    monkeypatch.setattr(limits, "READ_SECONDS", 3600)  # the decoder waits for the rest
-    with http_sites.site({"/clip": http_sites.held(content, len(content) * 9 // 10, ended)}) as site:
-        monkeypatch.setattr(MediaBucket, "presigned_get", lambda *_, **__: f"{site.url}/clip")
-        yield context
-        ended.set()
+    size = len(content) * 9 // 10
+    monkeypatch.setattr(MediaBucket, "open_at", lambda _, __, offset, **___: Held(content, offset, size, ended))
+    yield context
+    ended.set()
 
 
 def children(name: str) -> list[int]:
@@ -106,11 +127,28 @@ def test_an_ffmpeg_that_makes_nothing_any_more_is_named_and_killed(
     assert children("ffmpeg") == []
 
 
+def waiting_shell() -> Child:
+    return Child(
+        "bash", lambda ends: ["bash", "-c", WAIT.format(ends["never"])], FENCE, writes=("out",), reads=("never",)
+    )
+
+
+def nothing() -> Child:
+    """Holds the writing end of the pipe `never`."""
+    return Child(
+        "bash", lambda ends: ["bash", "-c", WAIT.format(ends["out"])], FENCE, writes=("never",), reads=("out",)
+    )
+
+
 def test_a_child_that_is_frozen_is_killed_too() -> None:
+    def freeze() -> None:
+        for process in children("bash"):
+            os.kill(process, signal.SIGSTOP)
+
     with pytest.raises(JobError) as caught:
-        process_runner.run([Child("sh", lambda _: ["sh", "-c", "kill -STOP $$"], FENCE)], {}, stall_seconds=0.1)
+        process_runner.run([waiting_shell(), nothing()], {}, tick=freeze, stall_seconds=1)
     assert caught.value.code == "stalled"
-    assert children("sh") == []
+    assert children("bash") == []
 
 
 def test_a_storage_that_fails_ends_ffmpeg_and_is_told(half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,36 +198,47 @@ def test_outputs_that_are_not_whole_any_more_are_made_again(bucket: MediaBucket,
     assert f"outputs/{context.job_id}/audio.mp3" in task_context.keys(context)
 
 
-def test_a_killed_task_takes_its_ffmpeg_along(tmp_path: Path) -> None:
-    held = tmp_path / "held"  # by the child, as long as it lives
-    os.mkfifo(held)
-    child = ["sh", "-c", f"exec >{held}; echo running; exec sleep 3600"]
+def test_a_child_that_goes_on_for_too_long_is_named_and_killed() -> None:
+    with pytest.raises(JobError) as caught:
+        process_runner.run([waiting_shell(), nothing()], {}, deadline_seconds=0.5)
+    assert (caught.value.code, caught.value.retryable) == ("too_slow", True)
+    assert children("bash") == []
+
+
+def test_a_killed_task_takes_its_ffmpeg_along() -> None:
     code = (
-        "from statemachine.tasks import process_runner as r\n"
-        f"r.run([r.Child('sh', lambda _: {child!r}, r.ProcessLimits(60, 8 << 30))], {{}})\n"
+        "import sys\n"
+        "from statemachine.tasks.process_runner import Child, run\n"
+        "from statemachine.tasks.sandbox import ProcessLimits, Sandbox\n"
+        "script = 'echo running >&{}; while :; do :; done'\n"
+        "build = lambda ends: ['bash', '-c', script.format(ends['out'])]\n"
+        "child = Child('bash', build, Sandbox(ProcessLimits(60, 8 << 30)), writes=('out',))\n"
+        "run([child], {'out': lambda data: print(data.decode(), end='', flush=True)}, stall_seconds=1e9)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code]) as task, held.open() as lines:
-        assert lines.readline() == "running\n"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as task:
+        assert task.stdout is not None
+        assert task.stdout.readline() == "running\n"
+        (child,) = psutil.Process(task.pid).children()
         task.kill()
-        assert lines.read() == ""
+        child.wait(HANG_SECONDS)
 
 
-def written_by(script: str, limits: process_runner.ProcessLimits) -> bytearray:
+def written_by(script: str, limits: ProcessLimits) -> bytearray:
     """What a shell writes into its pipe, whose number goes into the script."""
     seen = bytearray()
-    child = Child("sh", lambda ends: ["sh", "-c", script.format(ends["out"])], limits, writes=("out",))
+    child = Child("bash", lambda ends: ["bash", "-c", script.format(ends["out"])], Sandbox(limits), writes=("out",))
     process_runner.run([child], {"out": seen.extend}, stall_seconds=HANG_SECONDS)
     return seen
 
 
 def test_a_child_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    seen = written_by("env >/proc/self/fd/{}", FENCE)
-    names = {line.partition("=")[0] for line in seen.decode().splitlines()}
-    assert names <= {"PATH", "PYTHONPATH", "LANG", "PWD", "SHLVL", "_"}
+    seen = written_by("export -p >&{}", LIMITS)
+    names = {line.removeprefix("declare -x ").partition("=")[0] for line in seen.decode().splitlines()}
+    assert names <= {"PATH", "PYTHONPATH", "LANG", "OPENBLAS_NUM_THREADS", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
 def test_a_child_has_limits() -> None:
-    fence = process_runner.ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
-    seen = written_by("(ulimit -t; ulimit -v; ulimit -f; ulimit -c) >/proc/self/fd/{}", fence)
-    assert seen.decode().split() == ["7", str(1 << 20), "8", "0"]
+    limits = ProcessLimits(cpu_seconds=7, memory_bytes=1 << 30, file_bytes=4096)
+    seen = written_by("{{ ulimit -t; ulimit -v; ulimit -f; ulimit -c; }} >&{}", limits)
+    assert seen.decode().split() == ["7", str(1 << 20), "4", "0"]

@@ -20,7 +20,7 @@ from mediajobs.transcripts.transcript import LanguageShare
 from statemachine.tasks import audio_decoder, speech_chunks, speech_model, speech_recognition, transcribe
 from statemachine.tasks.context import TaskContext
 from tests.support.media_samples import AUDIO, VIDEO, ffmpeg, output, picture
-from tests.support.task_context import Recorder, job, keys, validated
+from tests.support.task_context import Recorder, job, keys, stored_source, validated
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(__file__).parent / "demo" / "speech.mp4"
@@ -58,8 +58,7 @@ def spoken(bucket: MediaBucket, clip: Path, models_dir: Path, **asked: Any) -> t
 
 def decoded(context: TaskContext) -> speech_recognition.Samples:
     assert context.source is not None
-    url = context.bucket.presigned_get(f"sources/{context.job_id}/source")
-    return audio_decoder.decode(url, context.source, lambda: None)
+    return audio_decoder.decode(stored_source(context), context.source, lambda: None)
 
 
 def read(context: TaskContext, extension: str) -> str:

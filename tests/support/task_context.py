@@ -10,8 +10,10 @@ from mediajobs.errors import Stopped
 from mediajobs.media.manifests import Output, TaskManifest
 from mediajobs.media.options import Options
 from mediajobs.storage.bucket_store import MediaBucket
+from mediajobs.storage.object_keys import source_key
 from statemachine.tasks import media, validate
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.source_server import StoredSource
 
 _numbers = count(1)
 
@@ -59,6 +61,10 @@ def job(bucket: MediaBucket, source: Path | bytes, options: Options | None = Non
 
 def validated(context: TaskContext) -> TaskContext:
     return replace(context, source=validate.run(context).source, reporter=Recorder())
+
+
+def stored_source(context: TaskContext) -> StoredSource:
+    return StoredSource.of(context.bucket, source_key(context.job_id))
 
 
 @dataclass(frozen=True)

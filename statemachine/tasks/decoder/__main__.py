@@ -1,47 +1,61 @@
-"""Runs in a process of its own, with limits and without credentials: a source may be hostile.
+"""Runs in a process of its own, confined and without credentials: a source may be hostile.
 
-`python -m statemachine.tasks.decoder REQUEST`, where REQUEST is JSON: `{"command": "scan" | "pictures" | "samples", …}`
-with the arguments of that function, and `read_seconds`, after which a silent storage is given up. It fails with exit
-code 3 and a JobError as JSON on its standard error.
+`python -m statemachine.tasks.decoder REQUEST CONFINEMENT`, both JSON. REQUEST is `{"command": "scan" | "pictures" |
+"samples", "socket": D, "size_bytes": N, …}` with the arguments of that function; its source has N bytes and is read
+from the socket with the descriptor D. Exit codes: `child_exit_codes`.
 """
 
+import functools
 import importlib
 import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import av
 
 from mediajobs.errors import JobError
-from statemachine.tasks.decoder import source_reader
-from statemachine.tasks.process_runner import EXIT_NAMED_FAILURE, EXIT_READER_GONE
+from statemachine.tasks import child_exit_codes, confinement
+from statemachine.tasks.confinement import Confinement
+from statemachine.tasks.decoder.source_file import SourceFile
 
 COMMANDS = {
     "scan": ("statemachine.tasks.decoder.scan", "write_scan"),
     "pictures": ("statemachine.tasks.decoder.pictures", "write_pictures"),
     "samples": ("statemachine.tasks.decoder.samples", "write_samples"),
 }
+_LATE_MODULES = ("av.subtitles.stream", "numpy.ma")  # PyAV and numpy load them on first use
 
 
-def main(request: dict[str, Any]) -> int:
+def command(request: dict[str, Any]) -> Callable[[], None]:
+    """What is asked for, with all its modules loaded: a confined process cannot open their files."""
     av.logging.set_level(av.logging.ERROR)  # errors carry the last line
     logging.getLogger("libav").setLevel(logging.CRITICAL)
-    source_reader.INPUT_OPTIONS["rw_timeout"] = str(request.pop("read_seconds") * 1_000_000)
     module, function = COMMANDS[request.pop("command")]
+    for late in _LATE_MODULES:
+        importlib.import_module(late)
+    source = SourceFile(request.pop("socket"), request.pop("size_bytes"))
+    return functools.partial(getattr(importlib.import_module(module), function), source=source, **request)
+
+
+def run(decode: Callable[[], None]) -> int:
+    """Returns the exit code."""
     try:
-        getattr(importlib.import_module(module), function)(**request)
+        decode()
     except JobError as error:
         failure = {"code": error.code, "message": str(error), "retryable": error.retryable}
         sys.stderr.write(f"\n{json.dumps(failure)}\n")
-        return EXIT_NAMED_FAILURE
+        return child_exit_codes.NAMED_FAILURE
     except BrokenPipeError:  # whoever reads has ended, and says why
-        return EXIT_READER_GONE
+        return child_exit_codes.READER_GONE
     return 0
 
 
 if __name__ == "__main__":
-    code = main(json.loads(sys.argv[1]))
+    decode = command(json.loads(sys.argv[1]))
+    confinement.enter(Confinement(**json.loads(sys.argv[2])))
+    code = run(decode)
     sys.stderr.flush()
     os._exit(code)  # without waiting for the threads of decoders

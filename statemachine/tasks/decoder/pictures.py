@@ -13,6 +13,7 @@ from statemachine.tasks.decoder.decoders import decoded, decoder_of
 from statemachine.tasks.decoder.frame_grid import FrameGrid
 from statemachine.tasks.decoder.picture_filter import PictureFilter, Size
 from statemachine.tasks.decoder.picture_pipe import PicturePipe
+from statemachine.tasks.decoder.source_file import SourceFile
 from statemachine.tasks.decoder.storyboard import Storyboard
 from statemachine.tasks.decoder.thumbnail import Thumbnail
 from statemachine.tasks.limits import DECODER_THREADS
@@ -20,7 +21,7 @@ from statemachine.tasks.limits import DECODER_THREADS
 
 def write_pictures(
     *,
-    url: str,
+    source: SourceFile,
     stream: int,
     jumps: bool,
     start: float,
@@ -51,7 +52,7 @@ def write_pictures(
         users.append(Thumbnail(Size(*thumbnail), grid.count, Path(folder)))
     if storyboard:
         users.append(Storyboard(Path(folder), Fraction(*rate), **storyboard))
-    with source_reader.open_source(url) as container:
+    with source_reader.open_source(source) as container:
         clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
         frames = _filtered(filtering, decoded(decoder_of(clock.stream, threads=DECODER_THREADS), clock.packets()))
         for slot, frame in enumerate(_shown(grid, frames, clock)):

@@ -12,13 +12,14 @@ from mediajobs.errors import JobError
 from statemachine.tasks.decoder import downmix, source_reader
 from statemachine.tasks.decoder.decoders import decoded, decoder_of
 from statemachine.tasks.decoder.sample_clock import SampleClock, Samples
+from statemachine.tasks.decoder.source_file import SourceFile
 
 _FULL_SCALE = {"u1": (128, 128.0), "i2": (0, 32768.0), "i4": (0, 2147483648.0), "i8": (0, 9223372036854775808.0)}
 
 
 def write_samples(
     *,
-    url: str,
+    source: SourceFile,
     stream: int,
     jumps: bool,
     start: float,
@@ -34,7 +35,7 @@ def write_samples(
     The other arguments and errors are those of `pictures.write_pictures`.
     """
     clock_of_samples = SampleClock(rate, channels, duration)
-    with os.fdopen(pipe, "wb") as output, source_reader.open_source(url) as container:
+    with os.fdopen(pipe, "wb") as output, source_reader.open_source(source) as container:
         clock = source_reader.Clock(container, stream, start, end, jumps=jumps)
         chunks = _resampled(decoded(decoder_of(clock.stream, threads=1), clock.packets()), clock, rate)
         is_empty = True

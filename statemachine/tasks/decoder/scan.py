@@ -3,9 +3,10 @@
 import contextlib
 import json
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -15,9 +16,12 @@ from av.container import InputContainer
 from av.filter import Graph
 from av.stream import Disposition
 
+from statemachine.tasks import file_signature
 from statemachine.tasks.decoder import source_reader
 from statemachine.tasks.decoder.decoders import decoder_of
 from statemachine.tasks.decoder.frame_rate import motion_rate
+from statemachine.tasks.decoder.scan_result import MAX_TEXT, Scan, StreamScan
+from statemachine.tasks.decoder.source_file import SourceFile
 
 SAMPLE_FRAMES = 12  # pictures that are looked at in a row, for combing
 _FIRST_GAP_SECONDS = 5.0  # to the next such row; every gap is twice as long as the one before
@@ -25,6 +29,7 @@ _COMBING_THRESHOLD = 1.4  # idet's own, 1.04, takes fine horizontal lines for co
 _TICK_PACKETS = 100
 _PRIMING_SECONDS = 1.0  # before a stream's start it may have samples that are never heard
 _MAX_TRIED_PACKETS = 4000  # without a frame, after which a stream counts as undecodable
+_CLOCK = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{0,20})?)")  # a DURATION tag of Matroska
 _HIDDEN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _SECONDARY = (
     Disposition.comment | Disposition.visual_impaired | Disposition.descriptions | Disposition.karaoke
@@ -32,61 +37,17 @@ _SECONDARY = (
 )  # fmt: skip
 
 
-@dataclass
-class StreamScan:
-    """One audio or video stream. Times are in seconds on the source's one clock, `stated_end` on the container's.
-
-    `decodes` says whether a frame came out. What follows it is read from that frame; before, width and height are what
-    the header says.
-    """
-
-    index: int
-    kind: str
-    codec: str
-    is_default: bool
-    is_secondary: bool
-    is_hidden: bool
-    language: str | None
-    title: str
-    stated_end: float | None
-    packets: int = 0
-    size_bytes: int = 0
-    start: float | None = None
-    end: float = 0.0
-    decodes: bool = False
-    width: int = 0
-    height: int = 0
-    aspect: tuple[int, int] = (1, 1)
-    rotation: int = 0
-    pix_fmt: str = "unknown"
-    transfer: int = 0
-    primaries: int = 0
-    interlaced: bool = False
-    frame_rate: tuple[int, int] = (0, 1)
-    variable_frame_rate: bool = False
-    channels: int = 0
-    sample_rate: int = 0
-
-
-@dataclass
-class Scan:
-    """A whole source. `stated_duration` is the container's, in seconds, and may be a guess."""
-
-    container: str
-    stated_duration: float | None
-    jumps: int
-    streams: list[StreamScan] = field(default_factory=list)
-
-
-def write_scan(url: str, pipe: int) -> None:
+def write_scan(source: SourceFile, pipe: int) -> None:
     """Writes a Scan as JSON into `pipe`, and before it a blank now and then, as a sign that the reading goes on."""
     with os.fdopen(pipe, "w", buffering=1) as output:
-        json.dump(asdict(scan(url, lambda: output.write("\n"))), output)
+        json.dump(asdict(scan(source, lambda: output.write("\n"))), output, allow_nan=False)
 
 
-def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
+def scan(source: SourceFile, tick: Callable[[], object] = lambda: None) -> Scan:
     """Raises JobError where the file is no media or cannot be read. `tick` is called every hundred packets."""
-    with source_reader.open_source(url) as container:
+    head = source.read_at(0, file_signature.BYTES)
+    file_signature.check(head)
+    with source_reader.open_source(source) as container:
         probes = {probe.found.index: probe for probe in _probes(container)}
         timeline = source_reader.timeline_of(container)
         for number, packet in enumerate(source_reader.packets(container, probes.keys(), timeline)):
@@ -95,7 +56,8 @@ def scan(url: str, tick: Callable[[], object] = lambda: None) -> Scan:
                 tick()
         stated = None if container.duration is None else container.duration / av.time_base
         streams = [probe.finish() for probe in probes.values()]
-        return Scan(container.format.name, stated, timeline.jumps, streams)
+        is_cut = file_signature.is_cut_matroska(head, source.size)
+        return Scan(container.format.name, stated, timeline.jumps, is_cut, streams)
 
 
 def _probes(container: InputContainer) -> Iterator["_Probe"]:
@@ -270,8 +232,8 @@ def _description(stream: Any) -> StreamScan:
         is_default=bool(stream.disposition & Disposition.default),
         is_secondary=bool(stream.disposition & _SECONDARY),
         is_hidden=bool(stream.disposition & _HIDDEN),
-        language=tags.get("language"),
-        title=tags.get("title", "") or tags.get("handler_name", ""),
+        language=tags["language"][:MAX_TEXT] if "language" in tags else None,
+        title=(tags.get("title", "") or tags.get("handler_name", ""))[:MAX_TEXT],
         stated_end=_stated_end(stream, tags.get("duration", "")),
         width=getattr(stream.codec_context, "width", 0),
         height=getattr(stream.codec_context, "height", 0),
@@ -284,5 +246,10 @@ def _stated_end(stream: Any, clock: str) -> float | None:
         return float(stream.duration * stream.time_base)
     if stream.duration is not None:
         return source_reader.seconds(stream.start_time, stream.time_base) + float(stream.duration * stream.time_base)
-    parts = clock.split(":")
-    return int(parts[0]) * 3600 + int(parts[1]) * 60 + float(parts[2]) if len(parts) == 3 else None
+    return seconds_of(clock)
+
+
+def seconds_of(clock: str) -> float | None:
+    """Seconds of a text such as `01:02:03.5`; None of any other."""
+    match = _CLOCK.fullmatch(clock.strip())
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match else None

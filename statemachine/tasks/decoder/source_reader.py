@@ -3,12 +3,13 @@
 import math
 from collections.abc import Collection, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
 
 from mediajobs.errors import JobError
+from statemachine.tasks.decoder.source_file import READ_BYTES, SourceFile
 from statemachine.tasks.decoder.timeline import BROADCAST_GAP_SECONDS, OTHER_GAP_SECONDS, Timeline
 from statemachine.tasks.file_signature import SUPPORTED_FILES
 
@@ -18,23 +19,19 @@ CONTAINERS = (
     "h264,hevc,m4v,obu,vc1,dirac,yuv4mpegpipe,wav,w64,aiff,au,caf,mp3,flac,aac,ac3,eac3,dts,dtshd,truehd,mlp,loas,amr,"
     "ape,wv,tta,mpc,mpc8,voc,oma"
 )
-INPUT_OPTIONS = {
-    "format_whitelist": CONTAINERS,
-    "protocol_whitelist": "http,https,tcp,tls",
-    "reconnect": "1",
-    "reconnect_on_network_error": "1",
-    "reconnect_delay_max": "8",  # seconds
-}
+_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}  # all bytes come from a SourceFile
 TOLERANCE_SECONDS = 1.0  # by which a second reading may end earlier than the first
 _LEAST_DECODED = 0.4  # of the packets after the first frame; one with two fields may come as two packets
 _LONGEST_INTERVAL_SECONDS = 10.0  # of packets that have no duration
 _BROADCAST_FORMATS = {"mpegts", "mpeg", "ogg", "flv", "rm"}
 
 
-def open_source(url: str) -> InputContainer:
+def open_source(source: SourceFile) -> InputContainer:
     """Raises JobError where the file is no media or cannot be read."""
     try:
-        return av.open(url, options=INPUT_OPTIONS, metadata_errors="replace")
+        return cast(
+            "InputContainer", av.open(source, options=_OPTIONS, metadata_errors="replace", buffer_size=READ_BYTES)
+        )
     except av.FFmpegError as error:
         raise read_error(error) from error
 
@@ -137,8 +134,6 @@ def _place(packet: Any, timeline: Timeline) -> None:
 def read_error(error: av.FFmpegError) -> JobError:
     """The JobError, with its code, that says why a source could not be read."""
     log = str(error.log)
-    if isinstance(error, (OSError, av.error.HTTPClientError, av.error.HTTPServerError)):
-        return JobError("source_unavailable", "the source cannot be read from storage; retry the job", retryable=True)
     if "moov atom not found" in log:
         return JobError(
             "truncated_source",

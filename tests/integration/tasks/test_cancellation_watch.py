@@ -26,10 +26,12 @@ pytestmark = pytest.mark.usefixtures("cloud")
 DEAF = """
 import subprocess, time
 from statemachine.tasks import cancellation_watch
-from statemachine.tasks.process_runner import ProcessLimits, with_limits
+from statemachine.tasks.sandbox import ProcessLimits, Sandbox, confined
 cancellation_watch.POLL_SECONDS, cancellation_watch.GRACE_SECONDS = 0.2, 0.3
 with cancellation_watch.watch_attempt("J", 1) as over:
-    subprocess.Popen(with_limits(["sh", "-c", "echo running; exec sleep 3600"], ProcessLimits(60, 8 << 30)))
+    sandbox = Sandbox(ProcessLimits(600, 8 << 30))
+    with confined(sandbox, ["sh", "-c", "echo running; while :; do :; done"]) as (command, descriptors):
+        subprocess.Popen(command, pass_fds=descriptors)
     time.sleep(3600)
 """
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
@@ -15,13 +15,21 @@ from mediajobs.storage.object_keys import source_key
 from mediajobs.storage.streaming_upload_client import StoredObject, StreamingUpload
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 CHUNK_BYTES = 8 << 20
 READ_ATTEMPTS = 4
 _READ_PAUSE, _MAX_READ_PAUSE = 1.0, 8.0  # seconds
 _MAX_DELETED = 1000  # in a call
-_READ_ERRORS = (HTTPClientError, IncompleteReadError)
+READ_ERRORS = (HTTPClientError, IncompleteReadError)  # of a body whose connection broke
+
+
+class ObjectVersion(NamedTuple):
+    """An object's size, and its ETag, which changes with its content."""
+
+    size_bytes: int
+    etag: str
 
 
 class MediaBucket:
@@ -54,23 +62,25 @@ class MediaBucket:
             params["ResponseContentDisposition"] = content_disposition(filename)
         return self.metadata_client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
 
-    def size(self, key: str) -> int | None:
-        """Bytes, or None where there is no such object."""
+    def version(self, key: str) -> ObjectVersion | None:
+        """None where there is no such object."""
         try:
-            return self.metadata_client.head_object(Bucket=self.name, Key=key)["ContentLength"]
+            head = self.metadata_client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
             if _is_missing(error):
                 return None
             raise
+        return ObjectVersion(head["ContentLength"], head["ETag"])
+
+    def size(self, key: str) -> int | None:
+        """Bytes, or None where there is no such object."""
+        version = self.version(key)
+        return version and version.size_bytes
 
     def etag(self, key: str) -> str | None:
         """Changes with the object's content. None where there is no such object."""
-        try:
-            return self.metadata_client.head_object(Bucket=self.name, Key=key)["ETag"]
-        except ClientError as error:
-            if _is_missing(error):
-                return None
-            raise
+        version = self.version(key)
+        return version and version.etag
 
     def read_json(self, key: str) -> Any | None:
         """The parsed document, or None where there is no such object."""
@@ -99,10 +109,14 @@ class MediaBucket:
                 if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
                     return b""
                 raise
-            except _READ_ERRORS:
+            except READ_ERRORS:
                 if attempt == READ_ATTEMPTS - 1:
                     raise
         raise AssertionError("the loop returns or raises")
+
+    def open_at(self, key: str, offset: int, *, etag: str) -> "StreamingBody":
+        """The bytes from `offset` to the object's end, as they come. Raises ClientError if the object was replaced."""
+        return self.client.get_object(Bucket=self.name, Key=key, Range=f"bytes={offset}-", IfMatch=etag)["Body"]
 
     def read_chunks(self, key: str, size: int = CHUNK_BYTES) -> Iterator[bytes]:
         """Yields the object in chunks. Raises ClientError (PreconditionFailed) if it is replaced meanwhile."""
