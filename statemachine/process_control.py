@@ -2,8 +2,9 @@
 
 import ctypes
 import os
+from typing import Any
 
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 4, 36, 37
 
 
 def forbid_inspection() -> None:
@@ -19,9 +20,15 @@ def adopt_orphans() -> None:
     control_process(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def control_process(option: int, value: int) -> None:
+def adopts_orphans() -> bool:
+    answer = ctypes.c_int()
+    control_process(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
+    return bool(answer.value)
+
+
+def control_process(option: int, argument: Any) -> None:
     """Calls prctl(2). Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
+    if library.prctl(option, argument, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

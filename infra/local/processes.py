@@ -15,7 +15,7 @@ from infra.local.stack_folder import StackFolder
 from infra.paths import ROOT
 from statemachine.worker.processes import kill_descendants, kill_group, kill_marked, marked, started_at
 
-STACK_VARIABLE = "MEDIAJOBS_STACK"  # in the environment of every process of a stack: the path of the stack's folder
+STACK_VARIABLE = "MEDIAJOBS_STACK"  # marks every process of a stack: the path of the stack's folder
 STOP_TIMEOUT_SECONDS = {"worker": 8.0, "ministack": 15.0}  # from SIGTERM to SIGKILL; they are stopped in this order
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 15
@@ -26,7 +26,7 @@ def start(folder: StackFolder, name: str, arguments: list[str], environment: dic
     """Starts `python -m ARGUMENTS` in a new process group, so that Ctrl-C in the terminal does not reach it."""
     with log_file(folder, name).open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, "-X", f"{STACK_VARIABLE}={folder.path}", "-m", *arguments],
             cwd=ROOT,
             env={**environment, STACK_VARIABLE: str(folder.path)},
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,8 @@ from mediajobs.jobs.model import Failure
 from mediajobs.media.manifests import TaskManifest
 from mediajobs.media.tasks import LAST_TASKS
 from mediajobs.storage.object_keys import source_key
+from statemachine import process_control
+from statemachine.tasks import sandbox
 from statemachine.tasks.cancellation_watch import DEPENDENCY_ERRORS, EXIT_STOPPED, watch_attempt
 from statemachine.tasks.context import TaskContext, load
 from statemachine.tasks.progress_reporter import retry_contention
@@ -46,6 +48,8 @@ def _attempt(task: str, job_id: str, attempt: int, attempt_over: threading.Event
     """Runs the task. Returns its exit code, and records the reason of a failure in the job's progress item."""
     started = time.monotonic()
     try:
+        if lacks := sandbox.check():
+            logger.warning("children run without a part of the sandbox", missing=lacks)
         context = load(job_id, attempt, attempt_over)
         _validate(context) if task == "validate" else importlib.import_module(f"statemachine.tasks.{task}").run(context)
     except JobError as error:
@@ -88,4 +92,6 @@ def _validate(context: TaskContext) -> None:
 
 
 if __name__ == "__main__":
+    process_control.forbid_inspection()
+    process_control.adopt_orphans()
     sys.exit(main(sys.argv[1:]))

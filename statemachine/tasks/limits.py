@@ -33,3 +33,13 @@ def for_media(duration_seconds: float) -> ProcessLimits:
 def scan_seconds(size_bytes: int) -> float:
     """How long reading all packets may take: five minutes, and a second for each 5 MB."""
     return 300 + size_bytes / 5_000_000
+
+
+def output_bytes(max_bitrate: int, duration_seconds: float) -> int:
+    """Far more than an output of that many bit/s of video, and its sound, ever has."""
+    return 64 * (1 << 20) + int(2 * duration_seconds * (max_bitrate + 1_000_000) / 8)
+
+
+def folder_bytes(duration_seconds: float) -> int:
+    """What a child may put into its folder: an MP3, a thumbnail, a storyboard and a table of colours."""
+    return 256 * (1 << 20) + int(duration_seconds * 320_000 / 8)

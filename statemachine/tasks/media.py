@@ -15,7 +15,8 @@ from mediajobs.media.source import SourceFacts
 from mediajobs.media.storyboards import sheet_name
 from mediajobs.media.tasks import skipped_tasks
 from mediajobs.storage.object_keys import output_key, source_key
-from statemachine.tasks import ffmpeg_command
+from statemachine.tasks import ffmpeg_command, limits
+from statemachine.tasks.child_files import open_made
 from statemachine.tasks.context import TaskContext
 from statemachine.tasks.decoder import file_names
 from statemachine.tasks.ffmpeg_command import AUDIO_FILE
@@ -67,11 +68,15 @@ class _Run:
             raise
 
     def _transcode(self, folder: Path) -> None:
-        sizes = {rendition.name: rendition.size for rendition in self._plan.renditions}
+        renditions = {rendition.name: rendition for rendition in self._plan.renditions}
         for name in ffmpeg_command.played(self._plan):
             key = output_key(self._context.job_id, name)
             self._bucket.abort_uploads(key)
-            self._uploads.append(PlayedUpload(name, sizes.get(name), self._bucket, key))
+            rendition = renditions.get(name)
+            bitrate = rendition.rate_control.max_bitrate if rendition else 0
+            max_bytes = limits.output_bytes(bitrate, self._source.duration_seconds)
+            size = rendition.size if rendition else None
+            self._uploads.append(PlayedUpload(name, size, self._bucket, key, max_bytes=max_bytes))
         source = StoredSource.of(self._bucket, source_key(self._context.job_id))
         transcode(self._source, self._plan, source, folder, self._uploads, self._report)
 
@@ -108,7 +113,8 @@ class _Run:
 
     def _stored(self, name: str, path: Path) -> Output:
         kind = file_of(name).content_type
-        stored = self._bucket.upload_file(path, output_key(self._context.job_id, name), kind)
+        with open_made(path) as file:
+            stored = self._bucket.upload(file, output_key(self._context.job_id, name), kind)
         return Output(name=name, **stored._asdict(), content_type=kind)
 
     def _write_manifest(self) -> TaskManifest:

@@ -1,5 +1,6 @@
 """Uploads an output that can be played while ffmpeg encodes it, and indexes its fragments as the bytes pass."""
 
+from mediajobs.errors import JobError
 from mediajobs.media import hls_playlists
 from mediajobs.media.fragment_index import FragmentIndex
 from mediajobs.media.ladder import Size, TranscodePlan
@@ -9,16 +10,26 @@ from mediajobs.storage.bucket_store import MediaBucket
 
 
 class PlayedUpload:
-    """Write, then close or abort, as with a StreamingUpload. `size` is None for the sound alone."""
+    """Write, then close or abort, as with a StreamingUpload. `size` is None for the sound alone.
 
-    def __init__(self, name: str, size: Size | None, bucket: MediaBucket, key: str) -> None:
+    The bytes come from a process that may have been taken over by its input: `write` raises JobError `transcode_failed`
+    for what is no fragmented MP4, and `output_too_large` over `max_bytes`.
+    """
+
+    def __init__(self, name: str, size: Size | None, bucket: MediaBucket, key: str, *, max_bytes: int) -> None:
         self.name = name
+        self._max_bytes = max_bytes
         self.index = FragmentIndex()
         self.stream = bucket.streaming_upload(key, file_of(name).content_type)
         self._size = size
 
     def write(self, data: bytes) -> None:
-        self.index.feed(data)
+        if self.stream.size + len(data) > self._max_bytes:
+            raise JobError("output_too_large", f"{self.name} has more than {self._max_bytes} bytes; export it anew")
+        try:
+            self.index.feed(data)
+        except ValueError as error:
+            raise JobError("transcode_failed", f"{self.name} is no MP4 as it should be; export it anew") from error
         self.stream.write(data)
 
     def abort(self) -> None:

@@ -1,6 +1,7 @@
 """How far ffmpeg is, and what that means for each of the named tasks that it does at once."""
 
 import math
+import re
 import time
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ from mediajobs.media.tasks import LAST_TASKS, TASK_OF_OUTPUT
 from statemachine.tasks.played_upload import PlayedUpload
 
 UPLOAD = LAST_TASKS["media"]
+_OUT_TIME = re.compile(rb"out_time_us=([0-9]{1,18})\s*")
+_LINE_BYTES = 1024  # of one report, at most
 
 
 class Position:
@@ -19,11 +22,11 @@ class Position:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[-_LINE_BYTES:]
         for line in lines:
-            name, _, value = line.partition(b"=")
-            if name == b"out_time_us" and value.strip().isdigit():  # N/A at first, below 0 in the first frames
-                self.seconds = max(self.seconds, int(value) / 1e6)
+            if match := _OUT_TIME.fullmatch(line):  # N/A at first, below 0 in the first frames
+                self.seconds = max(self.seconds, int(match[1]) / 1e6)
 
 
 class Marks:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mediajobs.errors import JobError
 from mediajobs.media.ladder import TranscodePlan
 from mediajobs.media.source import SourceFacts
-from statemachine.tasks import decoder_process, ffmpeg_command, limits
+from statemachine.tasks import child_files, decoder_process, ffmpeg_command, limits
 from statemachine.tasks.decoder_process import DECODED
 from statemachine.tasks.ffmpeg_command import PROGRESS
 from statemachine.tasks.played_upload import PlayedUpload
@@ -30,11 +30,16 @@ def transcode(
 ) -> None:
     """What is played goes to its uploads, the rest to `folder`. `on_position` gets seconds of media, every 0.2 s."""
     decoded, encoded = Position(), Position()
+
+    def tick() -> None:
+        child_files.check_size(folder, limits.folder_bytes(facts.duration_seconds))
+        on_position((encoded if ffmpeg_command.is_needed(plan) else decoded).seconds)
+
     try:
         decoder_process.run(
             _children(facts, plan, source, folder),
             {DECODED: decoded.feed, PROGRESS: encoded.feed} | {upload.name: upload.write for upload in uploads},
-            tick=lambda: on_position((encoded if ffmpeg_command.is_needed(plan) else decoded).seconds),
+            tick=tick,
             activity=lambda: (decoded.seconds, encoded.seconds, [upload.stream.size for upload in uploads]),
             stall_seconds=limits.STALL_SECONDS,
         )

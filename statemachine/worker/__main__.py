@@ -7,11 +7,14 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from statemachine import process_control
 from statemachine.worker.claims import ClaimsInUse
 from statemachine.worker.worker import Worker
 
 
 def main() -> int:
+    process_control.forbid_inspection()
+    process_control.adopt_orphans()
     arguments = _parser().parse_args()
     try:
         worker = Worker(

@@ -1,9 +1,13 @@
-"""Finds and kills processes by a variable in their environment, which survives crashes, reused ids and re-parenting."""
+"""Finds and kills processes by a mark, which survives crashes, reused ids and re-parenting.
+
+A mark is NAME=VALUE among a process's arguments or in its environment. The environment of a process that holds
+credentials can be read by nobody, so such a one has it among its arguments: `python -X NAME=VALUE`.
+"""
 
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import psutil
@@ -12,16 +16,15 @@ POLL_SECONDS = 0.02
 
 
 def marked(name: str, value: str) -> list[psutil.Process]:
-    """The processes that were started with NAME=VALUE in their environment, without this one."""
-    processes = psutil.process_iter(["environ"])  # None for zombies and for processes of other users
-    found = [process for process in processes if (process.info["environ"] or {}).get(name) == value]
+    """The processes with this mark, without this one."""
+    found = [process for process in psutil.process_iter(["environ", "cmdline"]) if _has_mark(process, name, value)]
     return [process for process in found if not _is_own(process)]
 
 
 def kill_marked(name: str, value: str, timeout: float = 5.0) -> list[int]:
     """Kills the marked processes and their descendants, also those that start meanwhile. Returns the ids found.
 
-    A descendant may have dropped the variable: ffmpeg gets a clean environment.
+    A descendant may have dropped the mark: ffmpeg gets a clean environment.
     """
     found: set[int] = set()
     deadline = time.monotonic() + timeout
@@ -30,6 +33,18 @@ def kill_marked(name: str, value: str, timeout: float = 5.0) -> list[int]:
         _kill(processes)
         time.sleep(POLL_SECONDS)
     return sorted(found)
+
+
+def kill_orphans(of_others: Collection[int]) -> None:
+    """Kills what this process has adopted: all its children but for those with these ids.
+
+    They are descendants of a child that ended before them, whatever group or session they moved to.
+    """
+    while orphans := [child for child in psutil.Process().children() if child.pid not in of_others]:
+        _kill(_with_descendants(orphans))
+        for orphan in orphans:
+            with suppress(ChildProcessError):
+                os.waitpid(orphan.pid, 0)
 
 
 def kill_descendants(pid: int) -> None:
@@ -56,6 +71,12 @@ def started_at(pid: int) -> str | None:
         return f"{process.create_time() - psutil.boot_time():.2f}"
     except psutil.Error:  # it has ended, or is a later process of another user
         return None
+
+
+def _has_mark(process: psutil.Process, name: str, value: str) -> bool:
+    """Arguments and environment are None for zombies, the environment for those that may not be inspected, too."""
+    arguments, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+    return f"{name}={value}" in arguments or environment.get(name) == value
 
 
 def _with_descendants(processes: list[psutil.Process]) -> set[psutil.Process]:

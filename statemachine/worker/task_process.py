@@ -8,11 +8,16 @@ import threading
 from collections import deque
 from contextlib import suppress
 
-from statemachine.worker.processes import kill_group, kill_marked
+from statemachine import process_control
+from statemachine.worker.processes import kill_group, kill_marked, kill_orphans
 
-CLAIM_VARIABLE = "MEDIAJOBS_CLAIM"
+CLAIM_MARK = "MEDIAJOBS_CLAIM"
 OUTPUT_LINES = 50
 LINE_LIMIT = 500  # characters
+
+
+_starting = threading.Lock()
+_running: set[int] = set()  # ids of the processes of all tasks
 
 
 class TaskProcess:
@@ -21,16 +26,18 @@ class TaskProcess:
     def __init__(self, claim_id: str, module: str, command: list[str], environment: dict[str, str]) -> None:
         self._claim_id = claim_id
         self._output_lines: deque[str] = deque(maxlen=OUTPUT_LINES)
-        self._process = subprocess.Popen(
-            [*_die_with_parent_command(), sys.executable, "-m", module, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),  # the worker's own stdout carries its log
-            stderr=subprocess.PIPE,
-            env={**os.environ, **environment, CLAIM_VARIABLE: claim_id},
-            start_new_session=True,
-            text=True,
-            errors="replace",
-        )
+        with _starting:
+            self._process = subprocess.Popen(
+                [*_die_with_parent_command(), sys.executable, "-X", f"{CLAIM_MARK}={claim_id}", "-m", module, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),  # the worker's own stdout carries its log
+                stderr=subprocess.PIPE,
+                env={**os.environ, **environment},
+                start_new_session=True,
+                text=True,
+                errors="replace",
+            )
+            _running.add(self._process.pid)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -46,6 +53,10 @@ class TaskProcess:
         kill_leftovers(self._claim_id)  # first: descendants that left the group are found while their parents live
         kill_group(self._process.pid)
         self._process.wait()
+        with _starting:
+            _running.discard(self._process.pid)
+            if process_control.adopts_orphans():
+                kill_orphans(_running)
         self._reader.join(timeout=1)
 
     def last_output(self) -> str:
@@ -62,7 +73,7 @@ class TaskProcess:
 
 def kill_leftovers(claim_id: str) -> list[int]:
     """Kills the processes of this claim, those of an earlier run and of other sessions too. Returns their ids."""
-    return kill_marked(CLAIM_VARIABLE, claim_id)
+    return kill_marked(CLAIM_MARK, claim_id)
 
 
 def _die_with_parent_command() -> list[str]:

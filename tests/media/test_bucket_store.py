@@ -142,7 +142,8 @@ def test_documents_come_back_as_they_were_written(bucket: MediaBucket) -> None:
 
 def test_a_file_is_uploaded_with_its_hash(bucket: MediaBucket, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(BODY)
-    stored = bucket.upload_file(tmp_path / "file", "file", "audio/mpeg")
+    with (tmp_path / "file").open("rb") as file:
+        stored = bucket.upload(file, "file", "audio/mpeg")
     assert stored.sha256 == hashlib.sha256(BODY).hexdigest()
     assert bucket.size("file") == len(BODY)
 

@@ -1,5 +1,6 @@
 """Indexes a fragmented MP4 as its bytes pass: offset, size, duration and first picture of each fragment."""
 
+import struct
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ from mediajobs.media.manifests import Fragment
 
 INDEXED_BOXES = {b"moov", b"moof"}  # the boxes that are read; of all others only the size is used
 MAX_BOX_BYTES = 64 << 20  # bytes
+MAX_FRAGMENTS = 100_000  # 12 hours have 10,800
+_MALFORMED = (struct.error, IndexError, KeyError, StopIteration, ZeroDivisionError, OverflowError)
 
 
 class _TimedFragment(NamedTuple):
@@ -46,8 +49,11 @@ class FragmentIndex:
 
     def feed(self, data: bytes) -> None:
         self._pending += data
-        while self._pending and self._next_box():
-            pass
+        try:
+            while self._pending and self._next_box():
+                pass
+        except _MALFORMED as error:
+            raise ValueError(f"a malformed box at {self._position}") from error
 
     @property
     def count(self) -> int:
@@ -105,6 +111,8 @@ class FragmentIndex:
 
     def _begin_skip(self, kind: bytes, header: int, size: int) -> None:
         if kind == b"mdat" and self._moof is not None:
+            if len(self._fragments) >= MAX_FRAGMENTS:
+                raise ValueError(f"more than {MAX_FRAGMENTS} fragments")
             moof, end = self._moof, self._position + size
             keyframe = self._keyframe_size(moof, self._position + header)
             self._fragments.append(_TimedFragment(self._start, end - self._start, moof.start, moof.end, keyframe))

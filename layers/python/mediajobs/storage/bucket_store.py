@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import cache, cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
@@ -124,12 +123,12 @@ class MediaBucket:
         for offset in range(0, head["ContentLength"], size):
             yield self.read_range(key, offset, size, etag=head["ETag"])
 
-    def upload_file(self, path: Path, key: str, content_type: str) -> StoredObject:
+    def upload(self, file: BinaryIO, key: str, content_type: str) -> StoredObject:
+        """Stores what is left to read in the file."""
         upload = self.streaming_upload(key, content_type)
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    upload.write(chunk)
+            while chunk := file.read(CHUNK_BYTES):
+                upload.write(chunk)
             return upload.close()
         except BaseException:  # also a kill: S3 charges for incomplete uploads
             upload.abort()
