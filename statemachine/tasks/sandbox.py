@@ -21,7 +21,7 @@ REQUIRED_VARIABLE = "REQUIRE_SANDBOX"
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")
 _LOADERS = ("lib*/ld-linux*.so*", "lib/ld-musl-*.so*")  # below /: they start whatever is linked dynamically
 _READ = AccessFS.READ_FILE | AccessFS.READ_DIR
-_WRITE = AccessFS.WRITE_FILE | AccessFS.MAKE_REG | AccessFS.REMOVE_FILE | AccessFS.TRUNCATE
+_WRITE = AccessFS.WRITE_FILE | AccessFS.MAKE_REG | AccessFS.TRUNCATE  # what is made stays to be seen
 _SCOPE = Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL
 
 
