@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from mediajobs.errors import JobError
 from mediajobs.media.ladder import StoryboardPlan, TranscodePlan
@@ -129,9 +129,13 @@ def _bounded(output: bytearray, size: int) -> process_runner.Reader:
 def _parsed(output: bytes | bytearray) -> Scan:
     """A decoder that a source has taken over may have written anything."""
     try:
-        return _SCAN.validate_json(output)
-    except ValidationError as error:
+        return _SCAN.validate_python(json.loads(output, parse_constant=_refuse))
+    except (ValueError, RecursionError) as error:
         raise JobError("undecodable", f"the file could not be read; {SUPPORTED_FILES}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _named(failure: ProcessFailed) -> JobError:

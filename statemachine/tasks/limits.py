@@ -9,6 +9,7 @@ GIB = 1 << 30
 MAX_DURATION_SECONDS = 12 * 3600
 MAX_PIXELS = 8192 * 4320
 MAX_STREAMS = 64  # of audio and video
+MIN_SAMPLE_RATE = 4000  # Hz; at 1 Hz some kilobytes last a day
 
 STALL_SECONDS = 120  # longest time without anything from a child
 

@@ -78,6 +78,9 @@ def _chosen(streams: Sequence[Stream]) -> list[Stream]:
             "too_large_picture",
             f"a picture of more than {limits.MAX_PIXELS} pixels (8192x4320); upload a smaller version",
         )
+    if any(stream["decodes"] and 0 < stream["sample_rate"] < limits.MIN_SAMPLE_RATE for stream in best):
+        message = f"the sound has fewer than {limits.MIN_SAMPLE_RATE} samples a second; export the file again"
+        raise JobError("unsupported_sample_rate", message)
     if not any(stream["packets"] for stream in best):
         raise JobError("empty_media", "the file holds no audio or video of any length; upload the whole file")
     if not taken or (best[0]["kind"] == "video" and best[0]["packets"] and not best[0]["decodes"]):

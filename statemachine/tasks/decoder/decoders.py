@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 
+from statemachine.tasks.decoder import codecs
 from statemachine.tasks.limits import MAX_PIXELS
 
 # FFmpeg's own decoders of these leave out the alpha channel.
@@ -20,7 +21,7 @@ def decoder_of(stream: Any, *, threads: int) -> Any:
     aspect = stream.sample_aspect_ratio if stream.type == "video" else None
     if aspect and not context.sample_aspect_ratio:  # many codecs leave it to the container
         context.sample_aspect_ratio = aspect
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": codecs.ALLOWED}
     context.thread_count = threads
     context.thread_type = "AUTO"
     return context

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 DEFAULT_RATE = Fraction(25)
 _LARGEST_RATE = 60
+_SLOTS_PER_PICTURE = 100  # of the constant grid, beside one a second: else two pictures an hour apart make 216,000
 _STANDARD_RATES = tuple(  # and what is left of them where every second picture is dropped, or three of four
     Fraction(rate) / part
     for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
@@ -26,18 +27,25 @@ def motion_rate(times: NDArray[np.float64], nominal: Fraction | None) -> tuple[F
     """The rate at which to show the pictures, at most 60 Hz, and whether their intervals differ.
 
     It is the container's `nominal` rate where the pictures keep it. Else it is that of the shortest interval that
-    lasts: a screen that stands still for minutes and then scrolls is shown as it scrolls.
+    lasts: a screen that stands still for minutes and then scrolls is shown as it scrolls. A few pictures over a long
+    time are shown at a lower rate.
     """
     intervals = np.diff(np.unique(times))
     intervals = intervals[intervals > 0.0005]
     if not len(intervals):
-        return _limited(nominal or DEFAULT_RATE), False
+        return _limited(nominal or DEFAULT_RATE, _LARGEST_RATE), False
+    largest = min(_LARGEST_RATE, 1 + _SLOTS_PER_PICTURE * len(times) / float(intervals.sum()))
+    rate, is_variable = _rate_of(intervals, nominal)
+    return _limited(rate, largest), is_variable
+
+
+def _rate_of(intervals: NDArray[np.float64], nominal: Fraction | None) -> tuple[Fraction, bool]:
     shortest = _shortest_lasting(intervals)
     if _share(intervals, shortest) < _EVEN_SHARE:
-        return _limited(_standard(1 / shortest, _LOOSE_TOLERANCE)), True
+        return _standard(1 / shortest, _LOOSE_TOLERANCE), True
     rate = 1 / float(intervals[_is_near(intervals, shortest)].mean())  # of times in whole milliseconds
     is_stated = nominal is not None and abs(nominal / Fraction(rate) - 1) <= _STATED_TOLERANCE
-    return _limited(nominal if nominal and is_stated else _standard(rate, _TOLERANCE)), False
+    return nominal if nominal and is_stated else _standard(rate, _TOLERANCE), False
 
 
 def _share(intervals: NDArray[np.float64], interval: float) -> float:
@@ -64,7 +72,7 @@ def _standard(rate: float, tolerance: float) -> Fraction:
     return Fraction(max(1, round(rate))) if rate > 1 else Fraction(rate).limit_denominator(1001)
 
 
-def _limited(rate: Fraction) -> Fraction:
-    """A rate of 1 to 60 Hz: of a faster one every second picture, or every third."""
-    kept = rate / max(1, math.ceil(rate / _LARGEST_RATE))
+def _limited(rate: Fraction, largest: float) -> Fraction:
+    """A rate from 1 Hz to the `largest`: of a faster one every second picture, or every third."""
+    kept = rate / max(1, math.ceil(rate / Fraction(largest)))
     return max(Fraction(1), kept.limit_denominator(1001))

@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 
 from mediajobs.errors import JobError
+from statemachine.tasks.decoder import codecs
 from statemachine.tasks.decoder.source_file import READ_BYTES, SourceFile
 from statemachine.tasks.decoder.timeline import BROADCAST_GAP_SECONDS, OTHER_GAP_SECONDS, Timeline
 from statemachine.tasks.file_signature import SUPPORTED_FILES
@@ -19,7 +20,11 @@ CONTAINERS = (
     "h264,hevc,m4v,obu,vc1,dirac,yuv4mpegpipe,wav,w64,aiff,au,caf,mp3,flac,aac,ac3,eac3,dts,dtshd,truehd,mlp,loas,amr,"
     "ape,wv,tta,mpc,mpc8,voc,oma"
 )
-_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}  # all bytes come from a SourceFile
+_OPTIONS = {
+    "format_whitelist": CONTAINERS,
+    "codec_whitelist": codecs.ALLOWED,
+    "protocol_whitelist": "none",  # all bytes come from a SourceFile
+}
 TOLERANCE_SECONDS = 1.0  # by which a second reading may end earlier than the first
 _LEAST_DECODED = 0.4  # of the packets after the first frame; one with two fields may come as two packets
 _LONGEST_INTERVAL_SECONDS = 10.0  # of packets that have no duration
