@@ -28,7 +28,7 @@ demo: setup ## A real video through the real thing; FILE=some.mp4 for yours.
 
 test: check ## All checks and tests, the fast ones first.
 	@infra/test_tools.sh
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/media
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/media tests/security
 	@$(BIN)/python -m pytest tests/e2e
 
 check: setup ## Lint, types, templates.
