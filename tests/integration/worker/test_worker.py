@@ -34,6 +34,16 @@ if verb == "die":
 pids = [os.getpid()]
 if verb == "lead-away":  # a process that drops every mark, and then hang
     pids.append(subprocess.Popen(["sleep", "120"], env={}, start_new_session=True).pid)
+if verb == "leave-daemon":  # a process that forked twice and left the session, and then end
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if (daemon := os.fork()) == 0:
+            signal.pause()
+        os.write(writing, str(daemon).encode())
+        os._exit(0)
+    pathlib.Path(rest[0], "daemon").write_bytes(os.read(reading, 100))
+    sys.exit()
 folder = pathlib.Path(rest[0])  # hang: until the file `go` is there
 with (folder / "runs").open("a") as runs:
     print(*pids, file=runs)
@@ -204,6 +214,15 @@ def test_stopped_worker_takes_along_what_its_task_led_away(
     process.terminate()
     assert process.wait(HANG_SECONDS) == 0
     assert gone(runs(tmp_path)[0])
+
+
+def test_descendant_that_forked_twice_ends_with_its_task(
+    pipe: Pipe, worker: Callable[..., Any], tmp_path: Path
+) -> None:
+    worker()
+    assert pipe.end(pipe.start("leave-daemon", str(tmp_path)))["status"] == "SUCCEEDED"
+    daemon = int((tmp_path / "daemon").read_text())
+    assert started_at(daemon) is None
 
 
 def test_poll_of_a_killed_worker_takes_no_task_along(pipe: Pipe, worker: Callable[..., Any]) -> None:
