@@ -46,7 +46,7 @@ def up(
     say: Callable[[str], None] = lambda _: None,
     template: Path = ROOT / "template.yaml",
     model: str | None = DEFAULT_MODEL,
-    module: str = "statemachine.tasks",
+    module: str = "statemachine.tasks.launcher",
 ) -> Stack:
     """Starts the stack, or updates a running one to the current code. Port 0 is any free port.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -17,6 +18,7 @@ _TASK = "store_source"
 _COPY_CONFIG = TransferConfig(
     multipart_threshold=1 << 30, multipart_chunksize=256 << 20
 )  # bytes; S3 copies up to 5 GB at once
+_WITHOUT_TAGS = {"TaggingDirective": "REPLACE"}  # tags would need rights of their own, to read and to write them
 _NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchBucket", "AccessDenied", "NotFound", "Forbidden"})
 
 
@@ -81,7 +83,8 @@ def _copy_from_s3(context: TaskContext, url: str, key: str) -> None:
     client = context.bucket.client
     try:
         _check_size(client.head_object(Bucket=bucket, Key=source)["ContentLength"])
-        client.copy({"Bucket": bucket, "Key": source}, context.bucket.name, key, Config=_COPY_CONFIG)
+        origin: Any = {"Bucket": bucket, "Key": source}
+        client.copy(origin, context.bucket.name, key, ExtraArgs=_WITHOUT_TAGS, Config=_COPY_CONFIG)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
             raise

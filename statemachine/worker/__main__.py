@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--claims", type=Path, default=Path(".local/worker/claims"), help="folder that records the tasks taken"
     )
-    parser.add_argument("--module", default="statemachine.tasks", help="Python module that runs a task's command")
+    parser.add_argument(
+        "--module", default="statemachine.tasks.launcher", help="Python module that runs a task's command"
+    )
     return parser
 
 

@@ -27,6 +27,7 @@ SETTINGS = {
     "WEBHOOK_EVENTS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/webhooks",
     "WEBHOOK_ATTEMPTS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/attempts",
     "MEDIA_BUCKET": "media",
+    "TASK_ROLE": "arn:aws:iam::123456789012:role/tasks",
     "STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:pipeline",
     "TASK_RESOURCE": "arn:aws:states:us-east-1:123456789012:activity:tasks",
     "EVENT_BUS": "mediajobs",

@@ -91,13 +91,13 @@ def test_the_entry_point_runs_on_what_is_copied_alone(image: list[Instruction], 
             else:
                 (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / place).write_bytes((ROOT / source).read_bytes())
-    assert values(image, "ENTRYPOINT") == ['["python", "-m", "statemachine.tasks"]']
+    assert values(image, "ENTRYPOINT") == ['["python", "-m", "statemachine.tasks.launcher"]']
     modules = [path.stem for path in (tmp_path / "statemachine" / "tasks").glob("*.py") if path.stem != "__main__"]
     # Isolated: neither this checkout nor its editable installation is on the path, only the packages are.
     code = (
         "import importlib, runpy, sys; sys.path[:0] = sys.argv[1:4]\n"
         "for name in sys.argv[4:]: importlib.import_module(f'statemachine.tasks.{name}')\n"
-        "sys.argv[1:] = ['--help']; runpy.run_module('statemachine.tasks', run_name='__main__')"
+        "sys.argv[1:] = ['--help']; runpy.run_module('statemachine.tasks.launcher', run_name='__main__')"
     )
     paths = [str(tmp_path), str(tmp_path / "layers" / "python"), sysconfig.get_path("purelib")]
     command = [sys.executable, "-I", "-S", "-c", code, *paths, *modules]

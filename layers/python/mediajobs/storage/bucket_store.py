@@ -21,6 +21,8 @@ CHUNK_BYTES = 8 << 20
 READ_ATTEMPTS = 4
 _READ_PAUSE, _MAX_READ_PAUSE = 1.0, 8.0  # seconds
 _MAX_DELETED = 1000  # in a call
+_MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
+_FORBIDDEN_CODES = frozenset({"403", "AccessDenied", "Forbidden"})
 READ_ERRORS = (HTTPClientError, IncompleteReadError)  # of a body whose connection broke
 
 
@@ -66,7 +68,7 @@ class MediaBucket:
         try:
             head = self.metadata_client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if _is_missing(error):
+            if self._is_missing(key, error):
                 return None
             raise
         return ObjectVersion(head["ContentLength"], head["ETag"])
@@ -86,7 +88,7 @@ class MediaBucket:
         try:
             body = self.metadata_client.get_object(Bucket=self.name, Key=key)["Body"].read()
         except ClientError as error:
-            if _is_missing(error):
+            if self._is_missing(key, error):
                 return None
             raise
         return json.loads(body)
@@ -165,6 +167,14 @@ class MediaBucket:
         for key in keys:
             self.metadata_client.delete_object(Bucket=self.name, Key=key)
 
+    def _is_missing(self, key: str, error: ClientError) -> bool:
+        """Whether the reason of a refused read is that there is no such object.
+
+        Who may list under a prefix alone, as a task, is answered 403 as if the object were there.
+        """
+        code = error.response["Error"]["Code"]
+        return code in _MISSING_CODES or (code in _FORBIDDEN_CODES and key not in self.sizes(key))
+
 
 def source_size(job_id: str) -> int | None:
     """Bytes of a job's source, None where nothing was uploaded."""
@@ -177,10 +187,6 @@ def content_disposition(filename: str) -> str:
     name = "".join(letter for letter in filename if letter.isprintable()) or "download"
     plain = "".join(letter if letter.isascii() and letter not in '"\\%;/' else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _is_missing(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}
 
 
 @cache
