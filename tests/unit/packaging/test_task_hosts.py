@@ -1,13 +1,10 @@
 """The start script of the hosts, and the firewall that it sets up for the tasks' user."""
 
-import contextlib
 import email
-import encodings.idna  # noqa: F401 - sockets load it, and a child without rights could not
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from email.message import Message
@@ -17,27 +14,12 @@ import pytest
 
 from infra import templates
 from infra.paths import ROOT
+from tests.support import task_host
 from tests.support.waiting import HANG_SECONDS
 
 DOCKERFILE = ROOT / "statemachine" / "tasks" / "Dockerfile"
 TASK_UID = 10001
 NETWORK_TOOLS = ("unshare", "ip", "iptables", "ip6tables")
-# Addresses that a host has on AWS, and what listens there: whether a task may connect.
-LISTENERS = {
-    ("169.254.169.254", 80): False,  # metadata service
-    ("fd00:ec2::254", 80): False,
-    ("169.254.170.23", 80): False,
-    ("127.0.0.1", 51678): False,  # the ECS agent's introspection
-    ("10.64.0.9", 51678): False,  # the same, by the host's own address
-    ("::1", 51678): False,
-    ("127.0.0.1", 51680): False,
-    ("127.0.0.1", 22): False,
-    ("10.64.0.9", 2375): False,
-    ("169.254.170.2", 80): True,  # credentials of the container
-    ("127.0.0.1", 51679): True,  # where the host redirects that
-    ("127.0.0.53", 53): True,  # DNS
-    ("127.0.0.1", 40123): True,  # what a task opens for its children
-}
 
 
 def parts() -> dict[str, str]:
@@ -112,7 +94,7 @@ def reached(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, boo
     script = tmp_path_factory.mktemp("hosts") / "boothook"
     script.write_text(parts()["text/cloud-boothook"])
     done = subprocess.run(
-        ["unshare", "-n", sys.executable, "-m", __name__, str(script)],
+        ["unshare", "-n", sys.executable, "-m", task_host.__name__, str(script), str(TASK_UID)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -125,53 +107,10 @@ def reached(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, boo
 
 
 def test_a_task_reaches_what_it_needs_and_not_the_credentials_of_its_host(reached: dict[str, dict[str, bool]]) -> None:
-    assert reached[str(TASK_UID)] == {f"{address} {port}": is_open for (address, port), is_open in LISTENERS.items()}
+    assert reached[str(TASK_UID)] == {
+        f"{address} {port}": is_open for (address, port), is_open in task_host.LISTENERS.items()
+    }
 
 
 def test_the_host_itself_reaches_everything(reached: dict[str, dict[str, bool]]) -> None:
     assert set(reached["0"].values()) == {True}
-
-
-def main(boothook: str) -> None:
-    """Sets up addresses, firewall and listeners in this network namespace, and tries them as root and as a task."""
-    run("ip", "link", "set", "lo", "up")
-    for address in sorted({address for address, _ in LISTENERS} - {"127.0.0.1", "::1", "127.0.0.53"}):
-        run("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
-    for _ in range(2):  # as at a second boot
-        run("bash", boothook)
-    with contextlib.ExitStack() as listeners:
-        for address, port in LISTENERS:
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            listeners.enter_context(socket.create_server((address, port), family=family))
-        sys.stdout.write(json.dumps({uid: reached_by(uid) for uid in (0, TASK_UID)}))
-
-
-def run(*command: str) -> None:
-    subprocess.run(command, check=True)
-
-
-def reached_by(uid: int) -> dict[str, bool]:
-    """Tried by a child process with this user id."""
-    reading, writing = os.pipe()
-    if os.fork() == 0:
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        found = {f"{address} {port}": connects(address, port) for address, port in LISTENERS}
-        os.write(writing, json.dumps(found).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        answer: dict[str, bool] = json.load(pipe)
-    return answer
-
-
-def connects(address: str, port: int) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=HANG_SECONDS).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
