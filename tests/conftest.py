@@ -43,6 +43,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         make_tables(_client("dynamodb"))
         _client("s3").create_bucket(Bucket="media")
+        _client("s3").put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
         yield
 
 

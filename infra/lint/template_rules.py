@@ -9,6 +9,8 @@ from typing import Any
 
 from infra.templates import Resource, Template, resources
 
+# By these actions, what was overwritten or deleted could not be brought back.
+_FORBIDDEN_ACTIONS = ("s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration")
 _POLICY_TYPES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
 
 
@@ -27,6 +29,7 @@ def check(template: Template) -> Iterator[str]:
             yield f"{name}: the log is kept for ever; set RetentionInDays"
     for name, statement in _policy_statements(template):
         yield from _with_name(name, _check_policy_statement(statement))
+        yield from _with_name(name, _check_irrevocable_actions(statement))
 
 
 def _with_name(name: str, findings: Iterable[str]) -> Iterator[str]:
@@ -43,6 +46,10 @@ def _check_bucket(bucket: Resource) -> Iterator[str]:
     rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
     if not any("AbortIncompleteMultipartUpload" in rule for rule in rules):
         yield "incomplete uploads are paid for ever; add a lifecycle rule with AbortIncompleteMultipartUpload"
+    if "Enabled" not in _flatten(bucket.get("VersioningConfiguration", {}).get("Status", [])):
+        yield "what is deleted or overwritten is lost; set VersioningConfiguration.Status: Enabled"
+    if not any("NoncurrentVersionExpiration" in rule for rule in rules):
+        yield "old versions are paid for ever; add a lifecycle rule with NoncurrentVersionExpiration"
 
 
 def _check_table(table: Resource) -> Iterator[str]:
@@ -86,6 +93,13 @@ def _check_policy_statement(statement: dict[str, Any]) -> Iterator[str]:
             yield f'the action "{action}" allows more than is needed; list the actions'
         elif any_resource and (types := _resource_types(action)):
             yield f'{action} is allowed on Resource "*"; name the {" or ".join(sorted(types))} by its ARN'
+
+
+def _check_irrevocable_actions(statement: dict[str, Any]) -> Iterator[str]:
+    for action in _flatten(statement.get("Action", [])) if statement["Effect"] == "Allow" else []:
+        for name in _FORBIDDEN_ACTIONS:
+            if fnmatchcase(name.lower(), action.lower()):
+                yield f"{action} allows {name}, which ends every way back; take it out"
 
 
 def _flatten(value: Any) -> list[Any]:

@@ -28,6 +28,7 @@ def bucket() -> Iterator[MediaBucket]:
             config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
         )
         client.create_bucket(Bucket="media")
+        client.put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
         yield MediaBucket("media", client)
     finally:
         server.stop()

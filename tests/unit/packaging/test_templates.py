@@ -65,6 +65,16 @@ def flat(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def holds(condition: Any, parameters: dict[str, str]) -> bool:
+    """Whether a condition of a template is true with these parameters."""
+    ((function, arguments),) = condition.items()
+    if function == "Fn::Equals":
+        first, second = (parameters[one["Ref"]] if isinstance(one, dict) else one for one in arguments)
+        return bool(first == second)
+    inner = [holds(one, parameters) for one in arguments]
+    return {"Fn::Not": not all(inner), "Fn::Or": any(inner), "Fn::And": all(inner)}[function]
+
+
 def stream_mapping(template: Template) -> Any:
     """One that reads a stream; queues have mappings as well."""
     return next(own for own in of_kind(template, "AWS::Lambda::EventSourceMapping") if "StartingPosition" in own)
@@ -97,6 +107,28 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "uploads without an end": (
         lambda t: properties(t, "MediaBucket").pop("LifecycleConfiguration"),
         "AbortIncompleteMultipartUpload",
+    ),
+    "a bucket without versions": (
+        lambda t: properties(t, "MediaBucket").pop("VersioningConfiguration"),
+        "set VersioningConfiguration.Status: Enabled",
+    ),
+    "versions without an end": (
+        lambda t: properties(t, "MediaBucket").pop("LifecycleConfiguration"),
+        "add a lifecycle rule with NoncurrentVersionExpiration",
+    ),
+    "a right to delete versions": (
+        lambda t: statement(t).update(
+            Action=["s3:DeleteObject", "s3:DeleteObjectVersion"], Resource="arn:aws:s3:::m/*"
+        ),
+        "s3:DeleteObjectVersion allows s3:DeleteObjectVersion, which ends every way back",
+    ),
+    "a right to delete versions, by a pattern": (
+        lambda t: statement(t).update(Action="s3:deleteobject*", Resource="arn:aws:s3:::m/*"),
+        "s3:deleteobject* allows s3:DeleteObjectVersion",
+    ),
+    "a right to end versions by a lifecycle": (
+        lambda t: statement(t).update(Action="s3:Put*Configuration", Resource="arn:aws:s3:::m"),
+        "s3:Put*Configuration allows s3:PutLifecycleConfiguration",
     ),
     "no way back": (
         lambda t: properties(t, "JobsTable").pop("PointInTimeRecoverySpecification"),
@@ -263,6 +295,52 @@ class TestCompute:
             assert container["Privileged"] is False
             assert [point["ContainerPath"] for point in container["MountPoints"]] == ["/scratch"]
 
+    @pytest.mark.parametrize(
+        ("stage", "parameter", "required"),
+        [("prod", "false", "true"), ("prod", "true", "true"), ("dev", "true", "true"), ("dev", "false", "false")],
+    )
+    def test_in_prod_no_task_runs_without_a_sandbox(
+        self, compute: Template, stage: str, parameter: str, required: str
+    ) -> None:
+        parameters = {"Stage": stage, "RequireSandbox": parameter}
+        jobs = of_kind(compute, "AWS::Batch::JobDefinition")
+        assert len(jobs) == 3
+        for job in jobs:
+            (setting,) = [one for one in job["ContainerProperties"]["Environment"] if one["Name"] == "REQUIRE_SANDBOX"]
+            condition, if_true, if_false = setting["Value"]["Fn::If"]
+            value = if_true if holds(compute["Conditions"][condition], parameters) else if_false
+            assert value == required
+
+    def test_what_the_state_machine_submits_leaves_the_sandbox_as_it_is(self, main: Template) -> None:
+        text = (ROOT / properties(main, "Pipeline")["DefinitionUri"]).read_text()
+        assert "REQUIRE_SANDBOX" not in text
+
+    def test_a_container_may_do_nothing_but_start_sessions_of_jobs(self, main: Template, compute: Template) -> None:
+        role = properties(compute, "JobRole")
+        (policy,) = role["Policies"]
+        assert [(one["Action"], one["Resource"]["Fn::Sub"]) for one in policy["PolicyDocument"]["Statement"]] == [
+            ("sts:AssumeRole", "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${TaskRole}")
+        ]
+        (trust,) = properties(main, "TaskRole")["AssumeRolePolicyDocument"]["Statement"]
+        (tag,) = role["Tags"]
+        assert trust["Condition"] == {"StringEquals": {f"aws:PrincipalTag/{tag['Key']}": tag["Value"]}}
+
+    def test_the_task_role_works_from_the_vpc_of_the_tasks_alone(self, main: Template, compute: Template) -> None:
+        (policy,) = properties(main, "TaskRole")["Policies"]
+        export = compute["Outputs"]["Vpc"]["Export"]["Name"]
+        from_vpc = {"aws:SourceVpc": {"Fn::ImportValue": export}}
+        own = [one for one in policy["PolicyDocument"]["Statement"] if "Fn::If" not in one]
+        assert {action.split(":")[0] for one in own for action in flat(one["Action"])} == {"s3", "dynamodb"}
+        for one in own:
+            condition = one["Condition"]
+            on_batch = condition["Fn::If"][1] if "Fn::If" in condition else condition
+            equals = on_batch["StringEquals"]
+            assert (equals["Fn::If"][1] if "Fn::If" in equals else equals) == from_vpc
+        gateways = {
+            one["ServiceName"]["Fn::Sub"].rpartition(".")[2] for one in of_kind(compute, "AWS::EC2::VPCEndpoint")
+        }
+        assert gateways == {"s3", "dynamodb"}
+
     def test_a_task_fits_the_smallest_host_that_may_take_it(self, compute: Template) -> None:
         for job in of_kind(compute, "AWS::Batch::JobDefinition"):
             needs = {one["Type"]: int(one["Value"]) for one in job["ContainerProperties"]["ResourceRequirements"]}
@@ -275,6 +353,31 @@ class TestCompute:
         assert "ShareDistribution" not in policy["FairsharePolicy"]
         for queue in of_kind(compute, "AWS::Batch::JobQueue"):
             assert queue["SchedulingPolicyArn"] == {"Ref": "SchedulingPolicy"}
+
+
+class TestStages:
+    @pytest.mark.parametrize(
+        ("stage", "private", "refusals"),
+        [("local", "true", 0), ("local", "false", 0), ("dev", "true", 1), ("prod", "true", 1), ("dev", "false", 0)],
+    )
+    def test_private_addresses_are_for_a_stack_on_ones_own_machine(
+        self, main: Template, stage: str, private: str, refusals: int
+    ) -> None:
+        parameters = {"Stage": stage, "AllowPrivateUrls": private}
+        refused = [
+            assertion
+            for rule in main["Rules"].values()
+            if holds(rule["RuleCondition"], parameters)
+            for assertion in rule["Assertions"]
+            if not holds(assertion["Assert"], parameters)
+        ]
+        assert len(refused) == refusals
+
+    def test_versions_are_kept_where_lifecycle_rules_end_them(self, main: Template) -> None:
+        condition, local, elsewhere = properties(main, "MediaBucket")["VersioningConfiguration"]["Status"]["Fn::If"]
+        assert holds(main["Conditions"][condition], {"Stage": "local"})
+        assert not holds(main["Conditions"][condition], {"Stage": "prod"})
+        assert (local, elsewhere) == ("Suspended", "Enabled")
 
 
 class TestRights:
