@@ -1,7 +1,8 @@
 """Rules of this project for CloudFormation templates. Each finding is one line that ends with the fix."""
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -11,22 +12,20 @@ from infra.templates import Resource, Template, resources
 
 # By these actions, what was overwritten or deleted could not be brought back.
 _FORBIDDEN_ACTIONS = ("s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration")
+# What an access log may name: nothing that a client can put a key into, as the path, the query and headers.
+_LOGGED_VARIABLES = {
+    "connectionId", "error.responseType", "eventType", "httpMethod", "identity.sourceIp", "integrationLatency",
+    "requestId", "requestTime", "resourcePath", "responseLatency", "responseLength", "routeKey", "status",
+}  # fmt: skip
+_CONTEXT_VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")
 _POLICY_TYPES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
 
 
 def check(template: Template) -> Iterator[str]:
     """Yields findings about a translated template."""
-    for name, bucket in resources(template, "AWS::S3::Bucket"):
-        yield from _with_name(name, _check_bucket(bucket))
-    for name, table in resources(template, "AWS::DynamoDB::Table"):
-        yield from _with_name(name, _check_table(table))
-    for name, mapping in resources(template, "AWS::Lambda::EventSourceMapping"):
-        yield from _with_name(name, _check_event_source_mapping(mapping))
-    for name, rule in resources(template, "AWS::Events::Rule"):
-        yield from _with_name(name, _check_event_rule(rule))
-    for name, group in resources(template, "AWS::Logs::LogGroup"):
-        if "RetentionInDays" not in group:
-            yield f"{name}: the log is kept for ever; set RetentionInDays"
+    for kind, check_resource in _CHECKS.items():
+        for name, resource in resources(template, kind):
+            yield from _with_name(name, check_resource(resource))
     for name, statement in _policy_statements(template):
         yield from _with_name(name, _check_policy_statement(statement))
         yield from _with_name(name, _check_irrevocable_actions(statement))
@@ -72,6 +71,36 @@ def _check_event_rule(rule: Resource) -> Iterator[str]:
     for target in rule.get("Targets", []):
         if "Arn" not in target.get("DeadLetterConfig", {}):
             yield f"events that the target {target['Id']} refuses are lost; set DeadLetterConfig.Arn"
+
+
+def _check_log_group(group: Resource) -> Iterator[str]:
+    if "RetentionInDays" not in group:
+        yield "the log is kept for ever; set RetentionInDays"
+
+
+def _check_rest_stage(stage: Resource) -> Iterator[str]:
+    yield from _check_access_log(stage.get("AccessLogSetting", {}))
+    yield from _check_method_settings(stage.get("MethodSettings", []))
+
+
+def _check_websocket_stage(stage: Resource) -> Iterator[str]:
+    yield from _check_access_log(stage.get("AccessLogSettings", {}))
+
+
+def _check_access_log(log: Resource) -> Iterator[str]:
+    text = log.get("Format", "")
+    if not text or "DestinationArn" not in log:
+        yield "nobody can see who called; add an access log with DestinationArn and Format"
+    for variable in sorted(set(_CONTEXT_VARIABLE.findall(text)) - _LOGGED_VARIABLES):
+        yield f"$context.{variable} may contain a key; take it out of the access log"
+
+
+def _check_method_settings(settings: list[Resource]) -> Iterator[str]:
+    stage_wide = [one for one in settings if (one.get("ResourcePath"), one.get("HttpMethod")) == ("/*", "*")]
+    if not any("ThrottlingRateLimit" in one and "ThrottlingBurstLimit" in one for one in stage_wide):
+        yield "one client can use up the whole account; set MethodSettings with throttling for /* and *"
+    if any(one.get("DataTraceEnabled") or one.get("LoggingLevel", "OFF") != "OFF" for one in settings):
+        yield "execution logs contain queries with keys; leave DataTraceEnabled and LoggingLevel out"
 
 
 def _policy_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -129,3 +158,14 @@ def _service_authorization() -> dict[str, Any]:
     text = (files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.json").read_text()
     services: dict[str, Any] = json.loads(text)
     return services
+
+
+_CHECKS: dict[str, Callable[[Resource], Iterator[str]]] = {
+    "AWS::S3::Bucket": _check_bucket,
+    "AWS::DynamoDB::Table": _check_table,
+    "AWS::Lambda::EventSourceMapping": _check_event_source_mapping,
+    "AWS::Events::Rule": _check_event_rule,
+    "AWS::ApiGateway::Stage": _check_rest_stage,
+    "AWS::ApiGatewayV2::Stage": _check_websocket_stage,
+    "AWS::Logs::LogGroup": _check_log_group,
+}

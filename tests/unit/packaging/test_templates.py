@@ -3,7 +3,7 @@
 import copy
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -65,7 +65,7 @@ def flat(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def holds(condition: Any, parameters: dict[str, str]) -> bool:
+def holds(condition: Any, parameters: Mapping[str, str | int]) -> bool:
     """Whether a condition of a template is true with these parameters."""
     ((function, arguments),) = condition.items()
     if function == "Fn::Equals":
@@ -153,6 +153,30 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a log for ever": (
         lambda t: properties(t, "PipelineLogGroup").pop("RetentionInDays"),
         "PipelineLogGroup: the log is kept for ever",
+    ),
+    "an API without an access log": (
+        lambda t: of_kind(t, "AWS::ApiGateway::Stage")[0].pop("AccessLogSetting"),
+        "add an access log with DestinationArn and Format",
+    ),
+    "a WebSocket API without an access log": (
+        lambda t: properties(t, "WebSocketStage").pop("AccessLogSettings"),
+        "WebSocketStage: nobody can see who called",
+    ),
+    "an access log with keys in paths": (
+        lambda t: of_kind(t, "AWS::ApiGateway::Stage")[0]["AccessLogSetting"].update(Format='"$context.path"'),
+        "$context.path may contain a key",
+    ),
+    "an access log with keys of callers": (
+        lambda t: properties(t, "WebSocketStage")["AccessLogSettings"].update(Format='"$context.authorizer.key"'),
+        "$context.authorizer.key may contain a key",
+    ),
+    "no throttling": (
+        lambda t: of_kind(t, "AWS::ApiGateway::Stage")[0]["MethodSettings"].pop(0),
+        "set MethodSettings with throttling for /* and *",
+    ),
+    "execution logs": (
+        lambda t: of_kind(t, "AWS::ApiGateway::Stage")[0]["MethodSettings"][0].update(LoggingLevel="INFO"),
+        "execution logs contain queries with keys",
     ),
     "every action": (
         lambda t: statement(t).update(Action="*"),
@@ -399,6 +423,39 @@ class TestRights:
         statements = [each for policy in properties(main, function)["Policies"] for each in policy["Statement"]]
         (listing,) = [each for each in statements if each.get("Action") == "s3:ListBucket"]
         assert "Condition" not in listing
+
+
+class TestGateways:
+    def test_an_access_log_is_a_line_of_json_without_what_a_client_may_have_put_a_key_into(
+        self, expanded: Template
+    ) -> None:
+        (rest,) = of_kind(expanded, "AWS::ApiGateway::Stage")
+        for log in (rest["AccessLogSetting"], properties(expanded, "WebSocketStage")["AccessLogSettings"]):
+            line = json.loads(log["Format"])
+            assert {"request_id", "source_ip", "route", "status", "error", "latency_ms"} <= line.keys()
+            assert log["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+            assert "\n" not in log["Format"]
+
+    def test_every_throttled_method_is_a_route(self, main: Template) -> None:
+        events = [one["Properties"] for one in properties(main, "ApiFunction")["Events"].values()]
+        routes = {(one["Path"], one["Method"]) for one in events}
+        everything, *expensive = properties(main, "Api")["MethodSettings"]
+        assert (everything["ResourcePath"], everything["HttpMethod"]) == ("/*", "*")
+        assert expensive
+        for one in expensive:
+            assert (one["ResourcePath"][1:].replace("~1", "/"), one["HttpMethod"]) in routes
+
+    def test_expensive_methods_take_fewer_requests(self, main: Template) -> None:
+        everything, *expensive = properties(main, "Api")["MethodSettings"]
+        for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+            default = main["Parameters"][everything[limit]["Ref"]]["Default"]
+            assert all(main["Parameters"][one[limit]["Ref"]]["Default"] < default for one in expensive)
+
+    def test_nothing_is_reserved_unless_asked_for(self, main: Template) -> None:
+        condition, reserved, otherwise = properties(main, "ApiFunction")["ReservedConcurrentExecutions"]["Fn::If"]
+        assert not holds(main["Conditions"][condition], {"ApiReservedConcurrency": 0})
+        assert holds(main["Conditions"][condition], {"ApiReservedConcurrency": 50})
+        assert (reserved, otherwise) == ({"Ref": "ApiReservedConcurrency"}, {"Ref": "AWS::NoValue"})
 
 
 class TestQueues:
