@@ -1,7 +1,6 @@
 """Credentials for one job: a session of the role TASK_ROLE, limited by a session policy and renewed in time."""
 
 import json
-import threading
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 from botocore.credentials import DeferredRefreshableCredentials
 
 from mediajobs.aws import clients
-from mediajobs.jobs.tables import JOB
 from mediajobs.settings import setting
 from statemachine.tasks import session_policy
 from statemachine.tasks.session_policy import Resources, SourceObject
@@ -18,7 +16,7 @@ SESSION_SECONDS = 3600  # a role that assumes another one gets no longer session
 
 
 class JobCredentials:
-    """Made with the credentials of this process, which need no right but sts:AssumeRole on TASK_ROLE.
+    """Made with the credentials of this process, which need no right but sts:AssumeRole on TASK_ROLE. For one thread.
 
     Raises KeyError where TASK_ROLE, MEDIA_BUCKET or JOBS_TABLE is not set, and ValueError for a job id that could stand
     for more than one job.
@@ -32,21 +30,15 @@ class JobCredentials:
         self._sts = clients.client("sts")
         self._credentials = DeferredRefreshableCredentials(self._metadata, "job-session")
         self._expires = ""
-        self._lock = threading.Lock()
-
-    @property
-    def region(self) -> str:
-        return str(self._sts.meta.region_name)
 
     def document(self) -> bytes:
         """The present credentials as JSON, as a container's credential endpoint answers.
 
         They are renewed from 15 minutes before their end. Raises botocore's errors.
         """
-        with self._lock:
-            keys = self._credentials.get_frozen_credentials()
-            named = {"AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key, "Token": keys.token}
-            return json.dumps(named | {"Expiration": self._expires}).encode()
+        keys = self._credentials.get_frozen_credentials()
+        named = {"AccessKeyId": keys.access_key, "SecretAccessKey": keys.secret_key, "Token": keys.token}
+        return json.dumps(named | {"Expiration": self._expires}).encode()
 
     def _metadata(self) -> dict[str, str]:
         """A new session, as botocore's refreshable credentials take it."""
@@ -78,6 +70,8 @@ class JobCredentials:
 
     def _source_object(self) -> SourceObject | None:
         """Where the job's source is, read from its item in a session that reaches nothing else."""
+        from mediajobs.jobs.tables import JOB  # PynamoDB takes a while to load, and this stage alone needs it
+
         keys = self._assume(self._own_policy)
         dynamodb = clients.client(
             "dynamodb",

@@ -252,4 +252,4 @@ def test_no_task_is_started_without_a_role_and_another_try_does_not_help(account
         command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
     assert done.returncode == 65
-    assert "TASK_ROLE" in done.stdout
+    assert "TASK_ROLE" in done.stderr

@@ -21,6 +21,7 @@ NEEDED = {
     "JOBS_TABLE": "Jobs",
     "REQUIRE_SANDBOX": "true",
     "AWS_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
     "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:4566",
     "AWS_CA_BUNDLE": "/etc/ca.pem",
@@ -28,7 +29,7 @@ NEEDED = {
 
 
 def test_a_task_gets_none_of_the_credentials_that_its_launcher_has() -> None:
-    environment = task_environment(NEEDED | CREDENTIALS, URL, "eu-central-1")
+    environment = task_environment(NEEDED | CREDENTIALS, URL)
     assert "wide" not in " ".join(environment.values())
     assert not {"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_PROFILE"} & environment.keys()
     assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
@@ -36,7 +37,6 @@ def test_a_task_gets_none_of_the_credentials_that_its_launcher_has() -> None:
 
 
 def test_a_task_gets_what_it_needs_and_the_address_of_its_own_credentials() -> None:
-    environment = task_environment(NEEDED | CREDENTIALS, URL, "eu-central-1")
+    environment = task_environment(NEEDED | CREDENTIALS, URL)
     assert NEEDED.items() <= environment.items()
     assert environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == URL
-    assert environment["AWS_DEFAULT_REGION"] == "eu-central-1"
