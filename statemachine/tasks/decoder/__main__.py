@@ -26,7 +26,11 @@ COMMANDS = {
     "pictures": ("statemachine.tasks.decoder.pictures", "write_pictures"),
     "samples": ("statemachine.tasks.decoder.samples", "write_samples"),
 }
-_LATE_MODULES = ("av.subtitles.stream", "numpy.ma")  # PyAV and numpy load them on first use
+_LATE_MODULES = (
+    "av.subtitles.codeccontext",
+    "av.subtitles.stream",
+    "numpy.ma",
+)  # PyAV and numpy load them on first use
 
 
 def command(request: dict[str, Any]) -> Callable[[], None]:
