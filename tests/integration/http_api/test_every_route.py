@@ -33,7 +33,7 @@ COUNTERS = {"ApiKeysTable", "UsageTable", "IdempotencyTable"}  # whoever asks is
 # Path parameters that belong to nobody.
 FREE = {"output": "source", "rendition": "360p", "captions_playlist": "en.m3u8"}
 NO_IDS = ("not-an-id", "01arz3ndektsv4rrff69g5fav", "0" * 25, "'; DROP TABLE jobs; --", "é" * 26, "A" * 3000)
-LONG = "x" * 100_000
+LONG = "x" * 7_000
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,11 @@ def refused(
     assert document["title"] == HTTPStatus(answer.status_code).phrase
     assert document["detail"]
     assert document["type"]
-    assert document["instance"] in (accounts.path(route, **(path or {})), unquoted(accounts, route, path or {}))
+    instance = document["instance"].removesuffix("…")
+    assert accounts.path(route, **(path or {})).startswith(instance) or unquoted(
+        accounts, route, path or {}
+    ).startswith(instance)
+    assert len(document["instance"]) <= 300
     assert answer.headers["X-Request-Id"]
     assert not re.search(r"Traceback|\.py|botocore|pydantic", answer.body.decode()), told(route, answer)
 

@@ -92,7 +92,7 @@ def test_neither_spaces_nor_the_order_of_names_make_another_body(post: Post) -> 
 def test_a_body_that_nobody_reads_may_be_of_any_depth(post: Post) -> None:
     """More than Python's reader of JSON climbs down."""
     job_id = post(BODY, None).json_body["job_id"]
-    assert post(b"[" * 50_000 + b"]" * 50_000, "k1", f"/jobs/{job_id}/cancel").status_code == 200
+    assert post(b"[" * 30_000 + b"]" * 30_000, "k1", f"/jobs/{job_id}/cancel").status_code == 200
 
 
 def test_another_body_is_422_and_changes_nothing(post: Post) -> None:

@@ -19,7 +19,7 @@ from mediajobs.accounts.usage import Day
 from mediajobs.errors import Conflict, Contention, NotFound, QuotaExceeded
 
 _JSON = "application/json"
-_MAX_BODY_BYTES = 1024 * 1024
+_MAX_PARAMETERS = 50  # in a query, repeated ones included
 _ANONYMOUS = Caller(key_id="", account="", window=Window(0, 0, 0), today=Day("", {}))
 
 
@@ -32,6 +32,7 @@ def handler(app: Chalice, find: Callable[[], Route]) -> Callable[..., Response]:
     def handle(**path: str) -> Response:
         raw = cast("Request", app.current_request)  # read first: the app holds only the current request
         route = find()
+        _check_size(raw, route)
         try:
             return _respond(route, _api_request(raw, route), path)
         except NotFound as error:
@@ -79,6 +80,13 @@ def _caller(raw: Request, route: Route) -> Caller:
     return caller
 
 
+def _check_size(raw: Request, route: Route) -> None:
+    """Raises Problem(413), before the body is parsed and before anything is read from the database."""
+    if len(raw.raw_body or b"") > route.max_body_bytes:
+        limit = f"The body of this call may have at most {route.max_body_bytes // 1024} KiB."
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, limit)
+
+
 def _body(model: type[BaseModel], raw: Request, *, optional: bool) -> BaseModel:
     body = raw.raw_body
     if optional and not body:
@@ -86,8 +94,6 @@ def _body(model: type[BaseModel], raw: Request, *, optional: bool) -> BaseModel:
     content_type = raw.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
     if content_type != _JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"This call takes {_JSON}. Send it with this Content-Type.")
-    if len(body) > _MAX_BODY_BYTES:
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body may have at most 1 MiB.")
     if not body:
         raise Problem(HTTPStatus.BAD_REQUEST, "This call needs a JSON body.")
     return model.model_validate_json(body)
@@ -96,12 +102,16 @@ def _body(model: type[BaseModel], raw: Request, *, optional: bool) -> BaseModel:
 def _query(model: type[BaseModel], raw: Request) -> dict[str, Any]:
     """Returns the query parameters by name, a list for one that is repeated. `api_key` is left out.
 
-    Raises Problem(422) where a parameter is repeated that takes one value.
+    Raises Problem(422) where there are too many, or where one is repeated that takes one value.
     """
     parameters = raw.query_params
     if not parameters:
         return {}
     lists = {name: parameters.getlist(name) for name in parameters if name != "api_key"}
+    count = sum(map(len, lists.values()))
+    if count > _MAX_PARAMETERS:
+        detail = f"The query has {count} parameters. Send at most {_MAX_PARAMETERS}."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     for name, values in lists.items():
         field = model.model_fields.get(name)
         if len(values) > 1 and field is not None and get_origin(field.annotation) is not list:

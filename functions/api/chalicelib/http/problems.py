@@ -12,6 +12,9 @@ from mediajobs.base_model import LazyModel
 from mediajobs.errors import NotFound
 
 CONTENT_TYPE = "application/problem+json"
+_MAX_ERRORS = 20  # that a document shows
+# What a document repeats of a request is cut to these lengths, in characters.
+_MAX_TEXT, _MAX_PART, _MAX_PATH, _MAX_DEPTH = 600, 80, 300, 10
 # What a client can do about a missing thing, by kind.
 _NOT_FOUND_HINTS = {
     "batch": "Jobs are of a batch when they are created with its batch_id.",
@@ -83,8 +86,8 @@ class Problem(ChaliceUnhandledError):
             type=self.type,
             title=self.status.phrase,
             status=self.status.value,
-            detail=self.detail,
-            instance=path,
+            detail=_cut(self.detail, _MAX_TEXT),
+            instance=_cut(path, _MAX_PATH),
             **self.more,
         )
         headers: dict[str, str | list[str]] = {"Content-Type": CONTENT_TYPE, **self.headers}
@@ -99,15 +102,16 @@ def of_validation(error: ValidationError) -> Problem:
         if entry["type"] == "json_invalid":
             where = entry["msg"].removeprefix("Invalid JSON: ")
             return Problem(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON: {where}.")
-    errors = [Invalid(loc=list(entry["loc"]), msg=entry["msg"].removeprefix("Value error, ")) for entry in entries]
+    errors = [_invalid(entry["loc"], entry["msg"]) for entry in entries[:_MAX_ERRORS]]
     first = f"{'.'.join(str(part) for part in errors[0].loc) or 'body'}: {errors[0].msg}"
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.", errors=errors)
+    more = f" There are {len(entries)} errors; {_MAX_ERRORS} are shown." if len(entries) > _MAX_ERRORS else ""
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {first}.{more}", errors=errors)
 
 
 def of_not_found(error: NotFound) -> Problem:
     """404 with the error's message and, where there is one, the hint for its kind."""
-    hint = _NOT_FOUND_HINTS.get(error.kind)
-    return Problem(HTTPStatus.NOT_FOUND, f"{error} {hint}" if hint else str(error))
+    hint, message = _NOT_FOUND_HINTS.get(error.kind), _cut(str(error), _MAX_PATH)
+    return Problem(HTTPStatus.NOT_FOUND, f"{message} {hint}" if hint else message)
 
 
 def of_response(response: Response, path: str) -> Response:
@@ -122,9 +126,22 @@ def of_response(response: Response, path: str) -> Response:
 
 def unknown_route(path: str, method: str, routes: Mapping[str, Iterable[str]]) -> Problem:
     """404 for an unknown path, 405 for a known one with another method."""
+    shown = _cut(path, _MAX_PATH)
     for pattern, methods in routes.items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
             allowed = ", ".join(sorted(methods))
-            detail = f"{path} does not take {method}. It takes: {allowed}."
+            detail = f"{shown} does not take {method}. It takes: {allowed}."
             return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
-    return Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
+    return Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {shown}.")
+
+
+def _invalid(location: tuple[str | int, ...], message: str) -> Invalid:
+    """The names in a location and the text of a message may be the request's own, of any length."""
+    parts = [_cut(part, _MAX_PART) if isinstance(part, str) else part for part in location[:_MAX_DEPTH]]
+    return Invalid(loc=parts, msg=_cut(message.removeprefix("Value error, "), _MAX_PATH))
+
+
+def _cut(text: str, length: int) -> str:
+    """At most `length` characters of a text, as UTF-8 can have them: without lone surrogates."""
+    shown = text if len(text) <= length else f"{text[: length - 1]}…"
+    return shown.encode(errors="replace").decode()

@@ -49,6 +49,7 @@ class Route:
     answers: Mapping[HTTPStatus, Answer]
     body: Model | None = None
     body_optional: bool = False  # without a body, the model's defaults count
+    max_body_bytes: int = 64 * 1024  # also of a route without a declared body
     query: Model | None = None
     key: KeyIn = "header"
     headers: Mapping[HTTPStatus, tuple[str, ...]] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Routes:
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Answer], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(request, **path)`; `more`: body, body_optional, query, key, headers."""
+        """Decorates `view(request, **path)`; `more`: body, body_optional, max_body_bytes, query, key, headers."""
 
         def decorate(view: View) -> View:
             self.all.append(Route(method, path, view, answers, tag=self.tag, **more))

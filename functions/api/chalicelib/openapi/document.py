@@ -46,7 +46,7 @@ _PROBLEMS = {
     HTTPStatus.FORBIDDEN: "It belongs to another account, or a quota does not allow it.",
     HTTPStatus.NOT_FOUND: "It does not exist.",
     HTTPStatus.CONFLICT: "Its present state does not allow this, or the same request is not answered yet.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body has more than 1 MiB.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this call takes; `detail` has the limit.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request is not valid; `errors` says where.",
     HTTPStatus.TOO_MANY_REQUESTS: "The rate limit or a quota is used up.",
@@ -131,7 +131,11 @@ def _operation(route: Route, references: _References) -> dict[str, Any]:
         operation["description"] = route.description
     if route.body:
         content = {"application/json": {"schema": references[route.body, "validation"]}}
-        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+        operation["requestBody"] = {
+            "description": f"At most {route.max_body_bytes // 1024} KiB.",
+            "required": not route.body_optional,
+            "content": content,
+        }
     return operation
 
 

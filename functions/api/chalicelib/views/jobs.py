@@ -41,7 +41,13 @@ def create(request: ApiRequest) -> Response:
     return json_answer(document, status, {"Location": f"/jobs/{job.job_id}"})
 
 
-@routes.route("POST", "/jobs/{job_id}/upload/complete", {HTTPStatus.ACCEPTED: JobStatus}, body=CompleteUpload)
+@routes.route(
+    "POST",
+    "/jobs/{job_id}/upload/complete",
+    {HTTPStatus.ACCEPTED: JobStatus},
+    body=CompleteUpload,
+    max_body_bytes=256 * 1024,  # a thousand parts
+)
 def complete_upload(request: ApiRequest, job_id: str) -> Response:
     """End an upload in parts."""
     job = get_own_job(request.caller, job_id)

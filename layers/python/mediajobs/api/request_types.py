@@ -4,12 +4,21 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from mediajobs.api.size_limits import check_field_count
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?)?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?")
 _FROM = "Created then or later. RFC 3339; without an offset it is UTC, and a date alone is the day's beginning."
 _TO = "Created then or earlier. RFC 3339; without an offset it is UTC, and a date alone is the day's end."
 _PAGE = "Pages reach 10,000 jobs deep. Continue with `cursor` from there."
@@ -53,7 +62,16 @@ Moment = Annotated[
 
 
 class Body(LazyModel):
+    """A request's body or query, or an object in it. Unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_unknown_fields(cls, value: Any) -> Any:
+        """Also has the body validated as a Python object: in JSON, pydantic ignores the name of a field that has an
+        alias."""
+        return check_field_count(value, len(cls.model_fields))
 
 
 class Span(Body):

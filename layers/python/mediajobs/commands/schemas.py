@@ -1,10 +1,11 @@
 """Requests and documents of the commands on jobs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from mediajobs.api.request_types import Body, Priority, as_list
+from mediajobs.api.size_limits import AtMost
 from mediajobs.base_model import LazyModel
 from mediajobs.jobs.lifecycle import RETRYABLE, Status
 from mediajobs.jobs.schemas import JobStatus
@@ -20,21 +21,18 @@ class RetryJob(Body):
 
     origin: Annotated[Literal["failed_task", "start"], Field(alias="from", description=_ORIGIN)] = "failed_task"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known_by_its_alias_alone(cls, value: Any) -> Any:
-        """Has the body validated as a Python object: in JSON, pydantic ignores an unknown field `origin`."""
-        return value
-
 
 class RetryFilter(JobFilters):
     """Selects failed and cancelled jobs; without any filter, all of them."""
 
     status: Annotated[
         list[Status],
+        AtMost(len(RETRYABLE)),
         BeforeValidator(as_list),
         Field(description="One of these or both; by default both."),
-        WithJsonSchema({"type": "array", "items": {"type": "string", "enum": sorted(RETRYABLE)}}),
+        WithJsonSchema(
+            {"type": "array", "items": {"type": "string", "enum": sorted(RETRYABLE)}, "maxItems": len(RETRYABLE)}
+        ),
     ] = []
     priority: Priority | None = None
 

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, field_validator
 
 from mediajobs.api.request_types import WHOLE, BatchId, Body, Name, Priority
+from mediajobs.api.size_limits import AtMost
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel, omitted_when_none
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.progress import TaskStatus
 from mediajobs.media.options import Options
 from mediajobs.media.rendition_fields import with_renditions
-from mediajobs.storage.upload_plan import UploadedPart
+from mediajobs.storage.upload_plan import MAX_PARTS, UploadedPart
 
 _MAX_METADATA_BYTES = 16 * 1024
 MAX_SOURCE_BYTES = 50 * 2**30
@@ -43,7 +44,9 @@ class CreateJob(Body):
     source_url: Annotated[str, Field(max_length=2048, description=_SOURCE), _URL] | None = None
     priority: Priority = 5
     batch_id: BatchId | None = None
-    user_metadata: Annotated[dict[str, Any], Field(description="Yours to keep; at most 16 KiB as JSON.")] | None = None
+    user_metadata: (
+        Annotated[dict[str, Any], Field(max_length=4096, description="Yours to keep; at most 16 KiB as JSON.")] | None
+    ) = None
     options: Options = Options()
 
     @field_validator("user_metadata")
@@ -65,7 +68,7 @@ class CompleteUpload(Body):
         json_schema_extra={"examples": [{"parts": [{"part_number": 1, "etag": '"9b2cf535f27731c974343645a3985328"'}]}]}
     )
 
-    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+    parts: Annotated[list[UploadedPart], Field(min_length=1), AtMost(MAX_PARTS)]
 
 
 class TaskDocument(LazyModel):

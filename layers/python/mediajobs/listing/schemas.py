@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from mediajobs import timestamps
 from mediajobs.api.request_types import BatchId, Body, Paged, Span, as_list
+from mediajobs.api.size_limits import AtMost
 from mediajobs.base_model import LazyModel
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.schemas import JobBrief
@@ -15,7 +16,12 @@ from mediajobs.listing.index_plan import Filters
 class JobFilters(Span):
     """Which jobs a request is about. `status` may be repeated; `search` is a part of the file name, in any case."""
 
-    status: Annotated[list[Status], BeforeValidator(as_list), Field(description="Any of these; may be repeated.")] = []
+    status: Annotated[
+        list[Status],
+        AtMost(len(Status)),
+        BeforeValidator(as_list),
+        Field(description="Any of these; may be repeated."),
+    ] = []
     priority: Annotated[int | None, Field(ge=1, le=10, description="Exactly this priority.")] = None
     search: Annotated[
         str | None, Field(min_length=1, max_length=255, description="A part of the file name, in any case.")
@@ -53,7 +59,7 @@ class BatchStatus(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"job_ids": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}]})
 
-    job_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=1000)]
+    job_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1), AtMost(1000)]
 
 
 class ListedJob(LazyModel):

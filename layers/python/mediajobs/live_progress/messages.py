@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from mediajobs.api.size_limits import AtMost
 from mediajobs.base_model import LazyModel
 
 MAX_IDS = 100  # in one message
+MAX_ID_LENGTH = 64
 MAX_JOBS = 500  # that one connection may subscribe to by id
 MAX_MESSAGES = 120  # of one connection in a minute; one that sends more is closed
 PONG = b'{"event":"pong","data":{}}'
@@ -23,7 +25,7 @@ class Message(LazyModel):
     """A message of a client. `all` stands for every job of the account, future ones too."""
 
     action: Literal["subscribe", "unsubscribe", "ping"]
-    job_ids: list[str] = Field(default=[], max_length=MAX_IDS)
+    job_ids: Annotated[list[Annotated[str, Field(max_length=MAX_ID_LENGTH)]], AtMost(MAX_IDS)] = []
     all: bool = False
 
     @model_validator(mode="after")

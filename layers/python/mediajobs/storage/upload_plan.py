@@ -20,7 +20,7 @@ SINGLE_URL_SECONDS = 3600  # validity of its URL
 PART_URL_SECONDS = 24 * 3600
 _TIME_TO_FINISH = timedelta(hours=1)  # for an upload that starts just before its URL expires
 _MIN_PART_BYTES = 32 * 2**20
-_MAX_PARTS = 1000
+MAX_PARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def parts_for(size: int | None) -> list[Part]:
     """The parts of a source of `size` bytes; none where a single PUT is enough."""
     if size is None or size <= MAX_SINGLE_BYTES:
         return []
-    part_size = max(_MIN_PART_BYTES, -(-size // _MAX_PARTS))
+    part_size = max(_MIN_PART_BYTES, -(-size // MAX_PARTS))
     count = -(-size // part_size)
     return [Part(number, min(part_size, size - (number - 1) * part_size)) for number in range(1, count + 1)]
 

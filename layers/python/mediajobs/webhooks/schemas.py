@@ -1,11 +1,12 @@
 """The documents and requests of the webhook endpoints of the API."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from mediajobs.api.request_types import Body, Moment, days_beginning, in_utc
+from mediajobs.api.size_limits import AtMost
 from mediajobs.api.string_formats import Pattern
 from mediajobs.base_model import LazyModel
 from mediajobs.ids import JOB_ID
@@ -120,6 +121,7 @@ def _delivery(delivery: Delivery) -> dict[str, object]:
 
 
 EventName = Literal["job.completed", "job.failed", "job.progress", "job.cancelled"]
+_MAX_EVENTS = 2 * len(get_args(EventName))  # an event may come twice
 _URL = "Where to POST: https, and a host of the public internet, without user name or password."
 _EVENTS = "The events to send. `job.progress` is each step of a job from its start to its end."
 _SINCE = (
@@ -137,7 +139,9 @@ def _without_duplicates(events: list[EventName]) -> list[EventName]:
 Url = Annotated[
     str, Field(min_length=1, max_length=MAX_URL_LENGTH, description=_URL, json_schema_extra={"format": "uri"})
 ]
-Events = Annotated[list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_without_duplicates)]
+Events = Annotated[
+    list[EventName], Field(min_length=1, description=_EVENTS), AfterValidator(_without_duplicates), AtMost(_MAX_EVENTS)
+]
 Description = Annotated[str, Field(max_length=255, description="Your own note, to tell webhooks apart.")]
 Enabled = Annotated[bool, Field(strict=True, description="Whether anything is sent.")]
 
