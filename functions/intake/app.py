@@ -1,13 +1,11 @@
-"""Handles S3's event that a source has arrived: queues its job."""
+"""Handles S3's event that a source has arrived: it starts its job, or is removed."""
 
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
-from mediajobs.errors import NotFound
-from mediajobs.jobs import cleanup_store, transition_store
-from mediajobs.jobs.lifecycle import Status
+from mediajobs.pipeline import source_arrival_service
 from mediajobs.storage.object_keys import job_of_key
 
 app = Chalice(app_name="intake")
@@ -20,12 +18,5 @@ def uploaded(event: CloudWatchEvent) -> None:
     job_id = job_of_key(detail["object"]["key"])
     if job_id is None:
         return
-    try:
-        outcome = transition_store.transition(
-            job_id, Status.QUEUED, attempt=1, changes={"size_bytes": detail["object"].get("size", 0)}
-        )
-    except NotFound:  # jobs are stored before their upload URLs are given out, so this one was deleted
-        deletes = cleanup_store.source_arrived_late(job_id)
-        logger.warning("a source arrived for a deleted job", job_id=job_id, deletes=deletes)
-        return
-    logger.info("source arrived", job_id=job_id, verdict=outcome.transition)
+    arrival = source_arrival_service.handle(job_id, detail["object"].get("size", 0))
+    logger.info("source arrived", job_id=job_id, arrival=arrival)

@@ -21,7 +21,10 @@ class Transient(Exception):
 
 @app.lambda_function()
 def step(event: dict[str, Any], _context: LambdaFunctionEvent) -> dict[str, Any]:
-    """Runs the step of `{step, job_id, attempt, failure?}` and returns what the next state needs. Raises Transient."""
+    """Runs the step of `{step, job_id, attempt, failure?}` and returns what the next state needs.
+
+    Raises Transient, and QuotaExceeded, which the state machine does not retry: the job has the reason.
+    """
     logger.info("step", step=event["step"], job_id=event["job_id"], attempt=event["attempt"])
     try:
         return _step(event)

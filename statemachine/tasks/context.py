@@ -31,6 +31,7 @@ class TaskContext:
     reporter: Reporter
     models_dir: Path
     base_attempt: int = 1  # manifests of earlier attempts are not used
+    announced_bytes: int | None = None  # the size of the source as its owner or S3 told it
 
     def completed_manifest(self, stage: str) -> TaskManifest | None:
         """The manifest of an earlier run, if it may be used and all its outputs exist: then nothing is to do."""
@@ -75,6 +76,7 @@ def load(job_id: str, attempt: int, attempt_over: threading.Event | None = None)
         reporter=StoreReporter(job_id, attempt, attempt_over),
         models_dir=Path(os.environ.get("MODELS_DIR", "/models")),
         base_attempt=job.base_attempt,
+        announced_bytes=job.size_bytes,
     )
 
 

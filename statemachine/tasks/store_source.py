@@ -26,7 +26,8 @@ def store(context: TaskContext) -> StoredObject:
     """Downloads or copies the source where that is asked for and not done yet. Returns its key, size and SHA-256.
 
     An object at the key is complete, because S3 shows none before its upload has ended. So the object that an earlier
-    attempt stored is used again. Raises JobError with the codes of `source_download.download`, and Stopped.
+    attempt stored is used again. Raises JobError with the codes of `source_download.download`,
+    and source_size_mismatch where it has another size than announced, and Stopped.
     """
     key = source_key(context.job_id)
     url = context.source_url
@@ -45,7 +46,7 @@ def _hash_stored(context: TaskContext, key: str) -> StoredObject:
     size = context.bucket.size(key)
     if size is None:
         raise JobError("source_not_found", "Nothing was uploaded for this job. Upload the file to its URL.", task=_TASK)
-    _check_size(size)
+    _check_size(context, size)
     digest, read_bytes = hashlib.sha256(), 0
     for chunk in context.bucket.read_chunks(key):
         digest.update(chunk)
@@ -57,13 +58,21 @@ def _hash_stored(context: TaskContext, key: str) -> StoredObject:
 def _download(context: TaskContext, url: str, key: str) -> StoredObject:
     context.bucket.abort_uploads(key)
     upload = context.bucket.streaming_upload(key, "application/octet-stream")
+    size = 0
+
+    def write(chunk: bytes) -> None:
+        nonlocal size
+        size += len(chunk)
+        upload.write(chunk)
+
     try:
         download(
             url,
-            upload.write,
-            max_bytes=_max_bytes(),
+            write,
+            max_bytes=_max_bytes(context),
             on_progress=lambda percent: context.reporter.update(store_source=percent),
         )
+        _check_size(context, size)
         return upload.close()
     except BaseException:  # also Stopped and a kill: S3 charges for incomplete uploads
         upload.abort()
@@ -82,7 +91,7 @@ def _copy_from_s3(context: TaskContext, url: str, key: str) -> None:
         )
     client = context.bucket.client
     try:
-        _check_size(client.head_object(Bucket=bucket, Key=source)["ContentLength"])
+        _check_size(context, client.head_object(Bucket=bucket, Key=source)["ContentLength"])
         origin: Any = {"Bucket": bucket, "Key": source}
         client.copy(origin, context.bucket.name, key, ExtraArgs=_WITHOUT_TAGS, Config=_COPY_CONFIG)
     except ClientError as error:
@@ -99,11 +108,15 @@ def _allowed_buckets() -> list[str]:
     return [name.strip() for name in os.environ.get("SOURCE_BUCKETS", "").split(",") if name.strip()]
 
 
-def _check_size(size: int) -> None:
-    if size > _max_bytes():
-        message = f"The source has {size} bytes; at most {_max_bytes()} are taken."
-        raise JobError("source_too_large", message, task=_TASK)
+def _check_size(context: TaskContext, size: int) -> None:
+    limit, announced = _max_bytes(context), context.announced_bytes
+    if size > limit:
+        raise JobError("source_too_large", f"The source has {size} bytes; at most {limit} are taken.", task=_TASK)
+    if announced is not None and size != announced:
+        message = f"The source has {size} bytes, and {announced} were announced. Create the job with its true size."
+        raise JobError("source_size_mismatch", message, task=_TASK)
 
 
-def _max_bytes() -> int:
-    return int(os.environ.get("MAX_SOURCE_BYTES", MAX_SOURCE_BYTES))
+def _max_bytes(context: TaskContext) -> int:
+    limit = int(os.environ.get("MAX_SOURCE_BYTES", MAX_SOURCE_BYTES))
+    return limit if context.announced_bytes is None else min(limit, context.announced_bytes)

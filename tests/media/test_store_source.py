@@ -254,6 +254,18 @@ def test_an_announced_length_that_is_too_large_is_refused_before_the_first_byte(
     assert (error.code, error.retryable) == ("source_too_large", False)
 
 
+@pytest.mark.parametrize("size", [len(FILM) - 1, len(FILM) + 1])
+def test_a_source_of_another_size_than_announced_is_not_stored(
+    bucket: MediaBucket, private_allowed: None, size: int
+) -> None:
+    with site({"/film": body(FILM)}) as server:
+        context = wanting(bucket, f"{server.url}/film")
+        error = refusal(replace(context, announced_bytes=size))
+        assert error.code == ("source_size_mismatch" if size > len(FILM) else "source_too_large")
+        exact = replace(context, announced_bytes=len(FILM))
+        assert store_source.store(exact) == expected(exact, FILM)
+
+
 @pytest.mark.parametrize(
     "answer", [body(b"half a fil", length=20), chunked(b"half a fil", ends=False)], ids=["length", "chunked"]
 )

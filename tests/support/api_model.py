@@ -82,7 +82,8 @@ class Job:
 class Model:
     """`places`: how many open jobs an account may have. `uploaded`: bytes of the sources. `files`: names of the objects
     of each job, source and outputs; `made`: attempt and outputs by task of each; `stopped`: the executions that were
-    cancelled; `gone`: deleted jobs, each with whether its files were kept."""
+    cancelled; `gone`: deleted jobs, each with whether its files were kept; `charged`: account, month and seconds of
+    each attempt that was planned."""
 
     now: str = ""
     places: dict[str, int] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Model:
     made: dict[str, dict[str, tuple[int, dict[str, int]]]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     gone: list[tuple[Job, bool]] = field(default_factory=list)
+    charged: list[tuple[str, str, float]] = field(default_factory=list)
 
     # What owners do.
 
@@ -163,14 +165,15 @@ class Model:
             if job.status not in ENDED:
                 self._move(job, "cancelled")
             seen, count = (job.changes, job.priority), 0
+            removes = with_files or not (job.fetched or job.size_bytes is not None)
             yield
-            if with_files:
+            if removes:
                 count = len(self.files.pop(job_id, ()))
                 self.made.pop(job_id, None)
             yield
             job = self._own(account, job_id)
             if (job.changes, job.priority) == seen:
-                self.gone.append((self.jobs.pop(job_id), not with_files))
+                self.gone.append((self.jobs.pop(job_id), not removes))
                 return 200, {"job_id": job_id, "deleted": True, "files_deleted": count}
 
     # What the machinery does; every part of it twice, or late, or about an attempt that is over.
@@ -179,11 +182,23 @@ class Model:
         self.uploaded[job_id] = size
         self.files.setdefault(job_id, set()).add("source")
 
-    def arrive(self, job_id: str, size: int) -> None:
+    def arrive(self, job_id: str, size: int) -> Parts:
+        """A source that nobody waits for, or of another size than announced, is removed."""
         job = self.jobs.get(job_id)
         if job and job.is_in(1, "pending"):
-            job.size_bytes = size
-            self._move(job, "queued")
+            if size == (size if job.size_bytes is None else job.size_bytes):
+                job.size_bytes = size
+                self._move(job, "queued")
+                return
+            job.error = "source_size_mismatch"
+            self._move(job, "failed")
+        known = job.fetched or size == job.size_bytes if job else self._kept_its_files(job_id)
+        yield
+        if not known:
+            self.files.get(job_id, set()).discard("source")
+
+    def _kept_its_files(self, job_id: str) -> bool:
+        return any(job.job_id == job_id and kept for job, kept in self.gone)
 
     def admit(self, job_ids: list[str]) -> Parts:
         """Those that reality has admitted, in its order: whether they may have been."""
@@ -218,10 +233,15 @@ class Model:
         if job and job.is_in(attempt, *RUNNING) and percent >= job.percent:
             job.heard_at, job.percent = self.now, percent
 
-    def plan(self, job_id: str, attempt: int) -> None:
+    def plan(self, job_id: str, attempt: int) -> Parts:
+        """Each attempt is charged with what it decodes, once."""
+        job = self.jobs.get(job_id)
+        duration = job.duration if job else None
+        yield
         job = self.jobs.get(job_id)
         if job and job.is_in(attempt, "processing"):
             self._move(job, "transcoding")
+            self.charged.append((job.account, self.now[:7], duration or 0))
 
     def make(self, job_id: str, attempt: int, task: str, outputs: dict[str, int]) -> None:
         """A task stores its outputs, and then the manifest that proves them."""
@@ -283,19 +303,15 @@ class Model:
 
     def usage(self, account: str) -> dict[str, Any]:
         """But for the requests."""
-        ever = self.of(account) + [job for job, _ in self.gone if job.account == account]
-        completed = [job for job in ever if job.status == "completed" and job.created_at[:7] == self.now[:7]]
         storage = stored(self.of(account) + [job for job, kept in self.gone if kept and job.account == account])
-
-        def minutes(output: str = "") -> float:
-            return round(sum(job.duration or 0 for job in completed if not output or output in job.outputs) / 60, 2)
-
+        month = self.now[:7]
+        minutes = round(sum(seconds for who, when, seconds in self.charged if (who, when) == (account, month)) / 60, 2)
         return {
-            "minutes": {"month": self.now[:7], "transcoded": minutes("360p"), "transcribed": minutes("transcript_txt")},
+            "minutes": {"month": month, "transcoded": minutes, "transcribed": minutes},
             "storage": storage,
             "quotas": {
                 "concurrent_jobs": {"limit": self.places.get(account), "used": self.open_jobs(account)},
-                "minutes_per_month": {"used": minutes()},
+                "minutes_per_month": {"used": minutes},
                 "stored_bytes": {"used": storage["used_bytes"]},
             },
         }

@@ -148,9 +148,12 @@ class Deployment:
             load("scheduler").schedule(event, None)
         return admitted
 
-    def step(self, step: str, job_id: str, attempt: int, **more: Any) -> None:
-        """The state machine asks for a light step."""
-        load("pipeline").step({"step": step, "job_id": job_id, "attempt": attempt, **more}, None)
+    def step(self, step: str, job_id: str, attempt: int, **more: Any) -> dict[str, Any]:
+        """The state machine asks for a light step. Gives what the next state needs."""
+        answer: dict[str, Any] = load("pipeline").step(
+            {"step": step, "job_id": job_id, "attempt": attempt, **more}, None
+        )
+        return answer
 
     def executions(self) -> dict[str, str]:
         """Name -> status."""

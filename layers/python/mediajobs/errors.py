@@ -63,6 +63,16 @@ class QuotaExceeded(Conflict):
         self.retry_after = retry_after
 
 
+def minutes_quota_exceeded(limit: int, month: str, *, retry_after: int) -> QuotaExceeded:
+    """Returns the error of an account whose `limit` minutes of a month, such as `2026-11`, do not allow more."""
+    return QuotaExceeded(
+        f"The {limit} minutes of media that this account may have processed in {month} are used up, or do not suffice "
+        "for this source. Go on next month, or ask for more.",
+        policy="minutes-per-month",
+        retry_after=retry_after,
+    )
+
+
 _CONCURRENCY_RETRY_SECONDS = 30
 
 

@@ -19,7 +19,7 @@ from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.listing import page_query
 from mediajobs.media.source import SourceFacts
-from mediajobs.pipeline import admission_service
+from mediajobs.pipeline import admission_service, steps_service
 from mediajobs.statistics import counter_store
 from tests.support.aws_calls import atomic_writes, calls
 from tests.support.http_api import Ask
@@ -61,13 +61,15 @@ def run(job_id: str, *statuses: Status, seconds: float = 60) -> None:
     """Through its life up to the last status, as a source of so many seconds and 700 bytes."""
     transition_store.transition(job_id, Status.QUEUED, attempt=1)
     admission_service.admit("acme")
+    facts = SourceFacts(
+        container="mp4", duration_seconds=seconds, size_bytes=700, sha256="0" * 64, video=None, audio=None
+    )
     for status in statuses:
-        transition_store.transition(job_id, status, attempt=1)
         if status is Status.TRANSCODING:
-            facts = SourceFacts(
-                container="mp4", duration_seconds=seconds, size_bytes=700, sha256="0" * 64, video=None, audio=None
-            )
             job_store.record_source(job_id, 1, facts)
+            steps_service.plan(job_id, 1)
+        else:
+            transition_store.transition(job_id, status, attempt=1)
     counter_store.update_counters(job_id)
 
 
@@ -225,14 +227,16 @@ def test_minutes_that_are_used_up_come_back_with_the_month(ask: Ask, monkeypatch
     run(failed, Status.FAILED)
     run(created(ask), *TO_THE_END, seconds=119)
     last = created(ask)  # begun with a second left
-    run(last, *TO_THE_END, seconds=60)
+    with pytest.raises(QuotaExceeded):
+        run(last, *TO_THE_END, seconds=60)
+    run(created(ask), *TO_THE_END, seconds=1)
     answer = create(ask)
     assert "2 minutes" in refusal(answer, 429, "minutes-per-month")["detail"]
     now = datetime.now(UTC)
     assert 0 < int(answer.headers["Retry-After"]) <= 31 * 86_400 - (now.day - 1) * 86_400
     refusal(ask("POST", f"/jobs/{failed}/retry"), 429, "minutes-per-month")
     used = ask("GET", "/usage").json_body
-    assert used["quotas"]["minutes_per_month"] == {"limit": 2, "used": 2.98}
+    assert used["quotas"]["minutes_per_month"] == {"limit": 2, "used": 2.0}
     monkeypatch.setattr(clock, "milliseconds", lambda: timestamps.to_milliseconds(now) + 31 * 86_400_000)
     created(ask)
     assert ask("GET", "/usage").json_body["quotas"]["minutes_per_month"]["used"] == 0

@@ -173,7 +173,7 @@ def test_a_request_that_goes_well_is_one_write_and_any_other_two(ask: Ask, clock
     assert writes(sent) == ["UpdateItem", "TransactWriteItems", "UpdateItem"]
     with calls() as sent:
         ask("GET", "/usage", key=key)
-    assert sent == ["UpdateItem", "BatchGetItem", "BatchGetItem", "GetItem", "Query"]
+    assert sent == ["UpdateItem", "BatchGetItem", "GetItem", "GetItem", "Query"]
 
 
 def test_a_day_that_is_over_is_kept_for_thirteen_months(ask: Ask, clock: ClockOfThreads) -> None:

@@ -9,7 +9,7 @@ from mediajobs.accounts import quota_store
 from mediajobs.jobs import job_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.media.source import SourceFacts
-from mediajobs.pipeline import admission_service
+from mediajobs.pipeline import admission_service, steps_service
 from tests.support.deployment import Deployment
 
 
@@ -30,8 +30,8 @@ def completed(deployment: Deployment) -> str:
     deployment.arrived(job_id, 700)
     admission_service.admit("acme")
     facts = SourceFacts(container="mp4", duration_seconds=90, size_bytes=700, sha256="", video=None, audio=None)
-    transition_store.transition(job_id, Status.TRANSCODING)
     job_store.record_source(job_id, 1, facts)
+    steps_service.plan(job_id, 1)
     outputs = {"360p": {"available": True, "size_bytes": 30}}
     transition_store.transition(job_id, Status.UPLOADING)
     transition_store.transition(job_id, Status.COMPLETED, changes={"outputs": outputs})
@@ -56,8 +56,8 @@ def settle(deployment: Deployment, *, backwards: bool = False) -> dict[str, Any]
 def test_minutes_stay_used_however_quickly_their_job_is_deleted(
     deployment: Deployment, *, at_once: bool, backwards: bool
 ) -> None:
-    quota_store.change("acme", {"minutes_per_month": 1})
     job_id = completed(deployment)
+    quota_store.change("acme", {"minutes_per_month": 1})
     if not at_once:
         settle(deployment)
     delete(deployment, job_id)
@@ -87,7 +87,7 @@ def test_bytes_come_back_only_where_the_files_go(
     assert create(deployment) == status
 
 
-def test_a_job_that_was_not_completed_used_nothing(deployment: Deployment) -> None:
+def test_a_job_that_was_not_begun_used_nothing(deployment: Deployment) -> None:
     job_id: str = deployment.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
     delete(deployment, job_id)
     told = settle(deployment)

@@ -95,7 +95,8 @@ def test_a_new_job_tells_where_to_upload(ask: Ask) -> None:
     assert answer.json_body["status"] == "pending"
     upload = answer.json_body["upload"]
     assert upload["method"] == "PUT"
-    assert upload["headers"] == {"Content-Type": "video/mp4", "If-None-Match": "*"}
+    assert upload["headers"] == {"Content-Type": "video/mp4", "If-None-Match": "*", "Content-Length": "10"}
+    assert upload["max_bytes"] == 10
     assert source_key(answer.json_body["job_id"]) in upload["url"]
     assert upload["expires_at"].endswith("Z")
 
@@ -105,8 +106,17 @@ def test_a_large_source_is_uploaded_in_parts(ask: Ask) -> None:
     upload = answer.json_body["upload"]
     assert sum(part["size"] for part in upload["parts"]) == 250_000_000
     assert [part["part_number"] for part in upload["parts"]] == list(range(1, len(upload["parts"]) + 1))
-    document = problem(ask("POST", upload["complete_url"], {"parts": [{"part_number": 1, "etag": '"x"'}]}), 422)
-    assert "ETag" in document["detail"]
+    assert upload["max_bytes"] == 250_000_000
+
+    def complete(*numbers: int) -> str:
+        parts = [{"part_number": number, "etag": '"x"'} for number in numbers]
+        return str(problem(ask("POST", upload["complete_url"], {"parts": parts}), 422)["detail"])
+
+    count = len(upload["parts"])
+    assert "ETag" in complete(*range(1, count + 1))
+    assert f"missing: {', '.join(map(str, range(2, count + 1)))}." in complete(1)
+    assert "each of them once" in complete(1, *range(1, count + 1))
+    assert "each of them once" in complete(*range(1, count + 2))
 
 
 @pytest.mark.parametrize("end", [Status.CANCELLED, Status.FAILED])

@@ -54,8 +54,8 @@ def test_an_upload_that_outlives_its_job_leaves_nothing(deployment: Deployment, 
             assert look(deployment, before) == []
     deployment.clock.milliseconds = START + minute * MINUTE
     come(deployment, job_id)
-    assert look(deployment, minute + 3) == [job_id]
     assert lying() == []
+    assert look(deployment, minute + 3) == []
     assert look(deployment, minute + 999) == []
 
 
@@ -76,9 +76,19 @@ def test_one_that_comes_during_the_look_is_not_overlooked(deployment: Deployment
     assert lying() == []
 
 
-def test_what_comes_stays_where_the_files_were_to_be_kept(deployment: Deployment) -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_a_job_that_had_no_source_has_no_files_to_keep(deployment: Deployment, told: bool) -> None:  # noqa: FBT001
     job_id = deleted(deployment, files=False)
+    come(deployment, job_id, told=told)
+    look(deployment, 121)
+    assert lying() == []
+
+
+def test_a_copy_of_an_event_takes_nothing_away_that_was_to_be_kept(deployment: Deployment) -> None:
+    job_id: str = deployment.ask("acme", "POST", "/jobs", {"filename": "a.mp4"}).body["job_id"]
     come(deployment, job_id)
+    assert deployment.ask("acme", "DELETE", f"/jobs/{job_id}", query={"delete_files": "false"}).status == 200
+    deployment.arrived(job_id, 9)
     assert look(deployment, 999) == []
     assert lying() == [f"sources/{job_id}/source"]
 

@@ -295,7 +295,7 @@ def test_an_upload_in_parts_has_a_day_and_is_forgotten_then() -> None:
 
 
 def test_a_source_whose_event_was_lost_is_found_by_then() -> None:
-    pending_job("J", ago=timedelta(hours=3), size_bytes=900)
+    pending_job("J", ago=timedelta(hours=3), size_bytes=4)
     boto3.client("s3").put_object(Bucket="media", Key="sources/J/source", Body=b"here")
     assert sweep_service.expire() == []
     assert (job_store.get("J").status, job_store.get("J").size_bytes) == (Status.QUEUED, 4)

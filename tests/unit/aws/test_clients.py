@@ -39,7 +39,7 @@ FOR_REQUESTS: dict[str, Callable[[], Any]] = {
 }
 PARTS = [Part(1, 5)]
 URLS: dict[str, Callable[[], str]] = {
-    "PUT": lambda: presigned_upload_store.single_upload("sources/A/source", None)["url"],
+    "PUT": lambda: presigned_upload_store.single_upload("sources/A/source", None, None)["url"],
     "parts": lambda: presigned_upload_store.multipart_upload("sources/A/source", "id", PARTS, "")["parts"][0]["url"],
     "GET": lambda: MediaBucket("media").presigned_get("sources/A/source"),
 }

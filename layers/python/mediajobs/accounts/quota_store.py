@@ -1,8 +1,9 @@
 """Quotas of accounts, in the account's item of the Counters table.
 
 Concurrent jobs are exact: the ids of the open jobs are in the same item, and the transaction that creates or retries a
-job adds its id. Minutes and bytes are read from the counters of statistics, those of deleted jobs included. The events
-on the bus update these counters about a second late, so requests within that second may exceed the quota.
+job adds its id. Minutes are exact too: see `mediajobs.jobs.minutes_store`. Bytes are read from the counters of
+statistics, those of deleted jobs included. The events on the bus update these counters about a second late, so requests
+within that second may exceed the quota.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from mediajobs.accounts import quotas as accounts_quotas
 from mediajobs.accounts.quotas import Quotas
 from mediajobs.aws.conditional_writes import retry_conflicts, write_if_allowed
 from mediajobs.aws.dynamodb import connection
-from mediajobs.jobs import concurrency_store
+from mediajobs.jobs import concurrency_store, minutes_store
 from mediajobs.jobs.lifecycle import TERMINAL, Status
 from mediajobs.jobs.tables import JOB, CounterRow, JobRow
 from mediajobs.listing import page_query
@@ -61,13 +62,27 @@ def check(account: str, *, announced: int | None = None) -> int | None:
     status, now = read(account), clock.milliseconds()
     accounts_quotas.check_concurrency(status.quotas, status.open_jobs)
     if status.quotas.minutes_per_month is not None:
-        month = accounts_quotas.month_of(now)
-        this_month = including_deleted(counter_store.read(account, month.first, month.last))
+        this_month = minutes_store.read(account, accounts_quotas.month_of(now).name)
         accounts_quotas.check_minutes(status.quotas, this_month, now)
-    if status.quotas.stored_bytes is not None and announced is not None:
-        all_time = including_deleted(counter_store.read(account, 0, EPOCH_END - 1))
-        accounts_quotas.check_bytes(status.quotas, all_time["source_bytes"] + all_time["output_bytes"], announced)
+    if announced is not None:
+        _check_stored(account, status.quotas, announced)
     return status.quotas.concurrent_jobs
+
+
+def check_stored(account: str, size: int, *, job_id: str | None = None) -> None:
+    """Raises QuotaExceeded where `size` more bytes do not fit.
+
+    `job_id`: the job that they are of, where they may be counted already.
+    """
+    _check_stored(account, read(account).quotas, size, job_id)
+
+
+def _check_stored(account: str, quotas: Quotas, size: int, job_id: str | None = None) -> None:
+    if quotas.stored_bytes is None:
+        return
+    all_time = including_deleted(counter_store.read(account, 0, EPOCH_END - 1))
+    counted = counter_store.counts_of_job(job_id)["source_bytes"] if job_id else 0
+    accounts_quotas.check_bytes(quotas, all_time["source_bytes"] + all_time["output_bytes"] - counted, size)
 
 
 def change(account: str, limits: Mapping[str, int]) -> None:

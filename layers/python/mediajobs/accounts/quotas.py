@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mediajobs.errors import QuotaExceeded, concurrency_quota_exceeded
+from mediajobs.errors import QuotaExceeded, concurrency_quota_exceeded, minutes_quota_exceeded
 from mediajobs.statistics.counters import Counts
 from mediajobs.timestamps import to_milliseconds
 
@@ -27,6 +27,9 @@ class Month:
     first: int
     last: int
 
+    def seconds_left(self, moment: int) -> int:
+        return -((moment - self.last - 1) // 1000)
+
 
 def month_of(moment: int) -> Month:
     """Returns the month of a moment in ms since 1970."""
@@ -49,12 +52,7 @@ def check_minutes(quotas: Quotas, this_month: Counts, moment: int) -> None:
     if limit is None or this_month.get("media_ms", 0) < limit * 60_000:
         return
     month = month_of(moment)
-    raise QuotaExceeded(
-        f"The {limit} minutes of media that this account may have processed in {month.name} are used up. "
-        "Go on next month, or ask for more.",
-        policy="minutes-per-month",
-        retry_after=-((moment - month.last - 1) // 1000),
-    )
+    raise minutes_quota_exceeded(limit, month.name, retry_after=month.seconds_left(moment))
 
 
 def check_bytes(quotas: Quotas, stored: int, announced: int) -> None:

@@ -44,7 +44,7 @@ class RequestsDocument(LazyModel):
 
 
 class MinutesDocument(LazyModel):
-    """Minutes of media of the account's jobs that were created in this month and completed, deleted jobs included."""
+    """Minutes of media that attempts of the account's jobs began to decode in this month, whatever became of them."""
 
     month: str
     transcoded: float
@@ -93,7 +93,7 @@ def requests_document(days: Iterable[Day]) -> RequestsDocument:
 
 
 def minutes_document(counts: Counts, month: Month) -> MinutesDocument:
-    """`counts`: the account's statistics of this month."""
+    """`counts`: what the account was charged in this month."""
     transcoded, transcribed = (minutes(counts.get(name, 0)) for name in ("transcoded_ms", "transcribed_ms"))
     return MinutesDocument(month=month.name, transcoded=transcoded, transcribed=transcribed)
 

@@ -5,6 +5,7 @@ from mediajobs.accounts import quota_store, schemas, usage, usage_store
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.quotas import month_of
 from mediajobs.accounts.schemas import UsageDays
+from mediajobs.jobs import minutes_store
 from mediajobs.jobs.lifecycle import TERMINAL
 from mediajobs.statistics import counter_store, counters, time_blocks
 from mediajobs.statistics.schemas import storage
@@ -17,7 +18,7 @@ def read(caller: Caller, span: UsageDays) -> schemas.Usage:
     now = clock.milliseconds()
     month = month_of(now)
     all_time = counters.including_deleted(counter_store.read(caller.account, 0, time_blocks.EPOCH_END - 1))
-    this_month = counters.including_deleted(counter_store.read(caller.account, month.first, month.last))
+    this_month = minutes_store.read(caller.account, month.name)
     quota_status = quota_store.read(caller.account)
     stored = storage(all_time)
     return schemas.Usage(

@@ -46,14 +46,16 @@ def retry(job: Job, *, from_start: bool) -> Job:
 def delete(job: Job, *, with_files: bool) -> int:
     """Cancels the job if it has not ended, and removes it. Returns the number of deleted objects.
 
-    The files are deleted first: if that fails, the job still exists and can be deleted again.
+    The files are deleted first: if that fails, the job still exists and can be deleted again. A job without a source
+    has no files to keep: what is uploaded later is removed, whatever `with_files` says.
     Raises NotFound, Contention.
     """
     for _ in backoff.attempts(_TRIES):
         if job.status not in TERMINAL:
             job = cancel(job).job
-        count = remove_files(job.job_id) if with_files else 0
-        if job_store.remove(job, schedule_cleanup=with_files):
+        remove = with_files or not _has_source(job)
+        count = remove_files(job.job_id) if remove else 0
+        if job_store.remove(job, schedule_cleanup=remove):
             return count
         job = job_store.get(job.job_id)
     raise Contention
@@ -81,12 +83,22 @@ def _remove_leftovers(due: tuple[str, str]) -> bool:
     return found
 
 
+def _has_source(job: Job) -> bool:
+    """Whether a source of it is stored, or may be: the service fetches it itself."""
+    return not (job.source is None and job.source_url is None and job.size_bytes is None)
+
+
 def _late_source(job: Job) -> dict[str, Any]:
-    """Returns the changes for a source that arrived after the cancellation. Raises RetryRefused without a source."""
+    """Returns the changes for a source that arrived just before the cancellation, whose event is still on its way.
+
+    What arrives later is removed. Raises RetryRefused without a source, and QuotaExceeded where it does not fit.
+    """
     if job.source is not None or job.source_url is not None:
         return {}
     size = source_size(job.job_id)
     if size is None:
         detail = "The source of this job was never uploaded. Create a new job and upload it there."
         raise RetryRefused("source_never_uploaded", detail)
+    if job.size_bytes != size:
+        quota_store.check_stored(job.account, size)
     return {"size_bytes": size}

@@ -243,19 +243,25 @@ class JobBrief(JobStatus):
 
 
 class UploadPart(LazyModel):
+    """S3 takes exactly `size` bytes."""
+
     part_number: int
     url: str
     size: int
 
 
 class Upload(LazyModel):
-    """One PUT to `url`, or one to each part and then a POST to `complete_url`."""
+    """One PUT to `url` with all `headers`, or one to each part and then a POST to `complete_url`.
+
+    `max_bytes`: the source has exactly so many bytes where its `size_bytes` was given, else at most so many.
+    """
 
     method: str = "PUT"
     url: str | None = omitted_when_none()
     headers: dict[str, str] | None = omitted_when_none()
     parts: list[UploadPart] | None = omitted_when_none()
     complete_url: str | None = omitted_when_none()
+    max_bytes: int
     expires_at: str
 
 

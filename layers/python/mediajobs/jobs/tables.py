@@ -123,7 +123,8 @@ class CounterRow(TableModel):
 
     Items `system` and `account#NAME` hold the ids of the running jobs. An account's item also holds its quotas and,
     where it has a quota of concurrent jobs, the ids of its open jobs. Item `rates` holds what
-    `mediajobs.jobs.processing_rate_store` learnt. Items `waiting` and `workers` have no model here: see
+    `mediajobs.jobs.processing_rate_store` learnt. Items `minutes#NAME#MONTH` hold what `mediajobs.jobs.minutes_store`
+    counts. Items `waiting` and `workers` have no model here: see
     `mediajobs.jobs.waiting_account_store` and `mediajobs.health.worker_store`.
     """
 
@@ -136,5 +137,8 @@ class CounterRow(TableModel):
     concurrent_jobs = NumberAttribute(null=True)
     minutes_per_month = NumberAttribute(null=True)
     stored_bytes = NumberAttribute(null=True)
+    media_ms = NumberAttribute(null=True)
+    transcoded_ms = NumberAttribute(null=True)
+    transcribed_ms = NumberAttribute(null=True)
     rates = JSONAttribute(null=True)
     version = NumberAttribute(null=True)

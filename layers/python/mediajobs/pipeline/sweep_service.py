@@ -9,7 +9,7 @@ from mediajobs.errors import Contention, NotFound
 from mediajobs.jobs import cleanup_store, concurrency_store, job_store, transition_store
 from mediajobs.jobs.lifecycle import RUNNING, Status, Transition
 from mediajobs.jobs.model import Failure, Job
-from mediajobs.pipeline import admission_service, executions_client, steps_service
+from mediajobs.pipeline import admission_service, executions_client, source_arrival_service, steps_service
 from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.bucket_store import source_size
 from mediajobs.storage.object_keys import source_key
@@ -66,8 +66,7 @@ def _expire(job_id: str) -> bool:
             return False
         size = source_size(job_id)
         if size is not None:  # the source came, and its event was lost
-            changes = {"size_bytes": size}
-            transition_store.transition(job_id, Status.QUEUED, attempt=job.attempt, changes=changes, current=job)
+            source_arrival_service.handle(job_id, size)
             return False
         error = {"error": _UPLOAD_EXPIRED.model_dump()}
         result = transition_store.transition(job_id, Status.FAILED, attempt=job.attempt, changes=error, current=job)

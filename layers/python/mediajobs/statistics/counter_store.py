@@ -68,6 +68,12 @@ def read(account: str, first: int, last: int) -> Counter[str]:
     return sums_of(images)
 
 
+def counts_of_job(job_id: str) -> Counter[str]:
+    """What a job is counted with now; nothing before its first event."""
+    marker = _read_marker(job_id)
+    return Counter(marker.counts if marker else {})
+
+
 def blocks_request(account: str, first: int, last: int) -> batch_items.BatchRead:
     """The read of these sums, for a batch read with others. `sums_of` takes its result."""
     keys = [_block_key(account, name) for name in time_blocks.blocks_between(first, last)]

@@ -1,6 +1,6 @@
 """Creates, completes and aborts presigned uploads of sources into the media bucket."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.errors import Conflict, JobError
 from mediajobs.settings import setting
-from mediajobs.storage.upload_plan import PART_URL_SECONDS, SINGLE_URL_SECONDS, Part, UploadedPart
+from mediajobs.storage.upload_plan import MAX_SINGLE_BYTES, PART_URL_SECONDS, SINGLE_URL_SECONDS, Part, UploadedPart
 from mediajobs.timestamps import rfc3339
 
 if TYPE_CHECKING:
@@ -20,14 +20,26 @@ if TYPE_CHECKING:
 _CLIENT_ERRORS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 
 
-def single_upload(key: str, content_type: str | None) -> dict[str, Any]:
-    """The `upload` of the API for a single PUT."""
+def single_upload(key: str, content_type: str | None, size: int | None) -> dict[str, Any]:
+    """The `upload` of the API for a single PUT. S3 refuses a body of another length than `size` where that is known."""
     # A source is written once: S3 refuses a second PUT to the same URL with 412.
     headers = {"Content-Type": content_type or "application/octet-stream", "If-None-Match": "*"}
-    parameters = {"Bucket": setting("MEDIA_BUCKET"), "Key": key, "ContentType": headers["Content-Type"]}
-    parameters["IfNoneMatch"] = headers["If-None-Match"]
+    parameters: dict[str, Any] = {
+        "Bucket": setting("MEDIA_BUCKET"),
+        "Key": key,
+        "ContentType": headers["Content-Type"],
+        "IfNoneMatch": headers["If-None-Match"],
+    }
+    if size is not None:
+        headers["Content-Length"], parameters["ContentLength"] = str(size), size
     url = _client().generate_presigned_url("put_object", parameters, ExpiresIn=SINGLE_URL_SECONDS, HttpMethod="PUT")
-    return {"method": "PUT", "url": url, "headers": headers, "expires_at": _expiry(SINGLE_URL_SECONDS)}
+    return {
+        "method": "PUT",
+        "url": url,
+        "headers": headers,
+        "max_bytes": MAX_SINGLE_BYTES if size is None else size,
+        "expires_at": _expiry(SINGLE_URL_SECONDS),
+    }
 
 
 def create_multipart(key: str, content_type: str | None) -> str:
@@ -38,17 +50,19 @@ def create_multipart(key: str, content_type: str | None) -> str:
     return str(answer["UploadId"])
 
 
-def multipart_upload(key: str, upload_id: str, parts: Iterable[Part], complete_url: str) -> dict[str, Any]:
+def multipart_upload(key: str, upload_id: str, parts: Sequence[Part], complete_url: str) -> dict[str, Any]:
     """The `upload` of the API for a multipart upload."""
     client, bucket = _client(), setting("MEDIA_BUCKET")
 
     def url(part: Part) -> str:
-        parameters = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part.number}
+        parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part.number}
+        parameters["ContentLength"] = part.size  # S3 refuses a body of another length
         return str(client.generate_presigned_url("upload_part", parameters, ExpiresIn=PART_URL_SECONDS))
 
     return {
         "method": "PUT",
         "parts": [{"part_number": part.number, "url": url(part), "size": part.size} for part in parts],
+        "max_bytes": sum(part.size for part in parts),
         "complete_url": complete_url,
         "expires_at": _expiry(PART_URL_SECONDS),
     }
