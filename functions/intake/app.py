@@ -18,5 +18,5 @@ def uploaded(event: CloudWatchEvent) -> None:
     job_id = job_of_key(detail["object"]["key"])
     if job_id is None:
         return
-    arrival = source_arrival_service.handle(job_id, detail["object"].get("size", 0))
+    arrival = source_arrival_service.handle(job_id, detail["object"]["size"])
     logger.info("source arrived", job_id=job_id, arrival=arrival)

@@ -286,7 +286,7 @@ class TestPriority:
         job_command_service.delete(job_store.get(seen.job_id), with_files=False)
         with pytest.raises(NotFound):
             job_store.set_priority(seen, 9)
-        assert items_of(seen.job_id) == []
+        assert items_of(seen.job_id) == ["deleted"]
 
     @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
     def test_a_finished_job_has_none_to_change(self, ask: Ask, status: Status) -> None:

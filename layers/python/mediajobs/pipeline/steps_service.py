@@ -33,7 +33,7 @@ def plan(job_id: str, attempt: int) -> dict[str, bool]:
         raise RuntimeError(f"job {job_id} was planned before it was validated")
     branches = task_results.branches(job.options, job.source)
     try:
-        if job.source_url is not None and job.status is Status.PROCESSING:
+        if job.source_url is not None and job.status is Status.PROCESSING and job.attempt == attempt:
             quota_store.check_stored(job.account, job.source.size_bytes, job_id=job_id)
         charge = _charge(job, branches)
         transition_store.transition(job_id, Status.TRANSCODING, attempt=attempt, charge=charge, current=job)
@@ -109,9 +109,10 @@ def _record_refusal(job: Job, attempt: int, error: QuotaExceeded) -> None:
     with suppress(Stopped):  # the attempt is over
         progress_store.record_failure(job.job_id, attempt, failure)
     if error.policy == "stored-bytes":
+        # The object first: a step that is killed in between comes again, and finds the facts still there.
+        MediaBucket.from_environment().delete(source_key(job.job_id))
         changes = {"error": failure.model_dump(), "source": None}
         transition_store.transition(job.job_id, Status.FAILED, attempt=attempt, changes=changes)
-        MediaBucket.from_environment().delete(source_key(job.job_id))
 
 
 def _complete(job: Job, manifests: list[TaskManifest]) -> transition_store.TransitionResult | None:
