@@ -1,6 +1,7 @@
 import hashlib
 import socket
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -281,7 +282,7 @@ def test_a_body_that_breaks_off_is_no_source(
 def test_a_server_that_dribbles_is_given_up(
     bucket: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_download, "_MIN_BYTES_SECONDS", 0.5)
+    monkeypatch.setattr(store_source, "download", partial(source_download.download, speed_seconds=0.5))
     with site({"/film": http_sites.dribbling}) as server:
         error = refusal(wanting(bucket, f"{server.url}/film"))
 
@@ -292,7 +293,7 @@ def test_a_server_that_dribbles_is_given_up(
 def test_a_server_that_falls_silent_is_given_up(
     bucket: MediaBucket, private_allowed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_download, "_TIMEOUT", (1, 0.3))
+    monkeypatch.setattr(store_source, "download", partial(source_download.download, speed_seconds=0.3))
     with site({"/film": http_sites.silent}) as server:
         error = refusal(wanting(bucket, f"{server.url}/film"))
 

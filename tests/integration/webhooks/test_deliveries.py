@@ -110,8 +110,8 @@ def test_events_are_told_to_whom_they_concern(system: WebhookSystem) -> None:
         (webhook_receivers.hang_up_in_the_body, "broken_off", None),
         (webhook_receivers.silence, "timed_out", None),
         (webhook_receivers.dribbled_head, "timed_out", None),
-        (webhook_receivers.endless_head, "broken_off", None),
-        (webhook_receivers.endless_promises, "timed_out", None),
+        (webhook_receivers.endless_head, "malformed_answer", None),
+        (webhook_receivers.endless_promises, "malformed_answer", None),
     ],
 )
 def test_whatever_is_no_answer_of_2xx_is_tried_again(

@@ -1,11 +1,14 @@
-"""A deadline for a whole request to another server.
+"""A deadline for a request to another server, kept outside the code that reads.
 
-A socket's own time-out starts anew with every byte that arrives, so a slow peer could hold a request for ever.
+A socket's own time-out starts anew with every byte that arrives, and a reader may be inside a library that never
+returns, so a slow peer could hold a request for ever.
 """
 
+import math
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
@@ -16,28 +19,31 @@ current_deadline: ContextVar["Deadline | None"] = ContextVar("current_deadline",
 
 
 class Deadline:
-    """Shuts down a request's connection when its time is over.
+    """Shuts down a request's connection, in a thread of its own, when its time is over.
 
     As a context manager it is the `current_deadline` of the code within.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.expired = seconds, False
+        self.expired = False
         self._ends_at = clock.monotonic() + seconds
+        self._watched_until = self._ends_at
         self._connection: socket.socket | None = None
-        self._lock = threading.Lock()
-        self._timer = self._start_timer()
+        self._closed = False
+        self._changed = threading.Condition()
 
     def __enter__(self) -> Self:
         self._token: Token[Deadline | None] = current_deadline.set(self)
+        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         current_deadline.reset(self._token)
-        self._timer.cancel()
-        with self._lock:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
             self._close()
 
     @property
@@ -45,30 +51,49 @@ class Deadline:
         """Never 0, which sockets take for no time-out."""
         return max(self._ends_at - clock.monotonic(), 0.001)
 
+    def restart(self, seconds: float) -> None:
+        """Ends the request in `seconds`, whenever it ended before. Has no effect once it has expired."""
+        self._move(clock.monotonic() + seconds)
+
     def shorten(self, seconds: float) -> None:
         """Ends the request in `seconds`, unless it ends earlier."""
-        self._timer.cancel()
-        self._ends_at = min(self._ends_at, clock.monotonic() + seconds)
-        self._timer = self._start_timer()
+        self._move(min(self._ends_at, clock.monotonic() + seconds))
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Does not count the time of the code within, in which the peer is not waited for."""
+        ends_at, since = self._ends_at, clock.monotonic()
+        self._move(math.inf)
+        try:
+            yield
+        finally:
+            self._move(ends_at + clock.monotonic() - since)
 
     def guard(self, connection: socket.socket) -> None:
         """Takes the connection that is to be shut down. Keeps a duplicate, because TLS detaches the original socket."""
-        with self._lock:
+        with self._changed:
             self._close()
             self._connection = connection.dup()
             if self.expired:
                 self._shut_down()
 
-    def _start_timer(self) -> threading.Timer:
-        timer = threading.Timer(self.remaining_seconds, self._expire)
-        timer.daemon = True
-        timer.start()
-        return timer
+    def _move(self, ends_at: float) -> None:
+        """Wakes the thread only where it would sleep too long, because a reader calls this for each chunk."""
+        with self._changed:
+            self._ends_at = ends_at
+            if ends_at < self._watched_until:
+                self._changed.notify()
 
-    def _expire(self) -> None:
-        with self._lock:
-            self.expired = True
-            self._shut_down()
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._closed:
+                remaining = self._ends_at - clock.monotonic()
+                if remaining <= 0:
+                    self.expired = True
+                    self._shut_down()
+                    return
+                self._watched_until = self._ends_at
+                self._changed.wait(None if math.isinf(remaining) else remaining)
 
     def _shut_down(self) -> None:
         if self._connection is not None:

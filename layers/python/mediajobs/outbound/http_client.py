@@ -1,33 +1,35 @@
 """HTTP requests to URLs that users chose: to public addresses only, over https, and within a deadline.
 
 A name is resolved once, and the connection goes to the address that was checked, so that the name cannot change in
-between. Proxies are not used, and redirects are not followed here: a caller that follows one checks its URL as well.
+between. Proxies, `.netrc` and cookies are not used, a body is never decompressed, and redirects are not followed here:
+a caller that follows one opens its URL as the first one, and within the same deadline.
 """
 
+import http.client
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from mediajobs import public_urls
 from mediajobs.outbound.deadline import Deadline
 from mediajobs.outbound.pinned_transport import CONNECT_SECONDS, CheckedAdapter, ForbiddenAddress, private_allowed
+from mediajobs.public_urls import InvalidUrl
 
 _BODY_SECONDS = 2.0  # short, because the status is what counts; the body is only shown
+_READ_SECONDS = 60.0  # a backstop for each read: the deadline ends before
 _REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
-class InvalidUrl(Exception):
-    """The URL cannot be used. The argument says why."""
-
-
 class NoResponse(Exception):
-    """No complete response came. `code` is a snake_case name, `detail` says what to do about it."""
+    """No complete response came. `code` is a snake_case name; the message is a clause that says why, and has nothing of
+    the URL but its host."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
         self.code = code
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -39,90 +41,110 @@ class HttpResponse:
     body: bytes
 
 
-def check_url(url: str) -> None:
-    """Raises InvalidUrl unless the URL has the right scheme, a host, and no credentials."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError as error:
-        raise InvalidUrl("it is malformed") from error
-    if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed()):
-        raise InvalidUrl(f"its scheme is {parts.scheme or 'missing'!r}")
-    if not host:
-        raise InvalidUrl("it names no host")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidUrl("it carries a user name or password")
-
-
-def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, max_bytes: int) -> HttpResponse:
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, max_bytes: int) -> HttpResponse:
     """Posts the body and returns the response, with at most `max_bytes` of its body.
 
     The request takes at most `seconds`, however slowly the response arrives. Raises NoResponse.
     """
-    with Deadline(seconds) as deadline:
-        try:
-            return _post(url, body, headers, deadline, max_bytes)
-        except (InvalidUrl, ForbiddenAddress, *_REQUEST_ERRORS) as error:
-            if deadline.expired:
-                detail = f"No answer within {seconds:g} s. Answer first, and work later."
-                raise NoResponse("timed_out", detail) from error
-            raise _no_response(error) from error
+    with Deadline(seconds) as deadline, open_response("POST", url, headers, deadline, body) as response:
+        first_bytes = _read_beginning(response, max_bytes, deadline)
+        return HttpResponse(response.status_code, response.headers.get("Retry-After"), first_bytes)
 
 
-def _post(url: str, body: bytes, headers: dict[str, str], deadline: Deadline, max_bytes: int) -> HttpResponse:
-    check_url(url)
-    request = requests.Request("POST", url, data=body, headers=headers).prepare()
-    timeouts = min(CONNECT_SECONDS, deadline.seconds), deadline.seconds
+@contextmanager
+def open_response(
+    method: str, url: str, headers: Mapping[str, str], deadline: Deadline, body: bytes | None = None
+) -> Iterator[requests.Response]:
+    """Sends a request, and yields the response when its head is there. Its body is for `read`. Raises NoResponse."""
     adapter = CheckedAdapter()
     try:
-        with adapter.send(request, stream=True, timeout=timeouts) as response:
-            first_bytes = _read_body(response, max_bytes, deadline)
-            return HttpResponse(response.status_code, response.headers.get("Retry-After"), first_bytes)
+        with _send(adapter, _prepared(method, url, headers, body), deadline) as response:
+            yield response
     finally:
         adapter.close()
 
 
-def _read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes:
+def read(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes:
+    """Returns the next bytes of the body as they were sent, not decompressed; none at its end. Raises NoResponse."""
+    try:
+        chunk: bytes = response.raw.read1(max_bytes, decode_content=False)
+    except _REQUEST_ERRORS as error:
+        raise _interrupted(deadline) from error
+    if not chunk and (deadline.expired or response.raw.length_remaining):
+        raise _interrupted(deadline)
+    return chunk
+
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+    """The request for a URL as `public_urls` reads it."""
+    try:
+        target = public_urls.parse(url, private_allowed=private_allowed())
+        return requests.Request(method, str(target), data=body, headers=headers).prepare()
+    except (InvalidUrl, requests.exceptions.InvalidURL, UnicodeError) as error:
+        raise NoResponse("bad_url", str(error) if isinstance(error, InvalidUrl) else "it is malformed") from error
+
+
+def _send(adapter: CheckedAdapter, request: requests.PreparedRequest, deadline: Deadline) -> requests.Response:
+    timeouts = min(CONNECT_SECONDS, deadline.remaining_seconds), _READ_SECONDS
+    try:
+        return adapter.send(request, stream=True, timeout=timeouts)
+    except ForbiddenAddress as error:
+        raise NoResponse("forbidden_address", f"{error} is no address of the public internet") from error
+    except _REQUEST_ERRORS as error:
+        raise _timed_out() if deadline.expired else _no_response(error) from error
+
+
+def _read_beginning(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes:
     """Returns the first bytes of the body; if it arrives too slowly, those that arrived.
 
     Raises NoResponse if the receiver ended the connection within the body.
     """
     deadline.shorten(_BODY_SECONDS)
     body = b""
-    try:
-        while len(body) < max_bytes:
-            chunk = response.raw.read1(max_bytes - len(body), decode_content=False)
-            if not chunk:
-                break
-            body += chunk
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        if not deadline.expired:
-            raise _broken_off() from error
-    if not deadline.expired and len(body) < max_bytes and response.raw.length_remaining:
-        raise _broken_off()
+    while len(body) < max_bytes:
+        try:
+            chunk = read(response, max_bytes - len(body), deadline)
+        except NoResponse:
+            if not deadline.expired:
+                raise
+            break
+        if not chunk:
+            break
+        body += chunk
     return body[:max_bytes]
 
 
-def _broken_off() -> NoResponse:
-    return NoResponse("broken_off", "The connection ended in the middle of the answer. Answer whole.")
+def _interrupted(deadline: Deadline) -> NoResponse:
+    if deadline.expired:
+        return NoResponse("timed_out", "it sends too slowly")
+    return NoResponse("broken_off", "the connection ended in the middle of the answer")
+
+
+def _timed_out() -> NoResponse:
+    return NoResponse("timed_out", "no answer came in time")
 
 
 def _no_response(error: Exception) -> NoResponse:
-    """Returns the error code and the advice for a request that failed before its deadline."""
+    """Returns the error of a request that failed before its deadline."""
     text = str(error)
-    if isinstance(error, InvalidUrl | requests.exceptions.InvalidURL):
-        return NoResponse("bad_url", f"The URL cannot be used: {text}. Register https://host/path.")
-    if isinstance(error, ForbiddenAddress):
-        detail = f"{text} is no address of the public internet. Register a host that can be reached from everywhere."
-        return NoResponse("forbidden_address", detail)
     if isinstance(error, requests.Timeout):
-        return NoResponse("timed_out", "The endpoint did not answer in time. Answer first, and work later.")
+        return _timed_out()
     if isinstance(error, requests.exceptions.SSLError):
-        return NoResponse(
-            "tls_failed", "The certificate is not valid for this host. Renew it, or send the whole chain."
-        )
+        return NoResponse("tls_failed", "the certificate is not valid for this host")
     if "NameResolutionError" in text:
-        return NoResponse("name_not_found", "The host's name does not resolve. Correct the URL, or the DNS.")
+        return NoResponse("name_not_found", "the host's name does not resolve")
     if "NewConnectionError" in text:
-        return NoResponse("connection_failed", "Nobody answers at this host and port. Start the server, open the port.")
-    return NoResponse("broken_off", "The connection ended without a whole answer. Answer 2xx with a short body.")
+        return NoResponse("connection_failed", "nobody answers at this host and port")
+    if _is_malformed(error):
+        return NoResponse("malformed_answer", "what it sends is not HTTP/1.1, or has a head of more than 64 KiB")
+    return NoResponse("broken_off", "the connection ended without a whole answer")
+
+
+def _is_malformed(error: BaseException | None) -> bool:
+    """Whether the error came of the parser of answers, not of the connection. Libraries wrap errors in arguments."""
+    while error is not None:
+        if isinstance(error, http.client.HTTPException | urllib3.exceptions.InvalidHeader):
+            return not isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead)
+        inner = error.args[-1] if error.args else None
+        error = inner if isinstance(inner, BaseException) else error.__cause__
+    return False

@@ -4,9 +4,11 @@ Connections and name resolution observe the current deadline.
 """
 
 import http.client
+import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,6 +21,10 @@ from mediajobs.outbound.deadline import current_deadline
 from mediajobs.public_addresses import is_public
 
 CONNECT_SECONDS = 10.0
+_MAX_LINES_BYTES = 64 << 10
+
+# At DEBUG this logger writes each request's path and query, where presigned URLs and tokens have their secrets.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 class ForbiddenAddress(Exception):
@@ -55,35 +61,57 @@ def _authorities(_file: str) -> ssl.SSLContext:
     return context
 
 
-class _CompleteHeadResponse(http.client.HTTPResponse):
-    """A response whose head must end with an empty line. The standard library accepts the end of the connection too."""
+class _Lines:
+    """Reads the lines of a response, at most 64 KiB of them between two pieces of its body.
+
+    The standard library limits each line of heads, chunk sizes and trailers, but not how many heads (100 Continue) or
+    trailers there are, and it accepts the end of the connection as the end of a head.
+    """
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._left = _MAX_LINES_BYTES
+        self.in_head = True
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._read(min(limit, self._left + 1) if limit >= 0 else self._left + 1)
+        if not line and self.in_head:
+            raise http.client.RemoteDisconnected("the connection ended in the head of the answer")
+        self._left -= len(line)
+        if self._left < 0:
+            raise http.client.LineTooLong("the lines of an answer")
+        return line
+
+    def restart(self) -> None:
+        self._left = _MAX_LINES_BYTES
+
+
+class _StrictResponse(http.client.HTTPResponse):
+    """A response whose head ends with an empty line, and whose lines are bounded."""
 
     def begin(self) -> None:
-        lines: Any = self.fp
-        read = lines.readline
+        fp: Any = self.fp
+        self._lines = _Lines(fp.readline)
+        fp.readline = self._lines.readline
+        super().begin()
+        self._lines.in_head = False
 
-        def readline(*limit: int) -> bytes:
-            line: bytes = read(*limit)
-            if not line:
-                raise http.client.RemoteDisconnected("the connection ended in the head of the answer")
-            return line
-
-        lines.readline = readline
-        try:
-            super().begin()
-        finally:
-            del lines.readline
+    def read1(self, n: int = -1) -> bytes:
+        piece = super().read1(n)
+        if piece:
+            self._lines.restart()
+        return piece
 
 
 class _HttpConnection(urllib3.connection.HTTPConnection):
-    response_class = _CompleteHeadResponse
+    response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)
 
 
 class _HttpsConnection(urllib3.connection.HTTPSConnection):
-    response_class = _CompleteHeadResponse
+    response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self, self.host, self.port)

@@ -15,6 +15,16 @@ DEADLINE_SECONDS = 15.0
 RETENTION = timedelta(days=30)  # after the last attempt
 MAX_ATTEMPTS = 100  # of one delivery, redeliveries included
 _GONE = 410
+_ADVICE = {  # by the error of a request that got no response
+    "bad_url": "Register https://host/path.",
+    "forbidden_address": "Register a host that can be reached from everywhere.",
+    "timed_out": f"Answer within {DEADLINE_SECONDS:.0f} s, and work later.",
+    "tls_failed": "Renew the certificate, or send the whole chain.",
+    "name_not_found": "Correct the URL, or the DNS.",
+    "connection_failed": "Start the server, and open the port.",
+    "malformed_answer": "Register the URL of an HTTP server that answers 2xx with a short body.",
+    "broken_off": "Answer 2xx with a short body.",
+}
 _CONTROL_CHARACTERS = dict.fromkeys({*range(32), 127} - set(map(ord, "\t\n\r")), "\ufffd")
 
 
@@ -84,6 +94,11 @@ def attempt_of(outcome: DeliveryResponse, started_at: datetime) -> Attempt:
         detail=detail,
         response=_printable(outcome.body[:RESPONSE_BYTES]) if outcome.status is not None else None,
     )
+
+
+def no_response_detail(error: str, reason: str) -> str:
+    """Returns what to do about a request that got no response. `reason` is a clause."""
+    return f"{reason[0].upper()}{reason[1:]}. {_ADVICE[error]}"
 
 
 def _printable(body: bytes) -> str:

@@ -20,7 +20,14 @@ from mediajobs.outbound import http_client
 from mediajobs.settings import setting
 from mediajobs.webhooks import delivery_lease_store, endpoint_concurrency_store, signatures
 from mediajobs.webhooks.attempt_queue import DeliveryReference
-from mediajobs.webhooks.delivery import DEADLINE_SECONDS, RESPONSE_BYTES, Delivery, DeliveryResponse, attempt_of
+from mediajobs.webhooks.delivery import (
+    DEADLINE_SECONDS,
+    RESPONSE_BYTES,
+    Delivery,
+    DeliveryResponse,
+    attempt_of,
+    no_response_detail,
+)
 from mediajobs.webhooks.delivery_lease_store import LEASE_DURATION, DeliveryLease
 from mediajobs.webhooks.endpoints import Endpoint
 from mediajobs.webhooks.retry_policy import MAX_BUSY_DELAY, MAX_OPEN_CIRCUIT_DELAY, next_step
@@ -100,7 +107,8 @@ def _send(endpoint: Endpoint, delivery: Delivery, now: datetime) -> DeliveryResp
     try:
         response = http_client.post(endpoint.url, body, headers, seconds=DEADLINE_SECONDS, max_bytes=RESPONSE_BYTES)
     except http_client.NoResponse as error:
-        return DeliveryResponse(error=error.code, detail=error.detail, latency_ms=_milliseconds_since(start))
+        detail = no_response_detail(error.code, str(error))
+        return DeliveryResponse(error=error.code, detail=detail, latency_ms=_milliseconds_since(start))
     return DeliveryResponse(response.status, response.retry_after, response.body, _milliseconds_since(start))
 
 

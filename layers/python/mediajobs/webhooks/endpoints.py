@@ -1,10 +1,10 @@
 """Webhook endpoints, the events that they can receive, and the check of their URLs."""
 
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from mediajobs import public_urls
 from mediajobs.public_addresses import is_private_literal
 from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks.payloads import CANCELLED, COMPLETED, FAILED, PROGRESS
@@ -56,19 +56,13 @@ def url_fault(url: str, *, private_allowed: bool) -> str | None:
 
     The addresses of its host are checked at each connection, not here.
     """
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        return "It is malformed. Give https://host/path."
-    if len(url) > MAX_URL_LENGTH or any(character.isspace() or not character.isprintable() for character in url):
+    if len(url) > MAX_URL_LENGTH or " " in url:
         return f"It has blanks in it, or more than {MAX_URL_LENGTH} characters. Give https://host/path."
-    if parts.scheme != "https" and not (parts.scheme == "http" and private_allowed):
-        return "Webhooks are sent over https alone. Give https://host/path."
-    if not host:
-        return "It names no host. Give https://host/path."
-    if parts.username is not None or parts.password is not None:
-        return "It carries a user name or password. Leave them out: the signature tells you who is calling."
+    try:
+        host = public_urls.parse(url, private_allowed=private_allowed).host
+    except public_urls.InvalidUrl as error:
+        reason = str(error)
+        return f"{reason[0].upper()}{reason[1:]}. Give https://host/path, without user name or password."
     if not private_allowed and is_private_literal(host):
         return "It is no address of the public internet. Give a host that can be reached from everywhere."
     return None
