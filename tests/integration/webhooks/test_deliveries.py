@@ -85,6 +85,8 @@ def test_events_are_told_to_whom_they_concern(system: WebhookSystem) -> None:
         other = system.endpoint(site.url, account="other")
         off = system.endpoint(site.url)
         endpoint_store.change("acme", off.webhook_id, {"enabled": False}, system.clock.utc_now())
+        delivery_store.send_test(moves, system.clock.utc_now())  # one that never answered gets no progress
+        system.process_messages()
         for version, status in enumerate(["queued", "processing", "uploading", "failed", "cancelled", "deleted"]):
             system.publish(system.event(status=status, version=version, error={"message": "No.", "code": "no"}))
         system.process_messages()
@@ -94,6 +96,7 @@ def test_events_are_told_to_whom_they_concern(system: WebhookSystem) -> None:
         "job.cancelled",
         "job.progress",
         "job.progress",
+        "webhook.test",
     ]
     assert system.deliveries(other) == system.deliveries(off) == []
     (failed,) = [json.loads(each.body) for each in site.requests if b"job.failed" in each.body]

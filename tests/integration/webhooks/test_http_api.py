@@ -90,6 +90,7 @@ def test_the_secret_is_told_once_and_never_again(ask: Ask) -> None:
         "enabled": True,
         "disabled_reason": None,
         "failing_since": None,
+        "verified": False,
         "previous_secret_expires_at": None,
         "created_at": webhook["created_at"],
         "updated_at": webhook["created_at"],

@@ -1,7 +1,8 @@
 """Makes one attempt of a delivery: leases the delivery, sends it, and records the outcome.
 
 Two limits keep a bad receiver from delaying the deliveries to others: a circuit breaker for each endpoint, and slots
-that bound the concurrent requests to it. An attempt that cannot be made now is postponed, and is not counted.
+that bound the concurrent requests to it. A third one, of an account and a host, keeps an account from flooding a
+receiver. An attempt that cannot be made now is postponed, and is not counted.
 """
 
 import random
@@ -18,7 +19,7 @@ from mediajobs import clock
 from mediajobs.aws import clients
 from mediajobs.outbound import http_client
 from mediajobs.settings import setting
-from mediajobs.webhooks import delivery_lease_store, endpoint_concurrency_store, signatures
+from mediajobs.webhooks import delivery_lease_store, endpoint_concurrency_store, send_rate_store, signatures
 from mediajobs.webhooks.attempt_queue import DeliveryReference
 from mediajobs.webhooks.delivery import (
     DEADLINE_SECONDS,
@@ -48,7 +49,7 @@ _CONFIG = CircuitBreakerConfig(
 
 
 def attempt_delivery(reference: DeliveryReference, utc_now: UtcNow) -> str:
-    """Makes the attempt if it is due and both limits allow it. Returns the outcome in one or two words, for the log."""
+    """Makes the attempt if it is due and the limits allow it. Returns the outcome in one or two words, for the log."""
     webhook_id = reference.webhook_id
     if _is_open(webhook_id) and not delivery_lease_store.may_be_due(reference, utc_now()):
         return "not due"  # else it would be the one request that tests a half-open circuit, and send nothing
@@ -64,6 +65,9 @@ def attempt_delivery(reference: DeliveryReference, utc_now: UtcNow) -> str:
     except endpoint_concurrency_store.EndpointBusy:
         delivery_lease_store.postpone(reference, utc_now(), max_seconds=MAX_BUSY_DELAY)
         return "postponed"
+    except send_rate_store.RateExceeded as exceeded:
+        delivery_lease_store.postpone(reference, utc_now(), min_seconds=exceeded.seconds, max_seconds=MAX_BUSY_DELAY)
+        return "postponed"
     except endpoint_concurrency_store.EndpointUnavailable as unavailable:
         if _is_open(webhook_id):  # nothing is sent any more that could close the circuit
             _circuits().save_closed(webhook_id)
@@ -73,11 +77,12 @@ def attempt_delivery(reference: DeliveryReference, utc_now: UtcNow) -> str:
 
 
 def _attempt(reference: DeliveryReference, utc_now: UtcNow) -> str:
-    """Raises _NotDelivered, NotDue, EndpointBusy or EndpointUnavailable."""
+    """Raises _NotDelivered, NotDue, EndpointBusy, RateExceeded or EndpointUnavailable."""
     account, webhook_id, delivery_id = reference
     slot = endpoint_concurrency_store.acquire(account, webhook_id, utc_now(), LEASE_DURATION)
     delivered = None
     try:
+        send_rate_store.count(slot.endpoint, utc_now())
         lease = delivery_lease_store.acquire(webhook_id, delivery_id, utc_now())
         delivered = _deliver(slot.endpoint, lease, utc_now)
     finally:

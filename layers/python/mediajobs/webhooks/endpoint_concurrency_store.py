@@ -75,11 +75,13 @@ def release(slot: EndpointSlot, now: datetime, *, delivered: bool | None) -> Non
         if done:
             _disable_if_failing(endpoint, row.get("failing_since"), now)
             return
+    verified = {"url": endpoint.url} if delivered else {}
     _update(
         endpoint.account,
         endpoint.webhook_id,
-        f"REMOVE {slot.name}" + (", failing_since, failed_at" if delivered else ""),
+        f"REMOVE {slot.name}" + (", failing_since, failed_at SET verified_url = :url" if delivered else ""),
         "attribute_exists(webhook_id)",
+        **verified,
     )
 
 

@@ -26,7 +26,8 @@ class Secret(BaseModel):
 
 class Endpoint(BaseModel):
     """An address to which an account's events are sent. `secrets`: the newest first. `failing_since`: the first of the
-    present series of failures; a success, or a long time without an attempt, ends a series. `failed_at`: the last."""
+    present series of failures; a success, or a long time without an attempt, ends a series. `failed_at`: the last.
+    `verified_url`: the URL that last answered 2xx."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,6 +43,20 @@ class Endpoint(BaseModel):
     updated_at: str
     failing_since: str | None = None
     failed_at: str | None = None
+    verified_url: str | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether its present URL has answered 2xx. One of somebody who asked for no webhooks hardly does."""
+        return self.verified_url == self.url
+
+    @property
+    def host(self) -> str:
+        """The host of its URL, in one form for all its spellings; empty where the URL has none."""
+        try:
+            return public_urls.parse(self.url, private_allowed=True).host
+        except public_urls.InvalidUrl:
+            return ""
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""

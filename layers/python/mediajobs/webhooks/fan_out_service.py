@@ -10,7 +10,7 @@ from mediajobs.jobs.presenter import job_brief
 from mediajobs.timestamps import parse_rfc3339
 from mediajobs.webhooks import delivery_store, endpoint_store
 from mediajobs.webhooks.endpoints import Endpoint
-from mediajobs.webhooks.payloads import event_name, payload, serialise
+from mediajobs.webhooks.payloads import PROGRESS, event_name, payload, serialise
 
 _MAX_CLOCK_SKEW = timedelta(minutes=1)  # between two machines
 
@@ -42,11 +42,13 @@ def _receives(endpoint: Endpoint, name: str | None, event: JobEvent) -> bool:
     """Whether a delivery is created for the endpoint.
 
     One that this service disabled gets deliveries, which fail, so that its owner can recover them. No endpoint gets
-    events from before its creation, which a replay sends again.
+    events from before its creation, which a replay sends again. One that never answered 2xx gets no progress: its URL
+    may be that of somebody who asked for nothing.
     """
     is_active = endpoint.enabled or endpoint.disabled_reason is not None
     is_later = parse_rfc3339(event.updated_at) >= parse_rfc3339(endpoint.created_at) - _MAX_CLOCK_SKEW
-    return is_active and name in endpoint.events and is_later
+    is_wanted = endpoint.verified or name != PROGRESS
+    return is_active and name in endpoint.events and is_later and is_wanted
 
 
 def _progress(event: JobEvent) -> int | None:

@@ -17,7 +17,8 @@ from mediajobs.webhooks.endpoints import MAX_URL_LENGTH, Endpoint
 
 class WebhookDocument(LazyModel):
     """An endpoint. `disabled_reason` says why we disabled it, and what to do. `failing_since`: the first failure since
-    anything was delivered. `previous_secret_expires_at`: until then what is sent is signed with an older secret too."""
+    anything was delivered. `verified`: the URL has answered 2xx; before, no `job.progress` is sent.
+    `previous_secret_expires_at`: until then what is sent is signed with an older secret too."""
 
     webhook_id: str
     url: str
@@ -26,6 +27,7 @@ class WebhookDocument(LazyModel):
     enabled: bool
     disabled_reason: str | None
     failing_since: str | None
+    verified: bool
     previous_secret_expires_at: str | None
     created_at: str
     updated_at: str
@@ -107,8 +109,9 @@ def delivery_document(delivery: Delivery) -> DeliveryDocument:
 
 def _webhook(endpoint: Endpoint, now: datetime) -> dict[str, object]:
     expiries = [secret.expires_at for secret in endpoint.secrets if secret.expires_at]
-    return endpoint.model_dump(exclude={"account", "secrets", "failed_at"}) | {
-        "previous_secret_expires_at": max((expiry for expiry in expiries if parse_rfc3339(expiry) > now), default=None)
+    return endpoint.model_dump(exclude={"account", "secrets", "failed_at", "verified_url"}) | {
+        "verified": endpoint.verified,
+        "previous_secret_expires_at": max((expiry for expiry in expiries if parse_rfc3339(expiry) > now), default=None),
     }
 
 
@@ -123,7 +126,10 @@ def _delivery(delivery: Delivery) -> dict[str, object]:
 EventName = Literal["job.completed", "job.failed", "job.progress", "job.cancelled"]
 _MAX_EVENTS = 2 * len(get_args(EventName))  # an event may come twice
 _URL = "Where to POST: https, and a host of the public internet, without user name or password."
-_EVENTS = "The events to send. `job.progress` is each step of a job from its start to its end."
+_EVENTS = (
+    "The events to send. `job.progress` is each step of a job from its start to its end; it is sent as soon as the "
+    "endpoint has answered 2xx to a test or another event."
+)
 _SINCE = (
     "Deliveries that failed then or later. RFC 3339; without an offset it is UTC, and a date alone is the beginning of "
     "the day."
