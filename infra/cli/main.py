@@ -24,6 +24,7 @@ from infra.cli.commands.keys import keys
 from infra.cli.commands.list_jobs import list_jobs
 from infra.cli.commands.models import models
 from infra.cli.commands.quota import quota
+from infra.cli.commands.source_buckets import source_buckets
 from infra.cli.commands.stats import stats
 from infra.cli.commands.status import status, watch
 from infra.cli.commands.submit import submit
@@ -107,6 +108,7 @@ app.command(rich_help_panel="A stack on this machine")(stack.up)
 app.command(rich_help_panel="A stack on this machine")(stack.down)
 app.command(rich_help_panel="A stack on this machine")(health)
 app.command(rich_help_panel="A stack on this machine")(quota)
+app.command(rich_help_panel="A stack on this machine")(source_buckets)
 app.add_typer(keys, name="keys", rich_help_panel="A stack on this machine")
 app.add_typer(models, name="models", rich_help_panel="A stack on this machine")
 startup_interrupt.imports_done()

@@ -22,6 +22,7 @@ class TaskContext:
     """One run of one stage. `source` is None before validation; `source_url` is None where the source is uploaded."""
 
     job_id: str
+    account: str
     attempt: int
     filename: str
     options: Options
@@ -67,6 +68,7 @@ def load(job_id: str, attempt: int, attempt_over: threading.Event | None = None)
         raise Stopped(f"job {job_id} is {job.status} in attempt {job.attempt}")
     return TaskContext(
         job_id=job_id,
+        account=job.account,
         attempt=attempt,
         filename=job.filename,
         options=_with_defaults(job),

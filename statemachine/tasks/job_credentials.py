@@ -66,10 +66,10 @@ class JobCredentials:
     def _policy(self) -> str:
         if self._stage != "validate":
             return self._own_policy
-        return session_policy.policy(self._stage, self._job_id, self._resources, self._source_object())
+        return session_policy.policy(self._stage, self._job_id, self._resources, *self._source_and_owner())
 
-    def _source_object(self) -> SourceObject | None:
-        """Where the job's source is, read from its item in a session that reaches nothing else."""
+    def _source_and_owner(self) -> tuple[SourceObject | None, str | None]:
+        """Where the job's source is, and its account, read from its item in a session that reaches nothing else."""
         from mediajobs.jobs.tables import JOB  # PynamoDB takes a while to load, and this stage alone needs it
 
         keys = self._assume(self._own_policy)
@@ -82,12 +82,15 @@ class JobCredentials:
         item = dynamodb.get_item(
             TableName=self._resources.jobs_table,
             Key={"job_id": {"S": self._job_id}, "item": {"S": JOB}},
-            ProjectionExpression="source_url",
+            ProjectionExpression="source_url, account",
         ).get("Item", {})
-        return session_policy.source_object(item.get("source_url", {}).get("S"), self._resources.bucket)
+        source = session_policy.source_object(item.get("source_url", {}).get("S"), self._resources.bucket)
+        return source, item.get("account", {}).get("S")
 
 
 def _resources(role: str) -> Resources:
-    """Bucket and table are in the partition and the account of the role: arn:PARTITION:iam::ACCOUNT:role/NAME."""
+    """Bucket and tables are in the partition and the account of the role: arn:PARTITION:iam::ACCOUNT:role/NAME."""
     _, partition, _, _, account, _ = role.split(":", 5)
-    return Resources(partition, account, bucket=setting("MEDIA_BUCKET"), jobs_table=setting("JOBS_TABLE"))
+    return Resources(
+        partition, account, setting("MEDIA_BUCKET"), setting("JOBS_TABLE"), counters_table=setting("COUNTERS_TABLE", "")
+    )

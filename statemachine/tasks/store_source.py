@@ -7,6 +7,8 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from mediajobs.accounts import source_bucket_store
+from mediajobs.accounts.source_bucket_store import RefusedSource
 from mediajobs.errors import JobError
 from mediajobs.jobs.schemas import MAX_SOURCE_BYTES
 from mediajobs.storage.object_keys import source_key
@@ -81,18 +83,14 @@ def _download(context: TaskContext, url: str, key: str) -> StoredObject:
 
 def _copy_from_s3(context: TaskContext, url: str, key: str) -> None:
     """S3 copies the object itself: the bytes do not pass through this process."""
-    bucket, _, source = url.removeprefix("s3://").partition("/")
-    # The media bucket holds the sources of every account.
-    if bucket == context.bucket.name or bucket not in _allowed_buckets():
-        raise JobError(
-            "source_forbidden_address",
-            f"The bucket {bucket!r} is not among those that sources are taken from (SOURCE_BUCKETS).",
-            task=_TASK,
-        )
+    try:
+        source = source_bucket_store.check(context.account, url)  # again: it may have changed since the job was created
+    except RefusedSource as error:
+        raise JobError("source_forbidden_address", str(error), task=_TASK) from error
     client = context.bucket.client
     try:
-        _check_size(context, client.head_object(Bucket=bucket, Key=source)["ContentLength"])
-        origin: Any = {"Bucket": bucket, "Key": source}
+        _check_size(context, client.head_object(Bucket=source.bucket, Key=source.key)["ContentLength"])
+        origin: Any = {"Bucket": source.bucket, "Key": source.key}
         client.copy(origin, context.bucket.name, key, ExtraArgs=_WITHOUT_TAGS, Config=_COPY_CONFIG)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
@@ -102,10 +100,6 @@ def _copy_from_s3(context: TaskContext, url: str, key: str) -> None:
             f"There is no object at {url}, or the service may not read it. Check the key and the bucket's policy.",
             task=_TASK,
         ) from error
-
-
-def _allowed_buckets() -> list[str]:
-    return [name.strip() for name in os.environ.get("SOURCE_BUCKETS", "").split(",") if name.strip()]
 
 
 def _check_size(context: TaskContext, size: int) -> None:

@@ -113,6 +113,7 @@ def task(source: Path) -> None:
     """What the container does, in a process of its own."""
     context = TaskContext(
         job_id=JOB_ID,
+        account="bench",
         attempt=1,
         filename=source.name,
         options=Options(),

@@ -334,29 +334,3 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(bucket: MediaBucket, private
             store_source.store(context)
 
     assert in_bucket(context) == []
-
-
-def test_an_object_of_an_allowed_bucket_is_copied_by_s3(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_BUCKETS", "archive, studio")
-    bucket.client.create_bucket(Bucket="studio")
-    bucket.client.put_object(Bucket="studio", Key="takes/last one #7?.mov", Body=FILM)
-    context = wanting(bucket, "s3://studio/takes/last one #7?.mov")
-
-    assert store_source.store(context) == expected(context, FILM)
-
-
-def test_an_object_of_any_other_bucket_is_refused(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_BUCKETS", "archive,media")  # media is where everybody's sources are
-    bucket.client.create_bucket(Bucket="vault")
-    bucket.client.put_object(Bucket="vault", Key="film", Body=b"film")
-
-    assert refusal(wanting(bucket, "s3://vault/film")).code == "source_forbidden_address"
-    assert refusal(wanting(bucket, "s3://media/film")).code == "source_forbidden_address"
-
-
-def test_an_object_that_is_not_there_is_named(bucket: MediaBucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_BUCKETS", "empty,missing")
-    bucket.client.create_bucket(Bucket="empty")
-
-    assert refusal(wanting(bucket, "s3://empty/film")).code == "source_not_found"
-    assert refusal(wanting(bucket, "s3://missing/film")).code == "source_not_found"

@@ -48,6 +48,7 @@ def job(bucket: MediaBucket, source: Path | bytes, options: Options | None = Non
     bucket.client.put_object(Bucket=bucket.name, Key=f"sources/{job_id}/source", Body=body)
     return TaskContext(
         job_id=job_id,
+        account="acme",
         attempt=1,
         filename="clip.mp4",
         options=options or Options(),

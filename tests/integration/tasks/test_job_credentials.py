@@ -19,7 +19,7 @@ from tests.support.emulator import ministack
 from tests.support.waiting import HANG_SECONDS
 
 STACK = "jobs"
-RESOURCES = ("TaskRole", "MediaBucket", "JobsTable")
+RESOURCES = ("TaskRole", "MediaBucket", "JobsTable", "CountersTable")
 PARAMETERS = {
     "Stage": "local",
     "TaskResource": "arn:aws:states:us-east-1:000000000000:activity:tasks",
@@ -70,6 +70,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
                 "TASK_ROLE": role,
                 "MEDIA_BUCKET": named["MediaBucket"],
                 "JOBS_TABLE": named["JobsTable"],
+                "COUNTERS_TABLE": named["CountersTable"],
                 "SOURCE_BUCKETS": "recordings",
             }
             s3.put_bucket_versioning(Bucket=named["MediaBucket"], VersioningConfiguration={"Status": "Enabled"})
@@ -84,6 +85,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
                     Item={
                         "job_id": {"S": job},
                         "item": {"S": "job"},
+                        "account": {"S": f"of-{job}"},
                         "source_url": {"S": "s3://recordings/talk.mov"},
                     },
                 )

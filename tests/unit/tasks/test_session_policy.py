@@ -65,6 +65,16 @@ def test_validation_reads_the_one_object_that_the_source_comes_from() -> None:
     assert allowed(policy("media", JOB, HERE, origin)) == EVERY_STAGE
 
 
+def test_validation_of_a_source_in_s3_reads_the_item_of_its_account() -> None:
+    here = HERE._replace(counters_table="Counters")
+    origin = SourceObject("recordings", "2026/talk.mov")
+    condition = json.dumps({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [JOB, "account#acme"]}})
+    counters = "arn:aws:dynamodb:*:123456789012:table/Counters"
+    assert ("dynamodb:GetItem", counters, condition) in allowed(policy("validate", JOB, here, origin, "acme"))
+    assert allowed(policy("validate", JOB, here, None, "acme")) == EVERY_STAGE | VALIDATION
+    assert allowed(policy("media", JOB, here, origin, "acme")) == EVERY_STAGE
+
+
 @pytest.mark.parametrize("job_id", ["*", "A*", "A?", "${aws:userid}", "../A", "A/*", "", "A\n"])
 def test_no_job_id_stands_for_the_files_of_another_job(job_id: str) -> None:
     with pytest.raises(ValueError, match="no session"):
@@ -91,8 +101,9 @@ def test_a_key_stands_for_itself_and_not_for_a_pattern(key: str, resource: str) 
 
 @pytest.mark.parametrize("letter", ["k", "*", '"', "\\", "é", "日"])
 def test_the_longest_names_fit_into_a_session_policy(letter: str) -> None:
-    longest = Resources("aws-us-gov", "123456789012", "b" * 63, "t" * 255)
-    text = policy("validate", JOB, longest, SourceObject("s" * 63, letter * (1024 // len(letter.encode()))))
+    longest = Resources("aws-us-gov", "123456789012", "b" * 63, "t" * 255, "c" * 255)
+    source = SourceObject("s" * 63, letter * (1024 // len(letter.encode())))
+    text = policy("validate", JOB, longest, source, "a" * 64)
     assert len(text) <= session_policy.MAX_LENGTH
     assert statements(text)
 

@@ -5,14 +5,16 @@ A job's id is made by `prepare`, before anything is stored, so that a caller can
 
 from ulid import ULID
 
-from mediajobs import clock
-from mediajobs.accounts import quota_store
+from mediajobs import clock, public_urls
+from mediajobs.accounts import quota_store, source_bucket_store
+from mediajobs.accounts.source_bucket_store import RefusedSource
 from mediajobs.errors import Contention, QuotaExceeded
 from mediajobs.jobs import job_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.model import Job
 from mediajobs.jobs.schemas import CreateJob
-from mediajobs.settings import is_on, setting
+from mediajobs.public_urls import InvalidUrl
+from mediajobs.settings import is_on
 from mediajobs.storage import presigned_upload_store
 from mediajobs.storage.object_keys import source_key
 from mediajobs.storage.upload_plan import parts_for
@@ -25,7 +27,7 @@ class RefusedSourceUrl(ValueError):
 
 def prepare(account: str, request: CreateJob) -> Job:
     """Returns the job that a request describes. Nothing is stored yet. Raises RefusedSourceUrl."""
-    _check_source_url(request.source_url)
+    _check_source_url(account, request.source_url)
     now = clock.now()
     return Job(
         # The id has the same millisecond as created_at, because filters by date use either of them.
@@ -58,17 +60,19 @@ def create(job: Job) -> Job:
     return job
 
 
-def _check_source_url(url: str | None) -> None:
-    """Checks scheme and bucket only. The task that fetches the source checks the addresses it connects to."""
+def _check_source_url(account: str, url: str | None) -> None:
+    """Checks what can be known without connecting. The task that fetches the source checks all of it again, and the
+    addresses that it connects to. An `s3://` URL costs a read of the account's item."""
     if url is None:
         return
-    scheme, _, location = url.partition("://")
-    if scheme == "s3":
-        if location.partition("/")[0] not in _readable_buckets():
-            raise RefusedSourceUrl("source_url names a bucket that this service may not read.")
-    elif scheme != "https" and not is_on("ALLOW_PRIVATE_URLS"):
-        raise RefusedSourceUrl("source_url must begin with https:// or s3://.")
-
-
-def _readable_buckets() -> list[str]:
-    return [bucket for bucket in setting("SOURCE_BUCKETS").split(",") if bucket]
+    try:
+        if url.startswith("s3://"):
+            source_bucket_store.check(account, url)
+        else:
+            public_urls.parse(url, private_allowed=is_on("ALLOW_PRIVATE_URLS"))
+    except RefusedSource as error:
+        raise RefusedSourceUrl(f"source_url: {error}") from error
+    except InvalidUrl as error:
+        raise RefusedSourceUrl(
+            f"source_url cannot be used: {error}. Give https://host/path, or s3://bucket/key."
+        ) from error

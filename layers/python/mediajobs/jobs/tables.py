@@ -140,5 +140,6 @@ class CounterRow(TableModel):
     media_ms = NumberAttribute(null=True)
     transcoded_ms = NumberAttribute(null=True)
     transcribed_ms = NumberAttribute(null=True)
+    source_buckets = UnicodeSetAttribute(null=True)
     rates = JSONAttribute(null=True)
     version = NumberAttribute(null=True)
