@@ -81,17 +81,19 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | N
         target = public_urls.parse(url, private_allowed=private_allowed())
         return requests.Request(method, str(target), data=body, headers=headers).prepare()
     except (InvalidUrl, requests.exceptions.InvalidURL, UnicodeError) as error:
-        raise NoResponse("bad_url", str(error) if isinstance(error, InvalidUrl) else "it is malformed") from error
+        raise NoResponse("bad_url", str(error) if isinstance(error, InvalidUrl) else "it is malformed") from None
 
 
 def _send(adapter: CheckedAdapter, request: requests.PreparedRequest, deadline: Deadline) -> requests.Response:
+    """Sends a request. The errors have no cause: the libraries' messages have the path and query of the URL, which may
+    be secret, and a traceback in a log would show them."""
     timeouts = min(CONNECT_SECONDS, deadline.remaining_seconds), _READ_SECONDS
     try:
         return adapter.send(request, stream=True, timeout=timeouts)
     except ForbiddenAddress as error:
-        raise NoResponse("forbidden_address", f"{error} is no address of the public internet") from error
+        raise NoResponse("forbidden_address", f"{error} is no address of the public internet") from None
     except _REQUEST_ERRORS as error:
-        raise _timed_out() if deadline.expired else _no_response(error) from error
+        raise _timed_out() if deadline.expired else _no_response(error) from None
 
 
 def _read_beginning(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes:
