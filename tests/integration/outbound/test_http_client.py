@@ -170,6 +170,20 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.
         hangs.set()
 
 
+def test_of_a_name_with_thousands_of_addresses_a_few_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def refuse(address: tuple[str, int], **_: Any) -> None:
+        tried.append(address[0])
+        raise ConnectionRefusedError
+
+    addresses = [(0, 0, 0, "", (f"8.8.{number // 256}.{number % 256}", 443)) for number in range(4000)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert refusal("https://many.example/").code == "connection_failed"
+    assert len(tried) == 8
+
+
 @pytest.mark.usefixtures("cloud")
 def test_the_refusal_is_in_the_delivery_log_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     system = webhook_system(monkeypatch)

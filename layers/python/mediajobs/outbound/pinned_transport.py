@@ -21,6 +21,7 @@ from mediajobs.outbound.deadline import current_deadline
 from mediajobs.public_addresses import is_public
 
 CONNECT_SECONDS = 10.0
+_MAX_ADDRESSES = 8  # of a name, are tried; a name may have thousands
 _MAX_LINES_BYTES = 64 << 10
 
 # At DEBUG this logger writes each request's path and query, where presigned URLs and tokens have their secrets.
@@ -154,7 +155,7 @@ def _allowed_addresses(
         addresses = _resolve(host.strip("[]"), port, seconds)
     except (OSError, UnicodeError) as error:
         raise urllib3.exceptions.NameResolutionError(host, connection, socket.gaierror(str(error))) from error
-    return [address for address in addresses if private_allowed() or is_public(address)]
+    return [address for address in addresses if private_allowed() or is_public(address)][:_MAX_ADDRESSES]
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[str]:
