@@ -28,7 +28,8 @@ Events = Annotated[
     typer.Option(
         "--event",
         metavar="EVENT",
-        help="job.completed, job.failed, job.cancelled or job.progress; may be repeated.",
+        help="job.completed, job.failed, job.cancelled or job.progress; may be repeated. job.progress is sent once the "
+        "endpoint has answered 2xx to a test or another event.",
     ),
 ]
 Description = Annotated[

@@ -91,6 +91,18 @@ def test_the_flood_of_one_account_does_not_delay_another(
     assert_all_arrived(system, [flooding], 5)
 
 
+def test_a_flood_of_one_host_does_not_delay_another_of_the_same_account(
+    system: WebhookSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not by those that wait: there may be thousands."""
+    monkeypatch.setattr(send_rate_store, "MAX_TO_HOST", 2)
+    monkeypatch.setattr(send_rate_store, "MAX_TO_ALL", LIMIT)
+    flooded, other = system.endpoint("http://127.0.0.1:1/"), system.endpoint("http://localhost:1/")
+    now = system.clock.utc_now()
+    assert [delay(flooded, now) > 0 for _ in range(3 * LIMIT)] == [False, False] + [True] * (3 * LIMIT - 2)
+    assert [delay(other, now) > 0 for _ in range(3)] == [False, False, True]
+
+
 def test_those_that_wait_are_spread_over_the_windows_to_come(
     system: WebhookSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,9 +41,9 @@ def count(endpoint: Endpoint, now: datetime) -> None:
     """
     moment = to_milliseconds(now)
     start = moment - moment % WINDOW
-    item = _count(endpoint, start)
-    to_host = item.get("by_host", {}).get(endpoint.host, 0)
-    windows = max(_windows_to_wait(to_host, MAX_TO_HOST), _windows_to_wait(item.get("in_all", 0), MAX_TO_ALL))
+    by_host = _count(endpoint, start)
+    to_all = sum(min(number, MAX_TO_HOST) for number in by_host.values())  # what waits for one host delays no other
+    windows = max(_windows_to_wait(by_host.get(endpoint.host, 0), MAX_TO_HOST), _windows_to_wait(to_all, MAX_TO_ALL))
     if windows:
         raise RateExceeded((start + min(windows, _MAX_WINDOWS) * WINDOW - moment) / 1000)
 
@@ -53,23 +53,24 @@ def _windows_to_wait(number: int, limit: int) -> int:
     return max(number - 1, 0) // limit
 
 
-def _count(endpoint: Endpoint, start: int) -> Item:
-    """Returns the account's item. It is empty if the windows changed at each try: then the attempt is made."""
+def _count(endpoint: Endpoint, start: int) -> dict[str, int]:
+    """Returns the account's attempts by host. They are empty if windows began at each try: then the attempt is made."""
     for _ in range(_TRIES):
         item, counted = _update(
             endpoint.account,
-            "SET by_host.#host = if_not_exists(by_host.#host, :zero) + :one, in_all = in_all + :one",
+            "SET by_host.#host = if_not_exists(by_host.#host, :zero) + :one",
             "window_start >= :start",  # a later one is that of a worker whose clock is ahead
             to_item({":start": start, ":zero": 0, ":one": 1}),
             ExpressionAttributeNames={"#host": endpoint.host},
         )
         if counted:
-            return item
+            by_host: dict[str, int] = item["by_host"]
+            return by_host
         _update(
             endpoint.account,
-            "SET window_start = :start, by_host = :no_hosts, in_all = :zero",
+            "SET window_start = :start, by_host = :no_hosts",
             "attribute_not_exists(window_start) OR window_start < :start",
-            {":no_hosts": _NO_HOSTS, **to_item({":start": start, ":zero": 0})},
+            {":no_hosts": _NO_HOSTS, **to_item({":start": start})},
         )
     return {}
 
