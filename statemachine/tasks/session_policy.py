@@ -92,7 +92,7 @@ def _key_pattern(key: str, room: int) -> str:
     """The pattern of one key, of at most `room` characters in JSON: what a policy reads as a wildcard is escaped.
 
     What it cannot say becomes a wildcard: characters beyond Latin-1, and the end of a key that is too long. By that,
-    nobody reaches more than objects of a bucket that every account may take sources from.
+    a task reaches no more than objects of a bucket that the service may take sources from.
     """
     pattern, length = "", 0
     for character in _NOT_ALLOWED.sub("\0", key):
