@@ -44,10 +44,11 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         make_tables(_client("dynamodb"))
         _client("s3").create_bucket(Bucket="media")
         _client("s3").put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
+        _client("secretsmanager").create_secret(Name="job-tokens", SecretString="the secret of the tests")
         yield
 
 
 @cache
-def _client(service: Literal["dynamodb", "s3"]) -> Any:
+def _client(service: Literal["dynamodb", "s3", "secretsmanager"]) -> Any:
     """For all tests: moto minds them all, whenever they were made."""
     return boto3.client(service)

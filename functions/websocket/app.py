@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, WebsocketEvent
 
-from mediajobs.accounts import key_store, usage
+from mediajobs.accounts import authentication_service, usage
 from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.live_progress import (
     broadcast_service,
@@ -32,7 +32,7 @@ _COUNTER = usage.counter("GET /socket", HTTPStatus.OK)
 def connect(event: WebsocketEvent) -> Answer:
     """Authenticates a connection, which counts as a request of its key. The key is never logged."""
     try:
-        caller = key_store.authenticate(_key(event.to_dict()), _COUNTER)
+        caller = authentication_service.by_key(_key(event.to_dict()), _COUNTER)
     except RateLimitExceeded:
         return _answer(event, HTTPStatus.TOO_MANY_REQUESTS)
     if caller is None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from infra.local.private_files import write_private
-from mediajobs.accounts import key_store
+from mediajobs.accounts import authentication_service, key_store
 from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.accounts.usage import counter
 
@@ -25,7 +25,7 @@ def get_or_create(file: Path, limit: int) -> str:
 
 def _is_valid(key: str) -> bool:
     try:
-        return key_store.authenticate(key, counter("mediajobs up", 200)) is not None
+        return authentication_service.by_key(key, counter("mediajobs up", 200)) is not None
     except RateLimitExceeded:
         return True
 

@@ -170,14 +170,14 @@ def test_hls_obeys_the_rules_of_its_specifications(api: Api, done: dict[str, Any
         assert answer.ok, (url, answer.text)
         return answer.text
 
-    assert hls_rules.violations(f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}", fetch) == []
+    assert hls_rules.violations(shared(api, done, done["outputs"]["hls"]["master_url"]), fetch) == []
 
 
 @hls_player.NO_BROWSER
 def test_a_browser_plays_it_to_the_last_frame_and_shows_the_captions(
     api: Api, done: dict[str, Any], files: dict[str, Path], tmp_path: Path
 ) -> None:
-    playback = hls_player.play(f"{api.url}{done['outputs']['hls']['master_url']}?api_key={api.key}", tmp_path)
+    playback = hls_player.play(shared(api, done, done["outputs"]["hls"]["master_url"]), tmp_path)
     assert playback.errors == []
     seconds = done["source"]["duration_seconds"]
     assert playback.end["time"] == pytest.approx(seconds, abs=0.1)
@@ -189,7 +189,7 @@ def test_a_browser_plays_it_to_the_last_frame_and_shows_the_captions(
 
 
 def test_the_storyboard_shows_the_whole_video(api: Api, done: dict[str, Any]) -> None:
-    url = f"{api.url}{done['outputs']['storyboard']['url']}?api_key={api.key}"
+    url = shared(api, done, done["outputs"]["storyboard"]["url"])
     cues = webvtt.from_buffer(io.StringIO(requests.get(url, timeout=HANG_SECONDS).text)).captions
     assert cues[0].start_in_seconds == 0
     assert cues[-1].end_in_seconds == pytest.approx(done["source"]["duration_seconds"], abs=1)
@@ -201,6 +201,22 @@ def test_the_storyboard_shows_the_whole_video(api: Api, done: dict[str, Any]) ->
             assert y + height <= picture["height"]
 
 
+def test_a_token_opens_this_job_alone(api: Api, done: dict[str, Any]) -> None:
+    job_id = done["job_id"]
+    events = requests.get(shared(api, done, f"/events/{job_id}/progress"), timeout=HANG_SECONDS)
+    assert (events.status_code, "event: complete" in events.text) == (200, True)
+    file = requests.get(shared(api, done, f"/jobs/{job_id}/download/thumbnail"), timeout=HANG_SECONDS)
+    assert (file.status_code, file.headers["Content-Type"]) == (200, "image/jpeg")
+    for path in ("/jobs", f"/jobs/{job_id}", "/usage"):
+        assert requests.get(shared(api, done, path), timeout=HANG_SECONDS).status_code == 401
+
+
 def test_a_second_look_costs_nothing(api: Api, done: dict[str, Any]) -> None:
     etag = api.ask("GET", f"/jobs/{done['job_id']}").headers["ETag"]
     assert api.ask("GET", f"/jobs/{done['job_id']}", headers={"If-None-Match": etag}).status_code == 304
+
+
+def shared(api: Api, done: dict[str, Any], path: str) -> str:
+    """The address of a part of the job, as it is given to somebody without a key."""
+    token = api.ask("POST", f"/jobs/{done['job_id']}/tokens", json={"expires_in": 600}).json()["token"]
+    return f"{api.url}{path}?token={token}"

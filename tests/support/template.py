@@ -18,6 +18,7 @@ SETTINGS = {
     "USAGE_TABLE": "UsageTable",
     "IDEMPOTENCY_TABLE": "IdempotencyTable",
     "EXPORTS_TABLE": "ExportsTable",
+    "JOB_TOKEN_SECRET": "job-tokens",
     "BACKGROUND_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/background",
     "WEBHOOKS_TABLE": "WebhooksTable",
     "DELIVERIES_TABLE": "DeliveriesTable",

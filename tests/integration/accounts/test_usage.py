@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mediajobs.accounts import key_store, usage_store
+from mediajobs.accounts import authentication_service, key_store, usage_store
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import RateLimitExceeded
 from mediajobs.accounts.usage import counter
@@ -67,7 +67,7 @@ def days(key: str) -> dict[str, int]:
 
 
 def enter(key: str, what: str = GET) -> Caller:
-    caller = key_store.authenticate(key, what)
+    caller = authentication_service.by_key(key, what)
     assert caller is not None
     return caller
 
@@ -170,7 +170,7 @@ def test_a_request_that_goes_well_is_one_write_and_any_other_two(ask: Ask, clock
     clock.milliseconds = MIDNIGHT
     with calls() as sent:
         ask("GET", "/jobs", key=key)
-    assert writes(sent) == ["UpdateItem", "TransactWriteItems", "UpdateItem"]
+    assert writes(sent) == ["TransactWriteItems", "UpdateItem"]
     with calls() as sent:
         ask("GET", "/usage", key=key)
     assert sent == ["UpdateItem", "BatchGetItem", "GetItem", "GetItem", "Query"]
@@ -339,6 +339,6 @@ def test_what_is_counted_is_neither_in_the_index_nor_in_the_way_of_the_keys_owne
     key_store.set_rate_limit(key_id, 1)
     assert [(found.key_id, found.requests_per_minute) for found in key_store.of_account("acme")] == [(key_id, 1)]
     with pytest.raises(RateLimitExceeded):
-        key_store.authenticate(key, GET)
+        authentication_service.by_key(key, GET)
     key_store.revoke(key_id)
-    assert key_store.authenticate(key, GET) is None
+    assert authentication_service.by_key(key, GET) is None

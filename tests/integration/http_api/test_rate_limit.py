@@ -9,7 +9,7 @@ from chalice.test import HTTPResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediajobs.accounts import key_store
+from mediajobs.accounts import authentication_service, key_store
 from mediajobs.accounts.key_store import KeyRow
 from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.jobs import job_store
@@ -123,7 +123,7 @@ def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: in
     for wait in waits:
         clock.milliseconds += wait
         try:
-            caller = key_store.authenticate(key, "u2#GET /jobs")
+            caller = authentication_service.by_key(key, "u2#GET /jobs")
         except RateLimitExceeded as refusal:
             assert seen.left == 0
             assert clock.milliseconds < at + seen.resets_in * 1000
@@ -139,7 +139,7 @@ def test_the_headers_always_agree_with_what_happens_next(clock: Clock, limit: in
         assert beyond - first >= 60_000  # of any two windows in a row, the second begins a minute after the first
 
 
-def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Clock) -> None:
+def test_a_request_costs_one_write_and_a_refusal_none(ask: Ask, clock: Clock) -> None:
     key = key_store.create("acme", requests_per_minute=2)
     stranger = key_store.create("acme")
     KeyRow(stranger.split("_")[1]).delete()
@@ -155,15 +155,20 @@ def test_a_request_costs_one_write_and_a_new_window_a_second(ask: Ask, clock: Cl
         )
     )
     for shown, wanted in (
-        (key, ["UpdateItem", "UpdateItem", "TransactGetItems"]),  # the first of a window
+        (key, ["GetItem", "UpdateItem", "TransactGetItems"]),  # the first in this process
         (key, ["UpdateItem", "TransactGetItems"]),
-        (key, ["UpdateItem"]),  # refused
-        (stranger, ["UpdateItem"]),  # unknown
+        (key, ["GetItem"]),  # over the limit
+        (stranger, ["GetItem"]),  # unknown
+        (stranger, []),
         ("mj_typo", []),
     ):
         with calls() as sent:
             ask("GET", UNKNOWN_JOB, key=shown)
         assert sent == wanted
+    clock.advance(seconds=60)
+    with calls() as sent:
+        ask("GET", UNKNOWN_JOB, key=key)
+    assert sent == ["UpdateItem", "TransactGetItems"]  # a new window costs no more
 
 
 def test_two_that_begin_a_window_at_once_are_counted_in_one(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,11 +179,11 @@ def test_two_that_begin_a_window_at_once_are_counted_in_one(clock: Clock, monkey
     def slower(*arguments: Any) -> Any:
         if arguments[0] is key_store._BEGIN and not other:
             other.append(None)
-            other[0] = key_store.authenticate(key, "u2#GET /jobs")
+            other[0] = authentication_service.by_key(key, "u2#GET /jobs")
         return update(*arguments)
 
     monkeypatch.setattr(key_store, "_update", slower)
-    caller = key_store.authenticate(key, "u2#GET /jobs")
+    caller = authentication_service.by_key(key, "u2#GET /jobs")
     assert caller is not None
     assert caller.window is not None
     assert (other[0].window.left, caller.window.left) == (1, 0)

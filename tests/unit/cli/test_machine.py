@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from infra.cli.main import app
 from infra.local import StackError
 from infra.whisper_models import ModelError
-from mediajobs.accounts import key_store
+from mediajobs.accounts import authentication_service, key_store
 
 runner = CliRunner()
 
@@ -29,7 +29,7 @@ def test_a_key_for_a_deployment_is_printed_alone_and_opens_the_account(cloud: No
     result = run("keys", "create", "--account", "blue", "--limit", "7")
 
     assert result.exit_code == 0, result.output
-    caller = key_store.authenticate(result.stdout.removesuffix("\n"), "u2#GET /jobs")
+    caller = authentication_service.by_key(result.stdout.removesuffix("\n"), "u2#GET /jobs")
     assert caller is not None
     assert caller.account == "blue"
     assert caller.window is not None
@@ -48,8 +48,8 @@ def test_keys_are_listed_limited_and_revoked(cloud: None) -> None:
     assert [key["key_id"] for key in listed] == [first.split("_")[1], key_id]
     assert [key["requests_per_minute"] for key in listed] == [100, 9]
     assert [key["revoked_at"] is None for key in listed] == [True, False]
-    assert key_store.authenticate(second, "u2#GET /jobs") is None
-    assert key_store.authenticate(first, "u2#GET /jobs") is not None
+    assert authentication_service.by_key(second, "u2#GET /jobs") is None
+    assert authentication_service.by_key(first, "u2#GET /jobs") is not None
     shown = run("keys", "list", "--account", "blue").stdout
     assert key_id in shown
     assert "revoked" in shown

@@ -9,9 +9,8 @@ from chalice.app import Chalice, Request, Response
 from pydantic import BaseModel, ValidationError
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.http import rate_limit
+from chalicelib.http import credentials, rate_limit
 from chalicelib.http.problems import Problem, of_not_found, of_validation
-from chalicelib.http.responses import key_in_query
 from chalicelib.http.routes import ApiRequest, Route
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import Window
@@ -59,25 +58,14 @@ def _respond(route: Route, request: ApiRequest, path: dict[str, str]) -> Respons
 
 def _api_request(raw: Request, route: Route) -> ApiRequest:
     """Raises Problem where the key, the body or the query is not accepted."""
-    caller = _caller(raw, route) if route.key else _ANONYMOUS
+    credential = credentials.of_request(raw, route) if route.key else None
+    caller = rate_limit.admit(credential, route) if credential else _ANONYMOUS
     try:
         body = _body(route.body, raw, optional=route.body_optional) if route.body else None
-        query = route.query.model_validate(_query(route.query, raw)) if route.query else None
+        query = route.query.model_validate(_query(route, raw)) if route.query else None
     except ValidationError as error:  # only here: a ValidationError inside a view is not the client's fault
         raise of_validation(error) from error
-    return ApiRequest(raw, caller, body, query)
-
-
-def _caller(raw: Request, route: Route) -> Caller:
-    key = raw.headers.get("x-api-key")
-    if key is None and route.key == "query":
-        key = key_in_query(raw)
-    if not key:
-        raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is missing. Send it in the header X-API-Key.")
-    caller = rate_limit.admit(key, route)
-    if caller is None:
-        raise Problem(HTTPStatus.UNAUTHORIZED, "The API key is malformed, unknown or revoked. Make a new one.")
-    return caller
+    return ApiRequest(raw, caller, body, query, credential.link_query if credential else "")
 
 
 def _check_size(raw: Request, route: Route) -> None:
@@ -99,21 +87,21 @@ def _body(model: type[BaseModel], raw: Request, *, optional: bool) -> BaseModel:
     return model.model_validate_json(body)
 
 
-def _query(model: type[BaseModel], raw: Request) -> dict[str, Any]:
-    """Returns the query parameters by name, a list for one that is repeated. `api_key` is left out.
+def _query(route: Route, raw: Request) -> dict[str, Any]:
+    """Returns the query parameters by name, a list for one that is repeated, without those that hold a credential.
 
     Raises Problem(422) where there are too many, or where one is repeated that takes one value.
     """
     parameters = raw.query_params
     if not parameters:
         return {}
-    lists = {name: parameters.getlist(name) for name in parameters if name != "api_key"}
+    lists = {name: parameters.getlist(name) for name in parameters if name not in credentials.parameters(route)}
     count = sum(map(len, lists.values()))
     if count > _MAX_PARAMETERS:
         detail = f"The query has {count} parameters. Send at most {_MAX_PARAMETERS}."
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     for name, values in lists.items():
-        field = model.model_fields.get(name)
+        field = route.query.model_fields.get(name) if route.query else None
         if len(values) > 1 and field is not None and get_origin(field.annotation) is not list:
             detail = f"The parameter {name} is there {len(values)} times. Give it once."
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

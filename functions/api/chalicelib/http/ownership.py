@@ -23,7 +23,9 @@ def checked_id(job_id: str) -> str:
 
 
 def require_owner(caller: Caller, job: Job) -> Job:
-    """Returns the job. Raises Problem(403) where it belongs to another account."""
+    """Returns the job. Raises Problem(403) where it belongs to another account, or a job token opens another job."""
+    if caller.job_id not in (None, job.job_id):
+        raise Problem(HTTPStatus.FORBIDDEN, "This job token opens another job.")
     if job.account != caller.account:
         raise Problem(HTTPStatus.FORBIDDEN, "This job belongs to another account.")
     return job

@@ -5,9 +5,10 @@ from http import HTTPStatus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.http.credentials import Credential
 from chalicelib.http.problems import Problem
 from chalicelib.http.routes import Route
-from mediajobs.accounts import key_store, rate_limits, usage, usage_store
+from mediajobs.accounts import rate_limits, usage, usage_store
 from mediajobs.accounts.key_store import Caller
 from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
 from mediajobs.errors import Contention, QuotaExceeded
@@ -25,20 +26,19 @@ def begin() -> None:
     _counted.set(None)
 
 
-def admit(key: str, route: Route) -> Caller | None:
-    """Counts a request of this key, under the status class that the route declares. Returns None for an invalid key.
+def admit(credential: Credential, route: Route) -> Caller:
+    """Counts a request with this credential, under the status class that the route declares.
 
-    Raises Problem(429).
+    Raises Problem(401), and Problem(429) over the limit.
     """
     counter = usage.counter(f"{route.method} {route.path}", _expected_status(route))
     try:
-        caller = key_store.authenticate(key, counter)
+        caller = credential.authenticate(counter)
     except RateLimitExceeded as error:
         _window.set(error.window)
         raise _exceeded(error.window) from error
-    if caller is not None:
-        _window.set(caller.window)
-        _counted.set((caller, counter))
+    _window.set(caller.window)
+    _counted.set((caller, counter))
     return caller
 
 

@@ -1,8 +1,8 @@
-"""Responses that several views return, and the API key in the query of a request."""
+"""Responses that several views return."""
 
 from http import HTTPStatus
 
-from chalice.app import Request, Response
+from chalice.app import Response
 from pydantic import BaseModel
 
 Headers = dict[str, str | list[str]]
@@ -15,8 +15,3 @@ def json_answer(document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers
 
 def redirect(url: str) -> Response:
     return Response("", status_code=HTTPStatus.FOUND.value, headers={"Location": url, "Cache-Control": "no-store"})
-
-
-def key_in_query(raw: Request) -> str | None:
-    """Returns the API key of a client that cannot set headers, such as a player or an EventSource."""
-    return raw.query_params.get("api_key") if raw.query_params else None

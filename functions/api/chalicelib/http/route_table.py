@@ -20,6 +20,7 @@ OPERATIONS = {
         "GET /jobs/{job_id}",
         "GET /jobs/{job_id}/download/{output}",
     ),
+    "job_tokens": ("POST /jobs/{job_id}/tokens",),
     "batches": ("GET /batches/{batch_id}",),
     "statistics": ("GET /jobs/stats",),
     "job_commands": (

@@ -22,13 +22,15 @@ Answer = Model | str | None | tuple[Model | str, ...]
 class ApiRequest:
     """A request that was authenticated and validated. `raw` is Chalice's own request.
 
-    `caller`, `body` and `query` are set where the route declares a key, a body or a query.
+    `caller`, `body` and `query` are set where the route declares a key, a body or a query. `link_query` is the query,
+    such as `?token=…`, that links to the same job's other parts need in the answer; empty where a header authenticated.
     """
 
     raw: Request
     caller: Caller
     body: Any = None
     query: Any = None
+    link_query: str = ""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -52,6 +54,7 @@ class Route:
     max_body_bytes: int = 64 * 1024  # also of a route without a declared body
     query: Model | None = None
     key: KeyIn = "header"
+    token: bool = False  # a job token in the query will do; it always does where the key may be in the query
     headers: Mapping[HTTPStatus, tuple[str, ...]] = field(default_factory=dict)
     tag: str = ""
 
@@ -80,7 +83,7 @@ class Routes:
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Answer], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(request, **path)`; `more`: body, body_optional, max_body_bytes, query, key, headers."""
+        """Decorates `view(request, **path)`; `more`: body, body_optional, max_body_bytes, query, key, token, headers."""
 
         def decorate(view: View) -> View:
             self.all.append(Route(method, path, view, answers, tag=self.tag, **more))

@@ -21,7 +21,13 @@ _SECURITY = {
         "type": "apiKey",
         "in": "query",
         "name": "api_key",
-        "description": "For players and EventSource, which cannot set headers.",
+        "description": "For players and EventSource, which cannot set headers. A job token is the safer way.",
+    },
+    "job_token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "Opens one job for a time: `POST /jobs/{job_id}/tokens` makes one.",
     },
 }
 _DESCRIPTION = (
@@ -42,7 +48,7 @@ _TAGS = {
 # What a status means where it is a problem. The document's `detail` says more.
 _PROBLEMS = {
     HTTPStatus.BAD_REQUEST: "The request is malformed, or cannot be carried out.",
-    HTTPStatus.UNAUTHORIZED: "The API key is missing, malformed, unknown or revoked.",
+    HTTPStatus.UNAUTHORIZED: "The API key is missing, malformed, unknown or revoked, or the job token is not valid.",
     HTTPStatus.FORBIDDEN: "It belongs to another account, or a quota does not allow it.",
     HTTPStatus.NOT_FOUND: "It does not exist.",
     HTTPStatus.CONFLICT: "Its present state does not allow this, or the same request is not answered yet.",
@@ -179,7 +185,8 @@ def _content(content: Model | str, references: _References) -> tuple[str, dict[s
 def _security(route: Route) -> list[dict[str, list[str]]]:
     if route.key is None:
         return []
-    return [{"key": []}, {"key_in_query": []}] if route.key == "query" else [{"key": []}]
+    names = ("key", "job_token", "key_in_query") if route.key == "query" else ("key", "job_token")[: 1 + route.token]
+    return [{name: []} for name in names]
 
 
 def _query_parameters(model: Model | None) -> list[dict[str, Any]]:

@@ -1,12 +1,11 @@
 """`/stream`: HLS playlists and the storyboard, made from the manifest at each request, with presigned URLs."""
 
 from http import HTTPStatus
-from urllib.parse import quote
 
 from chalice.app import Response
 
 from chalicelib.http.ownership import get_own_job
-from chalicelib.http.responses import Headers, key_in_query
+from chalicelib.http.responses import Headers
 from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.errors import NotFound
 from mediajobs.jobs import output_service
@@ -24,10 +23,7 @@ def master(request: ApiRequest, job_id: str) -> Response:
     """The master playlist of a job: its renditions, the sound alone, I-frames and captions."""
     job = get_own_job(request.caller, job_id)
     outputs = output_service.hls_outputs(job)
-    # A player that sends its key in the query cannot send a header with the next request either.
-    key = key_in_query(request.raw)
-    query = f"?api_key={quote(key)}" if key else ""
-    return _playlist(hls_playlists.master(outputs, lambda path: path + query, captions_of(job)))
+    return _playlist(hls_playlists.master(outputs, lambda path: path + request.link_query, captions_of(job)))
 
 
 @routes.route("GET", "/stream/{job_id}/{rendition}/playlist.m3u8", {HTTPStatus.OK: _PLAYLIST}, key="query")

@@ -75,7 +75,7 @@ def get(request: ApiRequest, job_id: str) -> Response:
     return json_answer(document, headers=headers)
 
 
-@routes.route("GET", "/jobs/{job_id}/download/{output}", {HTTPStatus.FOUND: None})
+@routes.route("GET", "/jobs/{job_id}/download/{output}", {HTTPStatus.FOUND: None}, token=True)
 def download(request: ApiRequest, job_id: str, output: str) -> Response:
     """Redirect to the presigned URL of an output."""
     return redirect(output_service.download_url(get_own_job(request.caller, job_id), output))

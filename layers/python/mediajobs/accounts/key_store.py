@@ -1,6 +1,5 @@
 """API keys. Only the SHA-256 of a secret is stored; the whole key is shown once, when it is created."""
 
-import hmac
 import secrets
 import string
 from collections.abc import Collection
@@ -11,14 +10,14 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mediajobs import clock
-from mediajobs.accounts import rate_limits, usage_store
-from mediajobs.accounts.api_keys import assemble_key, hash_secret, split_key
-from mediajobs.accounts.rate_limits import RateLimitExceeded, Window
-from mediajobs.accounts.usage import Day, date_of, day_of
-from mediajobs.aws import backoff, batch_items
+from mediajobs.accounts import rate_limits
+from mediajobs.accounts.api_keys import assemble_key, hash_secret
+from mediajobs.accounts.rate_limits import Window
+from mediajobs.accounts.usage import Day, date_of
+from mediajobs.aws import batch_items, dynamodb
 from mediajobs.aws.conditional_writes import update, write_if_allowed
 from mediajobs.aws.dynamodb import FromEnvironment, Item, TableModel
-from mediajobs.errors import Conflict, Contention, NotFound
+from mediajobs.errors import Conflict, NotFound
 from mediajobs.settings import setting
 
 
@@ -53,9 +52,6 @@ class KeyRow(TableModel):
 
 
 _ALPHABET = string.digits + string.ascii_letters
-_TRIES = 8
-_FIRST_PAUSE = 0.001  # seconds: most tries follow from what was read, not from a race
-_TRIES_FOR_A_DAY = 5  # after them a request is counted in the day that the row has, rather than refused
 # A process with a slow clock counts into the day that has begun.
 _IS_VALID = "secret_sha256 = :sha256 AND attribute_not_exists(revoked_at) AND #day >= :today"
 _USAGE = "ADD #counter :one, day_writes :one"
@@ -71,12 +67,16 @@ _BEGIN = {
 
 @dataclass(frozen=True)
 class Caller:
-    """The key and account of a request, the key's window, and its requests of today, this one included."""
+    """The key and account of a request, the key's window, and its requests of today, this one included.
+
+    `job_id` is set for a job token: the caller may use that job alone.
+    """
 
     key_id: str
     account: str
     window: Window
     today: Day
+    job_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,34 +106,23 @@ def create(account: str, *, requests_per_minute: int = rate_limits.DEFAULT_LIMIT
     return key
 
 
-def authenticate(key: str, counter: str) -> Caller | None:
-    """Returns the caller, or None for a key that is malformed, unknown or revoked.
+def read(key_id: str) -> Item:
+    """Returns the row of a key as it is now, with the counters of its day; an empty one where there is no such key."""
+    answer = dynamodb.client().get_item(
+        TableName=setting("API_KEYS_TABLE"), Key={"key_id": {"S": key_id}}, ConsistentRead=True
+    )
+    return dynamodb.from_item(answer.get("Item"))
 
-    The conditional write that checks the secret also counts the request, in the key's window and in today's `counter`
-    (see mediajobs.accounts.usage). It takes one call, two where a window begins, and two more for the first request of
-    a day. A malformed key takes none. Raises RateLimitExceeded, Contention.
+
+def count(row: Item, counter: str, today: str, moment: int) -> tuple[Item, bool]:
+    """Counts a request in the key's window and in today's `counter` (see mediajobs.accounts.usage).
+
+    `row` is the key's row as it was seen last, `moment` in ms since 1970. The one write is made on the condition that
+    the secret is the row's, that the key is not revoked, that its day has begun, and that the window allows it.
+    Returns the row as it is now, and whether the request was counted.
     """
-    parts = split_key(key)
-    if parts is None:
-        return None
-    key_id, sha256 = parts[0], hash_secret(parts[1])
-    moment = clock.milliseconds()
-    write, today = _COUNT, date_of(moment)
-    for tried in backoff.attempts(_TRIES, first_pause=_FIRST_PAUSE):
-        row, done = _update(write, key_id, sha256, moment, today, counter)
-        if done:
-            return Caller(key_id, row["account"], rate_limits.window(row, moment), day_of(row))
-        if row.get("revoked_at") or not hmac.compare_digest(row.get("secret_sha256", ""), sha256):
-            return None
-        write = _BEGIN if rate_limits.is_over(row, moment) else _COUNT
-        if write is _COUNT and rate_limits.is_full(row):
-            raise RateLimitExceeded(rate_limits.window(row, moment))
-        if row.get("day", "") < today:
-            if tried < _TRIES_FOR_A_DAY:
-                usage_store.begin_day(row, today)
-            else:
-                today = row.get("day", today)
-    raise Contention
+    write = _BEGIN if rate_limits.is_over(row, moment) else _COUNT
+    return _update(write, row["key_id"], row["secret_sha256"], moment, today, counter)
 
 
 def of_account(account: str) -> list[Key]:

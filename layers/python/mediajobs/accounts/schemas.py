@@ -1,15 +1,16 @@
-"""The usage document: the requests of a key, and the minutes, storage and quotas of its account."""
+"""Documents of keys and accounts: the usage document, and job tokens."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from mediajobs.accounts import job_tokens
 from mediajobs.accounts.quotas import Month, Quotas
 from mediajobs.accounts.rate_limits import Window
 from mediajobs.accounts.usage import Day, meaning
-from mediajobs.api.request_types import Moment, Span
+from mediajobs.api.request_types import WHOLE, Body, Moment, Span
 from mediajobs.base_model import LazyModel
 from mediajobs.statistics.counters import Counts
 from mediajobs.statistics.schemas import Storage
@@ -25,6 +26,30 @@ class UsageDays(Span):
     to_date: Annotated[Moment | None, Field(description="The last day; by default today.", examples=["2026-11-30"])] = (
         None
     )
+
+
+class CreateJobToken(Body):
+    """`POST /jobs/{job_id}/tokens`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"expires_in": 3600}]})
+
+    expires_in: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=job_tokens.MIN_SECONDS,
+            le=job_tokens.MAX_SECONDS,
+            description="Seconds until the token expires.",
+        ),
+        WHOLE,
+    ] = job_tokens.DEFAULT_SECONDS
+
+
+class JobTokenDocument(LazyModel):
+    """A job token. It is shown this once."""
+
+    token: str
+    expires_at: str
 
 
 class DayDocument(LazyModel):
