@@ -7,14 +7,17 @@ from functools import partial
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.http import rate_limit, route_table
+from chalicelib.http import rate_limit, request_log, route_table
 from chalicelib.http.handler import handler
 from chalicelib.http.problems import Problem, of_response, unknown_route
+from mediajobs import log_format
 from mediajobs.aws import dynamodb
 
-app = Chalice(app_name="api")
+app = Chalice(app_name="api", configure_logs=False)
 app.api.cors = True
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
+app.log.addHandler(logger.handlers[0])  # Chalice logs what a view raises
+app.log.propagate = False
 dynamodb.client()  # the client is made here, because Lambda gives the full CPU while the module is loaded
 
 # Headers that scripts of another origin may read.
@@ -35,10 +38,8 @@ for operation in route_table.operations():
 
 @app.middleware("http")
 def complete_answer(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Turns errors into problem documents, adds the common headers, and writes one line to the log.
-
-    The line has the path but never the query, because a key may be in the query.
-    """
+    """Turns errors into problem documents, adds the common headers, and writes one line to the log."""
+    request_log.begin()
     rate_limit.begin()
     path = event.to_original_event().get("path") or event.context["path"]
     try:
@@ -55,7 +56,7 @@ def complete_answer(event: Request, get_response: Callable[[Request], Response])
         response.body = ""
     request_id = event.context.get("requestId") or str(uuid.uuid4())
     response.headers |= COMMON_HEADERS | {"X-Request-Id": request_id} | rate_limit.headers()
-    logger.info("request", method=event.method, path=path, status=response.status_code, request_id=request_id)
+    logger.info("request", **request_log.fields(event, path, response.status_code, request_id))
     return response
 
 

@@ -10,12 +10,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, SQSEvent
 
+from mediajobs import log_format
 from mediajobs.commands import bulk_retry_service
 from mediajobs.commands.bulk_retry_service import Walk
 from mediajobs.exports import export_service, export_store
 
 app = Chalice(app_name="background")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 processor = BatchProcessor(event_type=EventType.SQS)
 
 MAX_RECEIVES = 3  # as the queue's redrive policy has it

@@ -6,13 +6,14 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, DynamoDBEvent
 
+from mediajobs import log_format
 from mediajobs.jobs.tables import JOB, PROGRESS
 from mediajobs.live_progress import broadcast_service, subscriber_store
 from mediajobs.live_progress.frames import sequence_of
 from mediajobs.live_progress.subscriber_store import Partition
 
 app = Chalice(app_name="broadcast")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 
 Record = dict[str, Any]
 

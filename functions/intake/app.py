@@ -5,11 +5,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
+from mediajobs import log_format
 from mediajobs.pipeline import source_arrival_service
 from mediajobs.storage.object_keys import job_of_key
 
 app = Chalice(app_name="intake")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 
 
 @app.on_cw_event({"source": ["aws.s3"]})

@@ -11,12 +11,13 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, DynamoDBEvent
 
+from mediajobs import log_format
 from mediajobs.aws import clients
 from mediajobs.jobs.events import JobEvent, event_of
 from mediajobs.settings import setting
 
 app = Chalice(app_name="outbox")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
 
 

@@ -7,12 +7,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, CloudWatchEvent, LambdaFunctionEvent
 from pynamodb.exceptions import PynamoDBException
 
+from mediajobs import log_format
 from mediajobs.errors import Contention
 from mediajobs.pipeline import executions_client, steps_service
 
 DEPENDENCY = (BotoCoreError, ClientError, PynamoDBException)
 app = Chalice(app_name="pipeline")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 
 
 class Transient(Exception):

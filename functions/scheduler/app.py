@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, CloudWatchEvent
 
-from mediajobs import run_each
+from mediajobs import log_format, run_each
 from mediajobs.commands import job_command_service
 from mediajobs.jobs import progress_store
 from mediajobs.jobs.lifecycle import Status
@@ -18,7 +18,7 @@ from mediajobs.pipeline import admission_service, executions_client
 from mediajobs.pipeline.sweep_service import expire, sweep
 
 app = Chalice(app_name="scheduler")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 
 
 @app.on_cw_event({"source": ["mediajobs"]})

@@ -9,12 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, SQSEvent
 from pydantic import BaseModel
 
+from mediajobs import log_format
 from mediajobs.jobs.events import JobEvent
 from mediajobs.listing import name_index_store
 from mediajobs.statistics import counter_store
 
 app = Chalice(app_name="statistics")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 processor = BatchProcessor(event_type=EventType.SQS)
 
 

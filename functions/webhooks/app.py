@@ -10,12 +10,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
-from mediajobs import clock
+from mediajobs import clock, log_format
 from mediajobs.jobs.events import JobEvent
 from mediajobs.webhooks import attempt_queue, delivery_service, fan_out_service, overdue_service, recovery_service
 
 app = Chalice(app_name="webhooks")
-logger = Logger()
+logger = Logger(json_serializer=log_format.to_json)
 processor = BatchProcessor(event_type=EventType.SQS)
 
 

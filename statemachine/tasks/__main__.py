@@ -12,6 +12,7 @@ import time
 
 from aws_lambda_powertools import Logger
 
+from mediajobs import log_format
 from mediajobs.errors import JobError, Stopped
 from mediajobs.jobs import job_store, progress_store
 from mediajobs.jobs.model import Failure
@@ -26,7 +27,7 @@ from statemachine.tasks.progress_reporter import retry_contention
 
 DONE, BAD_INPUT, TRY_AGAIN, STOPPED = 0, 65, 75, EXIT_STOPPED
 
-logger = Logger(service="mediajobs-tasks")
+logger = Logger(service="mediajobs-tasks", json_serializer=log_format.to_json)
 
 
 def main(arguments: list[str]) -> int:

@@ -33,6 +33,7 @@ SETTINGS = {
     "TASK_RESOURCE": "arn:aws:states:us-east-1:123456789012:activity:tasks",
     "EVENT_BUS": "mediajobs",
     "FAILED_EVENTS_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/failed",
+    "CONNECTIONS_PER_ACCOUNT": "100",
     "ACCOUNT_CONCURRENCY": "2",
     "SYSTEM_CONCURRENCY": "3",
     "DEFAULT_WHISPER_MODEL": "base",

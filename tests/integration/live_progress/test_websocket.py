@@ -1,5 +1,6 @@
 """Live progress through the real functions, on the template's tables in process; the gateway's side alone is played."""
 
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from ulid import ULID
 
 from mediajobs import clock
 from mediajobs.accounts import key_store
-from mediajobs.accounts.api_keys import split_key
+from mediajobs.accounts.api_keys import assemble_key, split_key
 from mediajobs.jobs import concurrency_store, job_store, progress_store, transition_store
 from mediajobs.jobs.lifecycle import Status
 from mediajobs.jobs.progress import TaskProgress, new_progress
@@ -36,6 +37,7 @@ class Gateway:
     def __init__(self) -> None:
         self.heard: dict[str, list[Frame]] = defaultdict(list)
         self.gone: set[str] = set()
+        self.asked: list[str] = []
         self.closed: set[str] = set()
         self.before_post: Callable[[str], None] = lambda _: None
         self.before_close: Callable[[str], None] = lambda _: None
@@ -45,6 +47,11 @@ class Gateway:
         if ConnectionId in self.gone | self.closed:
             raise refusal("GoneException")
         self.heard[ConnectionId].append(json.loads(Data))
+
+    def get_connection(self, ConnectionId: str) -> None:  # noqa: N803 - boto3's names
+        self.asked.append(ConnectionId)
+        if ConnectionId in self.gone | self.closed:
+            raise refusal("GoneException")
 
     def delete_connection(self, ConnectionId: str) -> None:  # noqa: N803 - boto3's names
         self.before_close(ConnectionId)
@@ -97,6 +104,7 @@ class WebSocketSystem:
 
     def _event(self, kind: str, connection: str, **more: Any) -> dict[str, Any]:
         about = {"eventType": kind, "connectionId": connection, "apiId": "sockets", "stage": "test", "domainName": "x"}
+        about |= more.pop("context", {})
         answer: dict[str, Any] = load("websocket").handle({"requestContext": about, "body": "", **more}, None)
         return answer
 
@@ -159,7 +167,9 @@ def items_of(job_id: str) -> set[str]:
 
 
 def connections() -> list[Any]:
-    return list(boto3.client("dynamodb").scan(TableName="ConnectionsTable")["Items"])
+    """The items of connections, without those that count the open ones of an account."""
+    items = boto3.client("dynamodb").scan(TableName="ConnectionsTable")["Items"]
+    return [item for item in items if not item["holder"]["S"].startswith("open#")]
 
 
 def test_only_a_good_key_connects_from_the_header_or_the_query(sockets: WebSocketSystem) -> None:
@@ -591,3 +601,33 @@ def test_the_template_gives_the_function_the_records_that_these_tests_give_it() 
         {"Keys": {"item": {"S": ["job", "progress"]}}},
         {"Keys": {"item": {"S": [{"prefix": "subscription#"}]}}, "NewImage": {"greeted_sequence": {"N": ["-1"]}}},
     ]
+
+
+def test_the_log_says_who_connected_from_where_and_never_with_which_secret(sockets: WebSocketSystem) -> None:
+    function, stream = load("websocket"), io.StringIO()
+    before = function.logger.handlers[0].setStream(stream)
+    key, tight = sockets.keys["acme"], key_store.create("acme", requests_per_minute=1)
+    forged = assemble_key(key.split("_")[1], "x" * 32)
+    context = {"requestId": "r1", "routeKey": "$connect", "identity": {"sourceIp": "192.0.2.7"}}
+    try:
+        for shown in (key, forged, tight, tight, "mj_typo"):
+            sockets._event("CONNECT", "a", headers={"X-API-Key": shown}, context=context)
+        sockets._event("MESSAGE", "a", body='{"action": "ping"}', context=context)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(messages, "read", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                sockets._event("MESSAGE", "a", body=key, context=context)
+    finally:
+        function.logger.handlers[0].setStream(before)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    key_id, other_id = key.split("_")[1], tight.split("_")[1]
+    assert [(line["status"], line.get("key_id"), line.get("account")) for line in lines] == [
+        (200, key_id, "acme"), (401, key_id, None), (200, other_id, "acme"), (429, other_id, "acme"), (401, None, None),
+        (200, other_id, "acme"), (500, None, None),
+    ]  # fmt: skip
+    assert [line.get("reason") for line in lines[:5]] == [None, "key", None, "rate_limit", "key"]
+    for line in lines:
+        assert (line["request_id"], line["source_ip"], line["route"]) == ("r1", "192.0.2.7", "$connect")
+        assert line["connection_id"] == "a"
+        assert isinstance(line["latency_ms"], int)
+    assert not [shown for shown in (key, forged, tight) if shown.split("_")[2] in stream.getvalue()]

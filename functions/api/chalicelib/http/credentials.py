@@ -9,7 +9,8 @@ from chalice.app import Request
 
 from chalicelib.http.problems import Problem
 from chalicelib.http.routes import Route
-from mediajobs.accounts import authentication_service
+from mediajobs.accounts import authentication_service, job_tokens
+from mediajobs.accounts.api_keys import split_key
 from mediajobs.accounts.job_tokens import ExpiredToken, InvalidToken
 from mediajobs.accounts.key_store import Caller
 
@@ -27,6 +28,14 @@ class Credential:
 
     text: str
     parameter: str | None = None
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of the key, or of the key that a token says made it; None where the text has none. Not checked."""
+        if self.parameter == TOKEN_PARAMETER:
+            return job_tokens.key_id_of(self.text)
+        parts = split_key(self.text)
+        return parts[0] if parts else None
 
     @property
     def link_query(self) -> str:

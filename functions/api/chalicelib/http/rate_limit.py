@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.http import request_log
 from chalicelib.http.credentials import Credential
 from chalicelib.http.problems import Problem
 from chalicelib.http.routes import Route
@@ -32,11 +33,14 @@ def admit(credential: Credential, route: Route) -> Caller:
     Raises Problem(401), and Problem(429) over the limit.
     """
     counter = usage.counter(f"{route.method} {route.path}", _expected_status(route))
+    request_log.note_key(credential.key_id)
     try:
         caller = credential.authenticate(counter)
     except RateLimitExceeded as error:
+        request_log.note_account(error.account)
         _window.set(error.window)
         raise _exceeded(error.window) from error
+    request_log.note_account(caller.account)
     _window.set(caller.window)
     _counted.set((caller, counter))
     return caller

@@ -79,7 +79,7 @@ def _count(row: Item, sha256: str | None, counter: str, moment: int) -> Caller |
         if not _is_valid(row, sha256):
             return None
         if _is_full(row, moment):
-            raise RateLimitExceeded(rate_limits.window(row, moment))
+            raise RateLimitExceeded(rate_limits.window(row, moment), row["account"])
         if row.get("day", "") < today:
             if tried < _TRIES_FOR_A_DAY:
                 usage_store.begin_day(row, today)

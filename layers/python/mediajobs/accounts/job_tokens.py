@@ -56,6 +56,12 @@ def verify(text: str, secret: bytes, now: int) -> JobToken:
     return token
 
 
+def key_id_of(text: str) -> str | None:
+    """Returns the key id in a text that has the format of a token, signed or not; None for any other text."""
+    match = _TOKEN.fullmatch(text)
+    return match[1] if match else None
+
+
 def _signature(body: str, secret: bytes) -> str:
     digest = hmac.digest(secret, _PURPOSE + body.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -26,11 +26,11 @@ class Window:
 
 
 class RateLimitExceeded(Exception):
-    """The window is full. Refused requests are not counted."""
+    """The window of a key of `account` is full. Refused requests are not counted."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, account: str) -> None:
         super().__init__(f"{window.limit} requests in {WINDOW_SECONDS} s are used up; again in {window.resets_in} s")
-        self.window = window
+        self.window, self.account = window, account
 
 
 def window(row: Mapping[str, Any], now: int) -> Window:

@@ -1,7 +1,8 @@
 """The connections table: open WebSocket connections, the jobs that each subscribes to, and subscribers of accounts.
 
 A connection has an item `#`, and one item for each job that it subscribes to by id. An account has one item for each
-connection that subscribes to all of its jobs. Items expire a while after the connection must have ended.
+connection that subscribes to all of its jobs, and one with the ids of its open connections
+(`connection_limit_store`). Items expire a while after the connection must have ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from mediajobs import clock
 from mediajobs.aws import backoff, batch_items, dynamodb
 from mediajobs.aws.batch_items import Image
 from mediajobs.aws.conditional_writes import update
+from mediajobs.live_progress import connection_limit_store
 from mediajobs.live_progress.messages import MAX_MESSAGES
 from mediajobs.settings import setting
 
@@ -45,6 +47,13 @@ def get(connection_id: str) -> ConnectionState | None:
     items = {item["item"]["S"]: item for item in _query(connection_id)}
     own_item = items.pop(_CONNECTION, None)
     return ConnectionState(_connection(connection_id, own_item), list(items)) if own_item else None
+
+
+def opened_at(connection_ids: Iterable[str]) -> dict[str, int]:
+    """Returns when each of the connections was opened that are in the table, in seconds since 1970."""
+    keys = [_key(connection_id, _CONNECTION) for connection_id in connection_ids]
+    [items] = batch_items.read(batch_items.BatchRead(_table(), keys, ("holder", "expires"), consistent=True))
+    return {item["holder"]["S"]: int(item["expires"]["N"]) - RETENTION_SECONDS for item in items}
 
 
 def count_message(connection_id: str) -> bool:
@@ -107,6 +116,7 @@ def delete(state: ConnectionState) -> None:
     """Deletes all items of a connection in this table. `subscriber_store.delete_connection` also deletes those of the
     jobs table."""
     connection = state.connection
+    connection_limit_store.remove(connection.account, [connection.connection_id])
     own_items = [(connection.connection_id, item) for item in (*state.job_ids, _CONNECTION)]
     remove_jobs([*own_items, (_account_key(connection.account), connection.connection_id)])
 

@@ -54,6 +54,11 @@ def close(connection_id: str) -> None:
     _call_gateway(gateway().delete_connection, ConnectionId=connection_id)
 
 
+def is_open(connection_id: str) -> bool:
+    """Returns False only where the gateway says that the connection is gone."""
+    return _call_gateway(gateway().get_connection, ConnectionId=connection_id) != "gone"
+
+
 @cache
 def gateway() -> Any:
     return clients.client("apigatewaymanagementapi", _CONFIG, endpoint_url=setting("WEBSOCKET_URL"))
