@@ -7,7 +7,7 @@ from functools import partial
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.http import rate_limit, request_log, route_table
+from chalicelib.http import rate_limit, request_log, responses, route_table
 from chalicelib.http.handler import handler
 from chalicelib.http.problems import Problem, of_response, unknown_route
 from mediajobs import log_format
@@ -19,17 +19,6 @@ logger = Logger(json_serializer=log_format.to_json)
 app.log.addHandler(logger.handlers[0])  # Chalice logs what a view raises
 app.log.propagate = False
 dynamodb.client()  # the client is made here, because Lambda gives the full CPU while the module is loaded
-
-# Headers that scripts of another origin may read.
-EXPOSED_HEADERS = (
-    "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
-    "X-Request-Id"
-)
-COMMON_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": EXPOSED_HEADERS,
-    "Vary": "Accept-Encoding",  # the gateway compresses bodies
-}
 
 for operation in route_table.operations():
     _, method, path = operation
@@ -55,7 +44,7 @@ def complete_answer(event: Request, get_response: Callable[[Request], Response])
     if event.method == "HEAD":
         response.body = ""
     request_id = event.context.get("requestId") or str(uuid.uuid4())
-    response.headers |= COMMON_HEADERS | {"X-Request-Id": request_id} | rate_limit.headers()
+    responses.complete(response, {"X-Request-Id": request_id} | rate_limit.headers())
     logger.info("request", **request_log.fields(event, path, response.status_code, request_id))
     return response
 

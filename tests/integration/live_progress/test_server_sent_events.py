@@ -36,7 +36,7 @@ class Browser:
         answer = self.ask(job_id)
         assert answer.status_code == 200, answer.body
         assert answer.headers["Content-Type"] == "text/event-stream"
-        assert answer.headers["Cache-Control"] == "private, no-store"
+        assert answer.headers["Cache-Control"] == "no-store"
         text = answer.body.decode()
         assert text.startswith("retry: 2000\n")
         assert text.endswith("\n\n")

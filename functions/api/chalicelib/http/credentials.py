@@ -15,6 +15,7 @@ from mediajobs.accounts.job_tokens import ExpiredToken, InvalidToken
 from mediajobs.accounts.key_store import Caller
 
 KEY_PARAMETER, TOKEN_PARAMETER = "api_key", "token"
+_CHALLENGE = 'ApiKey realm="mediajobs"'
 _MISSING = "The API key is missing. Send it in the header X-API-Key."
 _ONE_JOB = "A job token opens the stream, the events and the downloads of its job alone. Send an API key in X-API-Key."
 _BAD_KEY = "The API key is malformed, unknown or revoked. Make a new one."
@@ -51,11 +52,11 @@ class Credential:
         try:
             caller = check(self.text, counter)
         except ExpiredToken as error:
-            raise Problem(HTTPStatus.UNAUTHORIZED, _TOO_LATE, slug="token-expired") from error
+            raise _unauthorized(_TOO_LATE, slug="token-expired") from error
         except InvalidToken as error:
-            raise Problem(HTTPStatus.UNAUTHORIZED, _BAD_JOB) from error
+            raise _unauthorized(_BAD_JOB) from error
         if caller is None:
-            raise Problem(HTTPStatus.UNAUTHORIZED, _BAD_JOB if is_token else _BAD_KEY)
+            raise _unauthorized(_BAD_JOB if is_token else _BAD_KEY)
         return caller
 
 
@@ -74,4 +75,8 @@ def of_request(raw: Request, route: Route) -> Credential:
     for parameter in parameters(route):
         if text := query.get(parameter):
             return Credential(text, parameter)
-    raise Problem(HTTPStatus.UNAUTHORIZED, _ONE_JOB if TOKEN_PARAMETER in query else _MISSING)
+    raise _unauthorized(_ONE_JOB if TOKEN_PARAMETER in query else _MISSING)
+
+
+def _unauthorized(detail: str, slug: str | None = None) -> Problem:
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, slug=slug, headers={"WWW-Authenticate": _CHALLENGE})

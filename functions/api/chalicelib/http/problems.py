@@ -75,10 +75,7 @@ class Problem(ChaliceUnhandledError):
     def as_event_stream(self) -> Response:
         """The problem for an EventSource, which never reconnects after an error: 200 with the time of the next try."""
         seconds = int(self.headers["Retry-After"])
-        headers: dict[str, str | list[str]] = {
-            "Content-Type": "text/event-stream",
-            "Cache-Control": "private, no-store",
-        }
+        headers: dict[str, str | list[str]] = {"Content-Type": "text/event-stream"}
         return Response(f"retry: {seconds * 1000}\n\n", status_code=HTTPStatus.OK.value, headers=headers)
 
     def response(self, path: str) -> Response:

@@ -5,7 +5,7 @@ import re
 from html import escape
 from typing import Any
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --line: #8884; --quiet: #888; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
@@ -29,7 +29,7 @@ def page(document: dict[str, Any]) -> str:
     schemas = "".join(_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
         f'<h1>{escape(info["title"])}</h1><p class="quiet">Version {escape(info["version"])}.</p>'
         f"{_paragraphs(info['description'])}"
         "<p>Send your API key in the header <code>X-API-Key</code>. "

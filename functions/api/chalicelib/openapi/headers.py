@@ -40,6 +40,7 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
         "true",
         enum=["true"],
     ),
+    "WWW-Authenticate": _header_object("How to authenticate: by an API key.", 'ApiKey realm="mediajobs"'),
     "Content-Disposition": _header_object("The file name to save the body under.", 'attachment; filename="jobs.csv"'),
 }
 
@@ -82,6 +83,8 @@ def _names(route: Route, status: HTTPStatus) -> list[str]:
         names += ["RateLimit", "RateLimit-Policy"]
     if status in (HTTPStatus.CREATED, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
         names.append("Location")
+    if status is HTTPStatus.UNAUTHORIZED:
+        names.append("WWW-Authenticate")
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         names.append("Retry-After")
     if succeeded and is_conditional(route):

@@ -8,9 +8,9 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.http import route_table
-from chalicelib.http.responses import Headers
+from chalicelib.http.responses import Headers, page
 from chalicelib.http.routes import ApiRequest, Routes
-from chalicelib.openapi.docs_page import page
+from chalicelib.openapi import docs_page
 from chalicelib.openapi.document import document
 
 _HTML = "text/html; charset=utf-8"
@@ -21,20 +21,16 @@ routes = Routes("about")
 @routes.route("GET", "/openapi.json", {HTTPStatus.OK: "application/json"}, key=None)
 def openapi(_request: ApiRequest) -> Response:
     """Read the description of this API as OpenAPI 3.1."""
-    return _cacheable(json.dumps(_document()), "application/json")
+    headers: Headers = {"Content-Type": "application/json", "Cache-Control": "public, max-age=300"}
+    return Response(json.dumps(_document()), headers=headers)
 
 
 @routes.route("GET", "/docs", {HTTPStatus.OK: _HTML}, key=None)
 def docs(_request: ApiRequest) -> Response:
     """Read the description of this API as a page."""
-    return _cacheable(page(_document()), _HTML)
+    return page(docs_page.page(_document()), docs_page.STYLE)
 
 
 @cache
 def _document() -> dict[str, Any]:
     return document(route_table.all_routes())
-
-
-def _cacheable(body: str, content_type: str) -> Response:
-    headers: Headers = {"Content-Type": content_type, "Cache-Control": "public, max-age=300"}
-    return Response(body, headers=headers)

@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.http import deadlines
 from chalicelib.http.problems import Problem, ProblemDocument
-from chalicelib.http.responses import Headers, json_answer
+from chalicelib.http.responses import Headers, json_answer, redirect
 from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.errors import NotFound
 from mediajobs.exports import export_service, export_store
@@ -67,15 +67,14 @@ def _inline(export: Export, body: str) -> Response:
     headers: Headers = {
         "Content-Type": CONTENT_TYPES[export.format],
         "Content-Disposition": content_disposition(export.filename),
-        "Cache-Control": "no-store",
     }
     return Response(body, headers=headers)
 
 
 def _see_other(url: str) -> Response:
-    return Response("", status_code=HTTPStatus.SEE_OTHER.value, headers={"Location": url, "Cache-Control": "no-store"})
+    return redirect(url, HTTPStatus.SEE_OTHER)
 
 
 def _running(export_id: str) -> Response:
-    headers: Headers = {"Location": f"/exports/{export_id}", "Retry-After": _POLL_SECONDS, "Cache-Control": "no-store"}
+    headers: Headers = {"Location": f"/exports/{export_id}", "Retry-After": _POLL_SECONDS}
     return json_answer(RunningExport(export_id=export_id), HTTPStatus.ACCEPTED, headers)

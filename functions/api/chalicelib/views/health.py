@@ -46,7 +46,7 @@ def detailed(_request: ApiRequest) -> Response:
     if not _cache or clock.monotonic() > _cache[0][0]:
         document = _check()
         _cache[:] = [(clock.monotonic() + CACHE_SECONDS, document)]
-    return json_answer(_cache[0][1], headers={"Cache-Control": "no-store"})
+    return json_answer(_cache[0][1])
 
 
 def _check() -> DetailedHealth:

@@ -62,5 +62,5 @@ def _playlist(text: str) -> Response:
 
 
 def _answer(text: str, content_type: str) -> Response:
-    headers: Headers = {"Content-Type": content_type, "Cache-Control": "private, no-store"}
+    headers: Headers = {"Content-Type": content_type}
     return Response(text, headers=headers)

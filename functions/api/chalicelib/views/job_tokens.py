@@ -30,4 +30,4 @@ def create_token(request: ApiRequest, job_id: str) -> Response:
     job = get_own_job(request.caller, job_id)
     issued = job_token_service.issue(request.caller.key_id, job.job_id, request.body.expires_in)
     document = JobTokenDocument(token=issued.token, expires_at=issued.expires_at)
-    return json_answer(document, HTTPStatus.CREATED, {"Cache-Control": "no-store"})
+    return json_answer(document, HTTPStatus.CREATED)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from chalice.app import Response
 
 from chalicelib.http.ownership import checked_id, require_owner
+from chalicelib.http.responses import Headers
 from chalicelib.http.routes import ApiRequest, Routes
 from mediajobs.jobs import job_store
 from mediajobs.live_progress.frames import as_events, frame_of
@@ -29,6 +30,6 @@ def progress(request: ApiRequest, job_id: str) -> Response:
     """
     job, reported = job_store.get_with_progress(checked_id(job_id))
     events = as_events(frame_of(require_owner(request.caller, job), reported), request.headers.get("last-event-id"))
-    headers: dict[str, str | list[str]] = {"Content-Type": _STREAM, "Cache-Control": "private, no-store"}
+    headers: Headers = {"Content-Type": _STREAM}
     status = HTTPStatus.NO_CONTENT if events is None else HTTPStatus.OK
     return Response(events or "", status_code=status.value, headers=headers)

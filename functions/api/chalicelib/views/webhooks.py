@@ -23,8 +23,6 @@ from mediajobs.webhooks.schemas import (
     webhook_with_secret,
 )
 
-_NO_STORE = {"Cache-Control": "no-store"}  # for answers with a secret in them
-
 routes = Routes("webhooks")
 
 
@@ -37,7 +35,7 @@ def create(request: ApiRequest) -> Response:
     with _url_problems():
         endpoint = endpoint_service.create(request.caller.account, request.body)
     document = webhook_with_secret(endpoint, clock.utc_now())
-    return json_answer(document, HTTPStatus.CREATED, {"Location": f"/webhooks/{endpoint.webhook_id}", **_NO_STORE})
+    return json_answer(document, HTTPStatus.CREATED, {"Location": f"/webhooks/{endpoint.webhook_id}"})
 
 
 @routes.route("GET", "/webhooks", {HTTPStatus.OK: WebhookList})
@@ -76,7 +74,7 @@ def delete(request: ApiRequest, webhook_id: str) -> Response:
 def rotate_secret(request: ApiRequest, webhook_id: str) -> Response:
     """Get a new secret. For 24 hours, what is sent is signed with the old secret too."""
     endpoint = endpoint_store.rotate_secret(request.caller.account, checked_id(webhook_id), clock.utc_now())
-    return json_answer(webhook_with_secret(endpoint, clock.utc_now()), headers={**_NO_STORE})
+    return json_answer(webhook_with_secret(endpoint, clock.utc_now()))
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def finish(run: Run) -> str:
 
 
 def url(export: Export) -> str:
-    return MediaBucket.from_environment().presigned_get(export.key, filename=export.filename)
+    return MediaBucket.from_environment().presigned_download(export.key, export.filename, CONTENT_TYPES[export.format])
 
 
 def abandon(export: Export) -> None:

@@ -8,7 +8,7 @@ from mediajobs.jobs.model import Job
 from mediajobs.jobs.playback import STORYBOARD, captions_of, has_hls, has_output, why_no_storyboard
 from mediajobs.media import hls_playlists, storyboards
 from mediajobs.media.manifests import Output
-from mediajobs.media.outputs import DOWNLOADS, SOURCE
+from mediajobs.media.outputs import DOWNLOADS, SOURCE, download_type
 from mediajobs.storage.bucket_store import MediaBucket, source_size
 from mediajobs.storage.object_keys import download_name, manifest_key, output_key
 
@@ -35,7 +35,7 @@ def download_url(job: Job, output: str) -> str:
         raise NotFound("output", output, f"There is no output {output}. There are: {', '.join(DOWNLOADS)}.")
     _check_available(job, output)
     key, filename = output_key(job.job_id, output), download_name(job.filename, output)
-    return MediaBucket.from_environment().presigned_get(key, filename=filename)
+    return MediaBucket.from_environment().presigned_download(key, filename, download_type(output))
 
 
 def hls_outputs(job: Job) -> list[Output]:

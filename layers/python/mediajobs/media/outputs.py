@@ -42,6 +42,11 @@ DOWNLOADS = (*FILES, SOURCE)
 _PLAYED_FILES = {HLS_AUDIO: OutputFile("audio.m4a", "audio/mp4")}
 
 
+def download_type(output: str) -> str:
+    """The content type of a download. A source is bytes: what its client says it is, a browser must not act upon."""
+    return "application/octet-stream" if output == SOURCE else FILES[output].content_type
+
+
 def file_of(output: str) -> OutputFile:
     """The file of any output, by its name: also of `hls_audio`, and of a sheet such as `storyboard_1`."""
     if is_sheet(output):

@@ -56,12 +56,23 @@ class MediaBucket:
         """For calls that S3 answers at once, however large the object is."""
         return clients.s3()
 
-    def presigned_get(self, key: str, *, expires: int = 3600, filename: str | None = None) -> str:
-        """A URL that anybody may GET for `expires` seconds; with `filename` a browser saves it under that name."""
-        params = {"Bucket": self.name, "Key": key}
-        if filename is not None:
-            params["ResponseContentDisposition"] = content_disposition(filename)
-        return self.metadata_client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires)
+    def presigned_get(self, key: str, *, expires: int = 3600) -> str:
+        """A URL that anybody may GET for `expires` seconds."""
+        return self._presigned(expires, Key=key)
+
+    def presigned_download(self, key: str, filename: str, content_type: str) -> str:
+        """A URL that anybody may GET for an hour: a browser saves the object under this name, and never shows it.
+
+        `content_type` comes in place of the one that the object was stored with, which for a source is its client's.
+        """
+        return self._presigned(
+            3600, Key=key, ResponseContentDisposition=content_disposition(filename), ResponseContentType=content_type
+        )
+
+    def _presigned(self, expires: int, **parameters: str) -> str:
+        return self.metadata_client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.name, **parameters}, ExpiresIn=expires
+        )
 
     def version(self, key: str) -> ObjectVersion | None:
         """None where there is no such object."""
