@@ -8,11 +8,11 @@ from collections.abc import Hashable, Mapping
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-ROWS, ROW_SECONDS = 2_000, 600
+ROWS, ROW_SECONDS = 2_000, 300
 # A credential that was refused never becomes valid: secrets do not change, a revocation is for good, and a key id is
 # unknown to everybody before its key exists. The time is short all the same, for a row that somebody repairs by hand.
 REFUSALS, REFUSAL_SECONDS = 10_000, 60
-_ATTRIBUTES = ("key_id", "secret_sha256", "requests_per_minute", "window_ends", "window_used", "day")
+_ATTRIBUTES = ("key_id", "secret_sha256", "revoked_at", "requests_per_minute", "window_ends", "window_used", "day")
 Value = TypeVar("Value")
 # The id of a key and the hash of the secret that came with it; None for a job token, which has no secret.
 Credential = tuple[str, str | None]
