@@ -15,7 +15,7 @@ from tests.e2e.conftest import DEMO, Api
 from tests.support.live_listeners import hear, hear_to_the_end, is_silent, listener, say
 from tests.support.waiting import HANG_SECONDS, until
 
-CROWD = 200
+CROWD = 90  # an account may have 100 connections open
 QUICK = {
     "renditions": ["360p"],
     "audio": False,
@@ -32,7 +32,7 @@ def ws_url(stack: Stack) -> str:
     return stack.ws_url
 
 
-def test_two_hundred_listeners_each_see_a_job_grow_and_end_once(stack: Stack, api: Api) -> None:
+def test_ninety_listeners_each_see_a_job_grow_and_end_once(stack: Stack, api: Api) -> None:
     async def watch() -> tuple[list[list[dict[str, Any]]], str]:
         async with AsyncExitStack() as crowd:
             coming = [listener(ws_url(stack), api.key, in_query=bool(number % 2)) for number in range(CROWD)]

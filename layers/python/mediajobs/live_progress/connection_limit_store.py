@@ -44,18 +44,19 @@ def add(account: str, connection_id: str) -> bool:
 
 
 def remove(account: str, connection_ids: Iterable[str]) -> None:
-    """Takes connections out of the set. Those that are not in it are ignored."""
+    """Takes connections out of the set, and deletes its item with the last one. Ids that are not in it are ignored."""
     ids = sorted(set(connection_ids))
-    if ids:
-        write_if_allowed(
-            lambda: client().update_item(
-                TableName=_table(),
-                Key=_key(account),
-                UpdateExpression="DELETE connection_ids :ids",
-                ConditionExpression="attribute_exists(holder)",
-                ExpressionAttributeValues={":ids": {"SS": ids}},
-            )
-        )
+    if not ids:
+        return
+    row, removed = update(
+        _table(),
+        _key(account),
+        UpdateExpression="DELETE connection_ids :ids",
+        ConditionExpression="attribute_exists(holder)",
+        ExpressionAttributeValues={":ids": {"SS": ids}},
+    )
+    if removed and not _ids(row):
+        _delete_empty(account)
 
 
 def begin_recount(account: str) -> bool:
@@ -68,6 +69,18 @@ def begin_recount(account: str) -> bool:
             UpdateExpression="SET recounted = :now",
             ConditionExpression="attribute_exists(holder) AND NOT recounted > :before",
             ExpressionAttributeValues={":now": {"N": str(now)}, ":before": {"N": str(now - _RECOUNT_SECONDS)}},
+        )
+    )
+
+
+def _delete_empty(account: str) -> None:
+    """Deletes the item unless a connection was added meanwhile."""
+    write_if_allowed(
+        lambda: client().delete_item(
+            TableName=_table(),
+            Key=_key(account),
+            ConditionExpression="attribute_not_exists(connection_ids) OR size(connection_ids) = :none",
+            ExpressionAttributeValues={":none": {"N": "0"}},
         )
     )
 
