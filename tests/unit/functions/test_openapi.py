@@ -218,3 +218,14 @@ def test_the_example_of_a_body_is_one() -> None:
         if route.body:
             for example in route.body.model_json_schema()["examples"]:
                 route.body.model_validate_json(json.dumps(example))
+
+
+def test_only_what_has_an_address_promises_a_location() -> None:
+    paths = ask("/openapi.json").json_body["paths"]
+    assert "Location" in paths["/jobs"]["post"]["responses"]["201"]["headers"]
+    assert "Location" in paths["/webhooks"]["post"]["responses"]["201"]["headers"]
+    token = paths["/jobs/{job_id}/tokens"]["post"]
+    assert "Location" not in token["responses"]["201"]["headers"]  # a token cannot be read again
+    assert token["security"] == [{"key": []}]
+    assert {"job_token": []} in paths["/jobs/{job_id}/download/{output}"]["get"]["security"]
+    assert {"key_in_query": []} not in paths["/jobs/{job_id}/download/{output}"]["get"]["security"]

@@ -81,7 +81,7 @@ def _names(route: Route, status: HTTPStatus) -> list[str]:
     names = ["X-Request-Id", *route.headers.get(status, ())]
     if route.key and status is not HTTPStatus.UNAUTHORIZED:
         names += ["RateLimit", "RateLimit-Policy"]
-    if status in (HTTPStatus.CREATED, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
+    if status in (HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
         names.append("Location")
     if status is HTTPStatus.UNAUTHORIZED:
         names.append("WWW-Authenticate")

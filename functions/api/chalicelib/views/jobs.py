@@ -26,7 +26,7 @@ routes = Routes("jobs")
     "/jobs",
     {HTTPStatus.CREATED: CreatedJob, HTTPStatus.ACCEPTED: CreatedJob, HTTPStatus.FORBIDDEN: ProblemDocument},
     body=CreateJob,
-    headers={HTTPStatus.ACCEPTED: ("Location",)},
+    headers={HTTPStatus.CREATED: ("Location",), HTTPStatus.ACCEPTED: ("Location",)},
 )
 def create(request: ApiRequest) -> Response:
     """Create a job. The answer says how to upload its source."""

@@ -26,7 +26,13 @@ from mediajobs.webhooks.schemas import (
 routes = Routes("webhooks")
 
 
-@routes.route("POST", "/webhooks", {HTTPStatus.CREATED: WebhookWithSecret}, body=CreateWebhook)
+@routes.route(
+    "POST",
+    "/webhooks",
+    {HTTPStatus.CREATED: WebhookWithSecret},
+    body=CreateWebhook,
+    headers={HTTPStatus.CREATED: ("Location",)},
+)
 def create(request: ApiRequest) -> Response:
     """Register an address that is notified of your jobs, and get the secret that signs what is sent.
 
