@@ -83,7 +83,8 @@ class Routes:
     def route(
         self, method: str, path: str, answers: Mapping[HTTPStatus, Answer], **more: Any
     ) -> Callable[[View], View]:
-        """Decorates `view(request, **path)`; `more`: body, body_optional, max_body_bytes, query, key, token, headers."""
+        """Decorates `view(request, **path)`; `more`: body, body_optional, max_body_bytes, query, key, token,
+        headers."""
 
         def decorate(view: View) -> View:
             self.all.append(Route(method, path, view, answers, tag=self.tag, **more))
