@@ -35,6 +35,7 @@ SETTINGS = {
     "JOBS_TABLE": "JobsTable",
     "API_KEYS_TABLE": "ApiKeysTable",
     "COUNTERS_TABLE": "CountersTable",
+    "MEDIA_BUCKET": "media",
     "ACCOUNT_CONCURRENCY": str(ACCOUNT_LIMIT),
     "SYSTEM_CONCURRENCY": str(SYSTEM_LIMIT),
 }
@@ -67,6 +68,7 @@ class JobLife(RuleBasedStateMachine):
         self.environment = patch.dict(os.environ, SETTINGS)
         self.environment.start()
         make_tables(boto3.client("dynamodb"))
+        boto3.client("s3").create_bucket(Bucket="media")
         self.ids: list[str] = []
         self.deleted: set[str] = set()
         self.steps: list[tuple[Job, Status]] = []
