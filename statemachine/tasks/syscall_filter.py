@@ -9,10 +9,9 @@ from typing import Any
 # Files that are open, and files below the folders that Landlock opens.
 _FILES = (
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek", "close", "close_range",
-    "open", "openat", "fstat", "stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink",
+    "fstat", "stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink",
     "readlinkat", "getdents64", "getcwd", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ftruncate",
-    "fallocate", "fsync", "fdatasync", "fadvise64", "dup", "dup2", "dup3", "fcntl", "poll", "ppoll", "select",
-    "pselect6", "vmsplice",
+    "fsync", "fdatasync", "fadvise64", "dup", "dup2", "dup3", "poll", "ppoll", "select", "pselect6", "vmsplice",
 )  # fmt: skip
 _MEMORY = ("mmap", "mprotect", "munmap", "mremap", "madvise", "brk", "msync", "mincore", "membarrier")
 _THREADS = (
@@ -27,6 +26,10 @@ _FACTS = (
 )  # fmt: skip
 _CLONE_THREAD, _PR_SET_NAME = 0x10000, 15
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW*, but for CLONE_NEWTIME, which clone(2) has no bit for
+_UNNAMED_FILE = 0x400000  # the bit of O_TMPFILE that O_DIRECTORY lacks: such a file is in no folder that is measured
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETPIPE_SZ. F_SETOWN and F_SETSIG would send signals
+# to others.
+_DESCRIPTOR_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)
 _TERMINAL_QUERIES = (0x5401, 0x541B)  # TCGETS, FIONREAD
 
 
@@ -49,7 +52,12 @@ def compiled(*, may_execute: bool) -> bytes | None:
     threads_alone = _CLONE_THREAD | _NEW_NAMESPACES
     _allow(seccomp, rules, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, threads_alone, _CLONE_THREAD))
     _allow(seccomp, rules, "prctl", seccomp.Arg(0, seccomp.EQ, _PR_SET_NAME))
-    _allow(seccomp, rules, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0))  # of itself, not of its parent
+    # To read its own limits: whoever is root could raise them, and may not change those of its parent.
+    _allow(seccomp, rules, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0), seccomp.Arg(2, seccomp.EQ, 0))
+    for name, flags in (("open", 1), ("openat", 2)):
+        _allow(seccomp, rules, name, seccomp.Arg(flags, seccomp.MASKED_EQ, _UNNAMED_FILE, 0))
+    for command in _DESCRIPTOR_COMMANDS:
+        _allow(seccomp, rules, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
     for query in _TERMINAL_QUERIES:
         _allow(seccomp, rules, "ioctl", seccomp.Arg(1, seccomp.EQ, query))
     with tempfile.TemporaryFile() as file:

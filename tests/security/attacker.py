@@ -308,6 +308,64 @@ def deleted_file_that_fills_the_disk(targets: Targets) -> object:
     return "unlinked"
 
 
+@attack
+def nameless_file_that_fills_the_disk(targets: Targets) -> object:
+    return os.open(targets["folder"], os.O_TMPFILE | os.O_RDWR, 0o600)
+
+
+@attack
+def space_beyond_the_limit_of_a_file(targets: Targets) -> object:
+    """fallocate with FALLOC_FL_KEEP_SIZE, which minds no limit and fills a disk at once."""
+    descriptor = os.open(f"{targets['folder']}/hidden", os.O_WRONLY | os.O_CREAT)
+    result = LIBC.fallocate(descriptor, 1, ctypes.c_long(0), ctypes.c_long(16 << 20))
+    return "allocated" if result == 0 else None
+
+
+@attack
+def larger_files(_targets: Targets) -> object:
+    """Root may raise its own limits."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return "raised"
+
+
+@attack
+def signal_by_a_descriptor(targets: Targets) -> object:
+    """The kernel sends the owner of a descriptor a signal of choice when it can be read or written."""
+    import fcntl
+
+    fcntl.fcntl(2, 10, signal.SIGURG)  # F_SETSIG
+    fcntl.fcntl(2, fcntl.F_SETOWN, targets["victim"])
+    return "owned by the task"
+
+
+@attack
+def notices_of_changes(targets: Targets) -> object:
+    import fcntl
+
+    descriptor = os.open(targets["folder"], os.O_RDONLY)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_NOTIFY, fcntl.DN_CREATE)
+    finally:
+        os.close(descriptor)
+    return "noticed"
+
+
+@attack
+def descriptors_of_the_task_that_stayed_open(_targets: Targets) -> object:
+    """Whatever is open beyond /dev/null (0 and 1) and pipes is somebody else's, or of an attack that was let through."""
+    import stat
+
+    strangers = []
+    for descriptor in range(2, 1024):
+        try:
+            mode = os.fstat(descriptor).st_mode
+        except OSError:
+            continue
+        if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+            strangers.append(descriptor)
+    return strangers or None
+
+
 def reached(targets: Targets) -> Iterator[str]:
     """What each attack has reached: its name and what came of it."""
     for function in ATTACKS:
