@@ -275,6 +275,7 @@ def _supervise(running: list[_Running], pipes: _Pipes, tick: Callable[[], None],
         if any(child.process.poll() for child in running):
             return
         stall.check()
+        sandbox.check_threads(child.process.pid for child in running)
         tick()
     pipes.raise_error()
 
@@ -293,8 +294,6 @@ def _wait(running: list[_Running], pipes: _Pipes) -> None:
 
 def _raise_failure(running: list[_Running]) -> None:
     """Raises for the child that is to blame: one whose reader had gone is so only where no other failed."""
-    failed = sorted(
-        (child for child in running if child.failure), key=lambda child: child.failure == child_exit_codes.READER_GONE
-    )
-    for child in failed:
+    failed = [child for child in running if child.failure]
+    for child in sorted(failed, key=lambda child: child.failure == child_exit_codes.READER_GONE):
         raise ProcessFailed(child.name, child.failure, child.tail.text())

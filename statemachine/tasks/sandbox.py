@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from statemachine.tasks.confinement import Confinement
 
 REQUIRED_VARIABLE = "REQUIRE_SANDBOX"
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")
+MAX_THREADS = 1024 + 32 * (os.cpu_count() or 1)  # of a child; a thread takes little of its own memory
 _LOADERS = ("lib*/ld-linux*.so*", "lib/ld-musl-*.so*")  # below /: they start whatever is linked dynamically
 _READ = AccessFS.READ_FILE | AccessFS.READ_DIR
 _WRITE = AccessFS.WRITE_FILE | AccessFS.MAKE_REG | AccessFS.TRUNCATE  # what is made stays to be seen
@@ -63,6 +64,17 @@ def check() -> list[str]:
         message = f"the machine that runs the tasks has no {' and no '.join(lacks)}; {REQUIRED_VARIABLE} is set"
         raise JobError("sandbox_unavailable", message, retryable=True)
     return lacks
+
+
+def check_threads(processes: Iterable[int]) -> None:
+    """Raises JobError `too_expensive` where one has more than MAX_THREADS: all tasks of a host share a number of them.
+
+    To be called again and again: no limit of Linux holds for the threads of one process.
+    """
+    for process in processes:
+        with contextlib.suppress(OSError):  # it has ended
+            if Path(f"/proc/{process}/task").stat().st_nlink - 2 > MAX_THREADS:
+                raise JobError("too_expensive", "the source takes too much computing; upload a smaller version")
 
 
 @contextlib.contextmanager

@@ -352,7 +352,7 @@ def notices_of_changes(targets: Targets) -> object:
 
 @attack
 def descriptors_of_the_task_that_stayed_open(_targets: Targets) -> object:
-    """Whatever is open beyond /dev/null (0 and 1) and pipes is somebody else's, or of an attack that was let through."""
+    """What is open beyond /dev/null (0 and 1) and pipes is somebody else's, or left by an attack that got through."""
     import stat
 
     strangers = []

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from mediajobs.errors import JobError
 from statemachine.tasks import process_runner, sandbox
 from statemachine.tasks.process_runner import Child
 from statemachine.tasks.sandbox import ProcessLimits, Sandbox
@@ -88,6 +89,18 @@ def _greet(server: socket.socket) -> None:
         return
 
 
+# Threads that wait, each with a stack of 32 KiB, until the system has no more for anybody.
+THREADS = """
+import _thread, time
+_thread.stack_size(1 << 15)
+while True:
+    try:
+        _thread.start_new_thread(time.sleep, (1000,))
+    except RuntimeError:
+        time.sleep(0.01)
+"""
+
+
 def report_of(command: list[str], confined: Sandbox, targets: attacker.Targets, *, in_request: bool) -> list[str]:
     """The lines that the attacker writes."""
     output = bytearray()
@@ -149,3 +162,12 @@ def test_whoever_owns_ffmpeg_reaches_nothing(targets: attacker.Targets) -> None:
 
 def test_whoever_owns_a_decoder_reaches_nothing(targets: attacker.Targets) -> None:
     assert in_a_decoder(targets) == [f"tried {len(attacker.ATTACKS)}"]
+
+
+@pytest.mark.usefixtures("python_libraries")
+def test_whoever_starts_threads_without_end_is_ended(tmp_path: Path) -> None:
+    """They would use up those of the host, for which no limit of one process holds."""
+    child = Child("attacker", lambda _: [sys.executable, "-I", "-S", "-c", THREADS], Sandbox(LIMITS, tmp_path))
+    with pytest.raises(JobError) as caught:
+        process_runner.run([child], {}, stall_seconds=HANG_SECONDS)
+    assert caught.value.code == "too_expensive"
