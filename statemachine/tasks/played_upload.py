@@ -29,15 +29,20 @@ class PlayedUpload:
         try:
             self.index.feed(data)
         except ValueError as error:
-            raise JobError("transcode_failed", f"{self.name} is no MP4 as it should be; export it anew") from error
+            raise self._no_mp4() from error
         self.stream.write(data)
 
     def abort(self) -> None:
         self.stream.abort()
 
     def close(self, plan: TranscodePlan) -> Output:
-        """Completes the upload. Returns the output, with its HLS index where the plan has HLS."""
+        """Completes the upload. Returns the output, with its HLS index where the plan has HLS.
+
+        Raises JobError `transcode_failed` where nothing was written that can be played.
+        """
         fragments = self.index.fragments
+        if not fragments:
+            raise self._no_mp4()
         stored = self.stream.close()
         return Output(
             name=self.name,
@@ -53,3 +58,6 @@ class PlayedUpload:
             init_size=self.index.init_size if plan.hls else None,
             fragments=fragments if plan.hls else [],
         )
+
+    def _no_mp4(self) -> JobError:
+        return JobError("transcode_failed", f"{self.name} is no MP4 as it should be; export it anew")

@@ -10,6 +10,7 @@ from mediajobs.media.source import SourceFacts
 from mediajobs.storage.streaming_upload_client import StoredObject
 from statemachine.tasks import decoder_process, file_signature, limits, store_source, stream_facts
 from statemachine.tasks.context import TaskContext
+from statemachine.tasks.decoder.scan_result import Scan
 from statemachine.tasks.source_server import StoredSource
 from statemachine.tasks.stream_facts import Stream
 
@@ -52,13 +53,19 @@ def _examine(context: TaskContext, stored: StoredObject) -> Validation:
     source = StoredSource.of(context.bucket, stored.key)
     passed(1)
     scan = decoder_process.scan(source, tick=lambda: passed(1))  # raises Stopped where the job is cancelled meanwhile
-    found = asdict(scan)
     passed(2)
-    taken = _chosen(found["streams"])
-    passed(3)
-    validation = _validation(found, taken, stored)
-    passed(4)
+    validation = facts_of(scan, stored)
+    passed(CHECK_COUNT)
     return validation
+
+
+def facts_of(scan: Scan, stored: StoredObject) -> Validation:
+    """What a scan says of a source. Raises JobError where it cannot be transcoded."""
+    found = asdict(scan)
+    try:
+        return _validation(found, _chosen(found["streams"]), stored)
+    except ArithmeticError as error:  # a rate that no number can hold: no medium has such times
+        raise JobError("undecodable", f"the file could not be read; {file_signature.SUPPORTED_FILES}") from error
 
 
 def _chosen(streams: Sequence[Stream]) -> list[Stream]:

@@ -1,8 +1,15 @@
-"""What reading every packet of a source has shown, as plain data."""
+"""What reading every packet of a source has shown, as plain data, and within which bounds a task believes it."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, Le, MaxLen
 
 MAX_TEXT = 200  # letters of a tag
+Text = Annotated[str, MaxLen(MAX_TEXT)]
+Count = Annotated[int, Ge(0), Le(1 << 63)]
+Seconds = Annotated[float, Ge(-1e19), Le(1e19)]  # an int64 of the largest time base; neither infinite nor NaN
+Ratio = tuple[Annotated[int, Ge(0), Le(1 << 63)], Annotated[int, Ge(1), Le(1 << 63)]]
 
 
 @dataclass
@@ -13,32 +20,32 @@ class StreamScan:
     the header says.
     """
 
-    index: int
-    kind: str
-    codec: str
+    index: Count
+    kind: Text
+    codec: Text
     is_default: bool
     is_secondary: bool
     is_hidden: bool
-    language: str | None
-    title: str
-    stated_end: float | None
-    packets: int = 0
-    size_bytes: int = 0
-    start: float | None = None
-    end: float = 0.0
+    language: Text | None
+    title: Text
+    stated_end: Seconds | None
+    packets: Count = 0
+    size_bytes: Count = 0
+    start: Seconds | None = None
+    end: Seconds = 0.0
     decodes: bool = False
-    width: int = 0
-    height: int = 0
-    aspect: tuple[int, int] = (1, 1)
-    rotation: int = 0
-    pix_fmt: str = "unknown"
-    transfer: int = 0
-    primaries: int = 0
+    width: Count = 0
+    height: Count = 0
+    aspect: Ratio = (1, 1)
+    rotation: Count = 0
+    pix_fmt: Text = "unknown"
+    transfer: Count = 0
+    primaries: Count = 0
     interlaced: bool = False
-    frame_rate: tuple[int, int] = (0, 1)
+    frame_rate: Ratio = (0, 1)
     variable_frame_rate: bool = False
-    channels: int = 0
-    sample_rate: int = 0
+    channels: Count = 0
+    sample_rate: Count = 0
 
 
 @dataclass
@@ -48,8 +55,8 @@ class Scan:
     `is_cut` says that the file ends before its container says.
     """
 
-    container: str
-    stated_duration: float | None
-    jumps: int
+    container: Text
+    stated_duration: Seconds | None
+    jumps: Count
     is_cut: bool
     streams: list[StreamScan] = field(default_factory=list)

@@ -8,7 +8,8 @@ from mediajobs.media.iso_bmff import Track, box_header, read_spans, read_tracks
 from mediajobs.media.manifests import Fragment
 
 INDEXED_BOXES = {b"moov", b"moof"}  # the boxes that are read; of all others only the size is used
-MAX_BOX_BYTES = 64 << 20  # bytes
+MAX_BOX_BYTES = 4 << 20  # bytes; those of a fragment of some seconds have thousands, and reading one takes ten times it
+MAX_TRACKS = 8  # an output has two at most
 MAX_FRAGMENTS = 100_000  # 12 hours have 10,800
 _MALFORMED = (struct.error, IndexError, KeyError, StopIteration, ZeroDivisionError, OverflowError)
 
@@ -133,6 +134,8 @@ class FragmentIndex:
     def _read(self, kind: bytes, payload: bytes) -> None:
         if kind == b"moov":
             self.tracks = {track.track_id: track for track in read_tracks(payload)}
+            if len(self.tracks) > MAX_TRACKS:
+                raise ValueError(f"{len(self.tracks)} tracks")
             return
         leader = self._leader()
         spans = read_spans(payload, self.tracks)

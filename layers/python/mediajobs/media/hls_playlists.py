@@ -13,6 +13,7 @@ from mediajobs.media.outputs import HLS_AUDIO
 
 AUDIO = "audio"  # what paths call the sound alone; renditions have their own names there
 _SUBTITLES = "subs"
+_MAX_IN_PEAK = 64  # fragments that count as consecutive ones: all of a rendition but the last are equally long
 _Sized = tuple[int, float]  # bytes and seconds of a segment
 
 
@@ -123,8 +124,8 @@ def _peak(segments: Sequence[_Sized]) -> int:
     peaks = [_average(segments)]
     for first in range(len(segments)):
         size, duration = 0, 0.0
-        for number in range(first, len(segments)):
-            size, duration = size + segments[number][0], duration + segments[number][1]
+        for more_size, more_duration in segments[first : first + _MAX_IN_PEAK]:
+            size, duration = size + more_size, duration + more_duration
             if duration > 1.5 * target:
                 break
             if duration >= 0.5 * target:
