@@ -1,6 +1,6 @@
 """The task validate_video: stores the source, then reads all of it once and states its facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -54,16 +54,18 @@ def _examine(context: TaskContext, stored: StoredObject) -> Validation:
     passed(1)
     scan = decoder_process.scan(source, tick=lambda: passed(1))  # raises Stopped where the job is cancelled meanwhile
     passed(2)
-    validation = facts_of(scan, stored)
-    passed(CHECK_COUNT)
+    validation = facts_of(scan, stored, chosen=lambda: passed(3))
+    passed(4)
     return validation
 
 
-def facts_of(scan: Scan, stored: StoredObject) -> Validation:
-    """What a scan says of a source. Raises JobError where it cannot be transcoded."""
+def facts_of(scan: Scan, stored: StoredObject, *, chosen: Callable[[], None] = lambda: None) -> Validation:
+    """What a scan says of a source; `chosen` is called in between. Raises JobError where it cannot be transcoded."""
     found = asdict(scan)
     try:
-        return _validation(found, _chosen(found["streams"]), stored)
+        taken = _chosen(found["streams"])
+        chosen()
+        return _validation(found, taken, stored)
     except ArithmeticError as error:  # a rate that no number can hold: no medium has such times
         raise JobError("undecodable", f"the file could not be read; {file_signature.SUPPORTED_FILES}") from error
 

@@ -155,8 +155,8 @@ STREAMS = st.fixed_dictionaries(
     {"index": st.just(0), "kind": st.sampled_from(["video", "audio"]), "is_default": st.booleans(), "title": WORDS,
      "is_secondary": st.booleans(), "is_hidden": st.booleans(), "codec": WORDS, "language": WORDS,
      "stated_end": NUMBERS | st.none(), "packets": st.just(9)},
-    optional={"start": NUMBERS, "end": NUMBERS, "size_bytes": NUMBERS, "decodes": st.sampled_from([True]), "width": NUMBERS,
-              "height": NUMBERS, "rotation": NUMBERS, "channels": NUMBERS, "sample_rate": NUMBERS,
+    optional={"start": NUMBERS, "end": NUMBERS, "size_bytes": NUMBERS, "width": NUMBERS, "height": NUMBERS,
+              "decodes": st.sampled_from([True]), "rotation": NUMBERS, "channels": NUMBERS, "sample_rate": NUMBERS,
               "aspect": st.tuples(NUMBERS, NUMBERS), "frame_rate": st.tuples(NUMBERS, NUMBERS)},
 )  # fmt: skip
 
