@@ -15,7 +15,9 @@ def decode(source: StoredSource, facts: SourceFacts, tick: Callable[[], None]) -
     """Samples in mono, 16 kHz, 16 bits, aligned with the video: 115 MB an hour. `tick` is called every 0.2 s."""
     buffer = _SampleBuffer(facts.duration_seconds)
     child = decoder_process.samples(facts, source, rate=SAMPLE_RATE, channels=1, sample_format="s16le")
-    decoder_process.run([child], {SAMPLES: buffer.add}, tick=tick, stall_seconds=limits.STALL_SECONDS)
+    seconds = limits.media_seconds(facts.duration_seconds)
+    readers = {SAMPLES: buffer.add}
+    decoder_process.run([child], readers, tick=tick, stall_seconds=limits.STALL_SECONDS, deadline_seconds=seconds)
     return buffer.samples()
 
 

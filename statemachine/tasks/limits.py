@@ -36,6 +36,11 @@ def scan_seconds(size_bytes: int) -> float:
     return 300 + size_bytes / 5_000_000
 
 
+def media_seconds(duration_seconds: float) -> float:
+    """How long making outputs may take, however steadily a child says that it goes on: as long as it may compute."""
+    return 3600 + 60 * duration_seconds
+
+
 def output_bytes(max_bitrate: int, duration_seconds: float) -> int:
     """Far more than an output of that many bit/s of video, and its sound, ever has."""
     return 64 * (1 << 20) + int(2 * duration_seconds * (max_bitrate + 1_000_000) / 8)

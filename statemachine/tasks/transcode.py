@@ -42,6 +42,7 @@ def transcode(
             tick=tick,
             activity=lambda: (decoded.seconds, encoded.seconds, [upload.stream.size for upload in uploads]),
             stall_seconds=limits.STALL_SECONDS,
+            deadline_seconds=limits.media_seconds(facts.duration_seconds),
         )
     except ProcessFailed as failure:
         raise _job_error(failure) from failure

@@ -97,6 +97,15 @@ def test_a_cancelled_job_leaves_no_process_and_no_object(
     assert task_context.keys(half_sent) == []
 
 
+def test_children_that_go_on_without_an_end_are_ended(half_sent: TaskContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a source has taken over would hold its place for a day, with a sign of life now and then."""
+    monkeypatch.setattr(limits, "media_seconds", lambda _: 1.0)
+    with pytest.raises(JobError) as caught:
+        run_with(half_sent, lambda _: False)
+    assert caught.value.code == "too_slow"
+    assert children("ffmpeg") == []
+
+
 def test_a_job_cancelled_while_it_is_published_leaves_no_object(bucket: MediaBucket, small: Path) -> None:
     context = task_context.validated(task_context.job(bucket, small))
     with pytest.raises(Stopped):
