@@ -28,7 +28,11 @@ SCAN_BYTES = 1 << 20  # of what a scan tells
 
 def for_media(duration_seconds: float) -> ProcessLimits:
     """60 s of CPU for each second of media, plus 60 s. A 720p source takes about 0.5 s for each."""
-    return ProcessLimits(cpu_seconds=60 + int(60 * duration_seconds), memory_bytes=MEMORY_BYTES, file_bytes=4 * GIB)
+    return ProcessLimits(
+        cpu_seconds=60 + int(60 * duration_seconds),
+        memory_bytes=MEMORY_BYTES,
+        file_bytes=folder_bytes(duration_seconds),
+    )
 
 
 def scan_seconds(size_bytes: int) -> float:
