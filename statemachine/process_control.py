@@ -12,21 +12,21 @@ def forbid_inspection() -> None:
 
     A program that this process executes can be inspected again. Raises OSError.
     """
-    control_process(_PR_SET_DUMPABLE, 0)
+    _control(_PR_SET_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:
     """From now on a descendant whose parent ends becomes a child of this process, so that it can be found and ended."""
-    control_process(_PR_SET_CHILD_SUBREAPER, 1)
+    _control(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def adopts_orphans() -> bool:
     answer = ctypes.c_int()
-    control_process(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
+    _control(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
     return bool(answer.value)
 
 
-def control_process(option: int, argument: Any) -> None:
+def _control(option: int, argument: Any) -> None:
     """Calls prctl(2). Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(option, argument, 0, 0, 0):

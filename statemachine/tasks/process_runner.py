@@ -173,7 +173,7 @@ class _Pipes:
             for child in children:
                 for name, server in child.asks.items():
                     self._serve(f"{name} of {child.name}", server)
-        except BaseException:
+        except BaseException:  # also a kill: no descriptor and no thread may stay; raised again
             self.__exit__()
             raise
 

@@ -73,7 +73,7 @@ class _Reads:
         position, body = self._take(offset)
         try:
             data = _exactly(body, offset - position + size)[offset - position :]
-        except BaseException:
+        except BaseException:  # whatever ends it: a read whose position is unknown is not used again; raised again
             body.close()
             raise
         self._open.append((offset + size, body))

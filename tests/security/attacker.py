@@ -7,6 +7,7 @@ id), `folder` (its own), `port` (of a local server), `socket` (a path), `abstrac
 
 import ctypes
 import errno
+import fcntl
 import json
 import mmap
 import os
@@ -294,8 +295,6 @@ def core_dump(_targets: Targets) -> object:
 
 @attack
 def characters_into_the_terminal(_targets: Targets) -> object:
-    import fcntl
-
     fcntl.ioctl(0, 0x5412, b"x")  # TIOCSTI
     return "typed"
 
@@ -331,8 +330,6 @@ def larger_files(_targets: Targets) -> object:
 @attack
 def signal_by_a_descriptor(targets: Targets) -> object:
     """The kernel sends the owner of a descriptor a signal of choice when it can be read or written."""
-    import fcntl
-
     fcntl.fcntl(2, 10, signal.SIGURG)  # F_SETSIG
     fcntl.fcntl(2, fcntl.F_SETOWN, targets["victim"])
     return "owned by the task"
@@ -340,8 +337,6 @@ def signal_by_a_descriptor(targets: Targets) -> object:
 
 @attack
 def notices_of_changes(targets: Targets) -> object:
-    import fcntl
-
     descriptor = os.open(targets["folder"], os.O_RDONLY)
     try:
         fcntl.fcntl(descriptor, fcntl.F_NOTIFY, fcntl.DN_CREATE)

@@ -34,7 +34,6 @@ sys.stdin.read()
 DECODER = """
 import json, sys
 from tests.security import attacker
-import fcntl
 from statemachine.tasks import confinement
 request = json.loads(sys.argv[1])
 confinement.enter(confinement.Confinement(**json.loads(sys.argv[2])))

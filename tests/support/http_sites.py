@@ -71,19 +71,6 @@ def body(content: bytes, *, length: int | None = None, status: int = 200) -> Ans
     return answer
 
 
-def held(content: bytes, until: int, ended: threading.Event) -> Answer:
-    """The first `until` bytes, and no more before `ended`."""
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        request.wfile.write(content[:until])
-        ended.wait()
-
-    return answer
-
-
 def chunked(*pieces: bytes, ends: bool = True) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
